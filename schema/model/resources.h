@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// The other kinds of a repository and of the machine: certificates, invalidations, expectations, the fleet, the edge itself.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "schema/base/units.h"
+#include "schema/model/secret.h"
+
+namespace headgate::schema {
+
+/// `kind: Certificate`: a chain in PEM and where its key is; keys never in git.
+struct Certificate {
+  std::string name;
+  std::string chain_pem;  ///< read from the repository (YAML: certificate: {file: certs/shop.pem} or inline PEM)
+  Secret private_key;     ///< PEM; only valueFrom
+};
+
+/// `kind: Invalidation`: a fact over the cache; identity is the name (CloudFront's CallerReference).
+struct Invalidation {
+  enum class Mode { Revalidate, Delete };
+  std::string name;
+  std::string distribution;
+  std::vector<std::string> paths;  ///< YAML: select.paths; exact, or a trailing '*'
+  Mode mode = Mode::Revalidate;
+  std::string nonce;  ///< YAML: nonce; a new value runs it again
+  /// Names what was asked, not how it was written; the ledger refuses the same id with another digest.
+  std::string digest() const;
+  /// `name`, or `name@nonce`.
+  std::string id() const;
+};
+
+/// One request of `kind: Expect` and what must come of it; absent members are not checked.
+struct ExpectCase {
+  struct Request {
+    std::string method = "GET";
+    std::string url;  ///< absolute, http or https
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string country;  ///< instead of a look-up; "" unknown
+    std::string ip;       ///< client's address
+  } request;
+  struct Expected {
+    std::optional<int> status;  ///< of an answer that the edge makes itself
+    std::string reason;         ///< denial reason code: geo, method, …
+    std::string distribution;
+    std::string behavior;   ///< path pattern
+    std::string origin_id;  ///< origin or origin group
+    std::map<std::string, std::string> headers;              ///< of an answer that the edge makes itself, names in lower case
+    std::optional<std::map<std::string, std::string>> query;    ///< cacheKey.query
+    std::optional<std::map<std::string, std::string>> key_headers;  ///< cacheKey.headers
+    std::optional<std::map<std::string, std::string>> cookies;  ///< cacheKey.cookies
+    std::optional<Duration> ttl;  ///< of a 200 without Cache-Control or Expires
+    std::optional<bool> cached;   ///< whether the cache is used at all
+  } expected;  ///< YAML: expect
+  int line = 0;  ///< where the case stands, for the report
+};
+
+struct Expect {
+  std::string name;
+  std::string distribution;
+  std::string file;
+  std::vector<ExpectCase> cases;
+};
+
+/// `kind: Fleet`: what holds for every edge that follows the repository.
+struct Fleet {
+  std::string name;
+  std::map<std::string, std::string> labels;
+};
+
+struct EdgeSource {
+  std::string url;  ///< path, bare repository, https://, ssh://
+  std::string ref = "main";
+  Duration poll = std::chrono::seconds(15);
+  Duration timeout = std::chrono::seconds(60);  ///< of one fetch
+  std::string ssh_key_file;
+  std::string known_hosts;
+  std::optional<Secret> webhook_secret;
+};
+
+struct EdgeLimits {
+  std::uint64_t max_request_body = std::uint64_t{1} << 30;
+  std::uint32_t max_connections = 65536;
+  Duration request_header_timeout = std::chrono::seconds(10);
+  Duration idle_timeout = std::chrono::seconds(60);
+  Duration body_timeout = std::chrono::seconds(30);
+};
+
+/// `kind: Edge`: the machine's own file, not in the repository it follows. Flags override it.
+struct Edge {
+  EdgeSource source;
+  std::string state = "/var/lib/headgate";
+  std::vector<std::string> http;   ///< ADDR:PORT
+  std::vector<std::string> https;  ///< ADDR:PORT
+  std::string admin = "127.0.0.1:9900";  ///< ADDR:PORT or unix:PATH
+  std::string health;              ///< ADDR:PORT; empty: none
+  std::string access_log = "off";  ///< PATH, "-" or "off"
+  std::string geoip;               ///< FILE.mmdb; empty: none
+  std::string user;                ///< drop to this user after binding; empty: do not
+  std::uint32_t threads = 0;       ///< 0: one per processor
+  std::uint64_t cache_memory = std::uint64_t{1} << 30;
+  std::vector<std::string> trusted_proxies;  ///< CIDRs whose PROXY, Forwarded and X-Forwarded-For are believed
+  bool proxy_protocol = false;     ///< listeners require PROXY v1/v2 from trusted proxies
+  std::map<std::string, std::string> labels;
+  EdgeLimits limits;
+};
+
+}  // namespace headgate::schema

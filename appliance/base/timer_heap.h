@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// Timers of arbitrary length for one loop: h2o's own have one fixed duration a list.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "appliance/base/time.h"
+#include "appliance/base/unique_function.h"
+
+namespace headgate::base {
+
+class TimerHeap;
+
+/// One pending call-back at most; cancelled by its destructor. Not movable: the heap points at it.
+/// Threads: the loop's only.
+class Timer {
+ public:
+  Timer(TimerHeap& heap, UniqueFunction<void()> on_expiry)
+      : heap_(heap), on_expiry_(std::move(on_expiry)) {}
+  ~Timer() { cancel(); }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+
+  /// Replaces an earlier deadline.
+  void schedule_at(MonoTime deadline);
+  void schedule_after(Duration delay);
+  void cancel();
+  bool pending() const { return index_ != kNone; }
+
+ private:
+  friend class TimerHeap;
+  static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
+  TimerHeap& heap_;
+  UniqueFunction<void()> on_expiry_;
+  MonoTime deadline_{};
+  std::size_t index_ = kNone;
+};
+
+/// A binary min-heap of Timers. The loop asks for the next deadline before it waits and calls `run_expired` after.
+/// Threads: one.
+class TimerHeap {
+ public:
+  /// `now` as of the loop's current iteration.
+  MonoTime now() const { return now_; }
+  /// How long the loop may wait, at most `limit`.
+  Duration wait_at_most(Duration limit) const;
+  /// Sets `now` and calls back every timer whose deadline has come; a call-back may schedule and cancel any timer, itself included, and
+  /// may destroy its own.
+  void run_expired(MonoTime now);
+
+ private:
+  friend class Timer;
+  void insert(Timer& timer);
+  void remove(Timer& timer);
+  void sift_up(std::size_t index);
+  void sift_down(std::size_t index);
+  void place(std::size_t index, Timer* timer);
+
+  std::vector<Timer*> heap_;
+  MonoTime now_ = mono_now();
+};
+
+}  // namespace headgate::base

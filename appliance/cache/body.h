@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// The octets of a response: written once by one producer, read by any number of readers on any loop while it still grows.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "appliance/base/loop.h"
+#include "appliance/base/mutex.h"
+#include "appliance/base/ref.h"
+#include "appliance/base/unique_function.h"
+
+namespace headgate::cache {
+
+/// Life: Growing → Complete | Failed. Once Complete a body never changes and is read without a lock.
+///
+/// Keep::All keeps every octet (what will be stored). Keep::Window keeps only what some reader has still to take, at most
+/// kWindow octets, and asks the producer to pause beyond that: a response that is not stored costs bounded memory, however slow its
+/// reader. A body may go from All to Window once (too large to store after all), never back; readers that come after octets have been
+/// dropped cannot attach.
+///
+/// Threads: append/finish/fail on the producer's loop; BodyReader on the reader's loop; the rest from any.
+class Body final : public base::RefCounted<Body> {
+ public:
+  enum class Keep { All, Window };
+  static constexpr std::size_t kWindow = 128 * 1024;
+
+  /// `expected_length`: from Content-Length; a hint for allocation, the producer checks it.
+  explicit Body(Keep keep, std::optional<std::uint64_t> expected_length = std::nullopt);
+  ~Body();
+
+  /// A complete body, for error pages and tests.
+  static base::Ref<Body> of(std::string_view octets);
+
+  // Producer.
+  /// Called on `loop` when a paused producer may go on, or when the last reader of a Window body has gone (`abandoned`): then the producer
+  /// should stop. Set before the first append; cleared by finish, fail and `detach_producer`.
+  void set_producer(base::Loop& loop, base::UniqueFunction<void(bool abandoned)> on_demand);
+  void detach_producer();
+  /// False: pause until `on_demand`; the octets have been taken all the same.
+  [[nodiscard]] bool append(std::string_view octets);
+  void finish();
+  void fail();
+  void switch_to_window();
+
+  // Anyone.
+  bool complete() const;
+  bool failed() const;
+  /// Octets so far; the length once complete.
+  std::uint64_t size() const;
+  std::optional<std::uint64_t> expected_length() const { return expected_length_; }
+
+ private:
+  friend class BodyReader;
+  struct State;
+  std::optional<std::uint64_t> expected_length_;
+  std::unique_ptr<State> state_;  ///< see body.cc
+};
+
+/// One reader's place in a Body, for octets [first, last].
+/// Threads: its loop's.
+class BodyReader {
+ public:
+  enum class Status { Data, Wait, End, Failed };
+
+  /// `on_ready` is called on `loop` after `read` returned Wait and there is something to read again; never from inside `read`.
+  BodyReader(base::Ref<Body> body, base::Loop& loop, base::UniqueFunction<void()> on_ready,
+             std::uint64_t first = 0, std::uint64_t end = UINT64_MAX);
+  ~BodyReader();
+  BodyReader(const BodyReader&) = delete;
+  BodyReader& operator=(const BodyReader&) = delete;
+
+  /// Appends at most `max_octets` in at most `max_slices` pieces to `slices`; they stay valid until the next `read` or the reader's end.
+  /// Data: some were added, more may follow. End: nothing was added and nothing follows (also when `end` was reached).
+  /// `last` is set with Data when these are known to be the last octets.
+  Status read(std::size_t max_octets, std::size_t max_slices, std::vector<std::string_view>& slices,
+              bool& last);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace headgate::cache

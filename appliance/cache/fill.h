@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+// Request collapsing: of many requests that miss on one key, on any worker, one goes to the origin and all stream what comes back.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appliance/base/loop.h"
+#include "appliance/base/mutex.h"
+#include "appliance/base/ref.h"
+#include "appliance/base/unique_function.h"
+#include "appliance/cache/purge.h"
+#include "appliance/cache/response.h"
+
+namespace headgate::cache {
+
+/// A failure to get any response, shared by everyone who waits: the status to answer with and the reason for the log and Proxy-Status.
+struct FillFailure {
+  int status = 502;
+  std::string proxy_error;  ///< RFC 9209 section 2.3 error type: connection_timeout, …
+  std::string details;      ///< for the log; escaped there
+};
+
+/// One fetch under way.
+/// ```
+/// Waiting ─ respond(shared) ─▶ Shared       readers stream its body while it grows
+///         ─ respond(private) ▶ Private      only the leader may use it; followers go alone, in parallel
+///         ─ fail ────────────▶ Failed       shared by all
+///         ─ abandon ─────────▶ Abandoned    the leader gave up for its own reasons; followers try again
+/// ```
+/// Threads: respond/fail/abandon on the leader's loop; the rest from any.
+class Fill final : public base::RefCounted<Fill> {
+ public:
+  enum class State { Waiting, Shared, Private, Failed, Abandoned };
+
+  Fill(const Key& key, Stamp stamp);
+
+  void respond(base::Ref<StoredResponse> response, bool shared);
+  void fail(FillFailure failure);
+  void abandon();
+
+  State state() const;
+  base::Ref<StoredResponse> response() const;  ///< Shared or Private
+  FillFailure failure() const;                 ///< Failed
+  Stamp stamp() const { return stamp_; }
+  std::string_view key_text() const { return key_text_; }
+
+  /// Calls `on_settled` once, on `loop`, when the state is no longer Waiting; at once (but not from inside) when it is already. At most one post
+  /// a loop wakes all of its waiters. Destroying the Waiter cancels.
+  class Waiter {
+   public:
+    Waiter(base::Ref<Fill> fill, base::Loop& loop, base::UniqueFunction<void()> on_settled);
+    ~Waiter();
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+   private:
+    struct Link;
+    std::shared_ptr<Link> link_;
+    base::Ref<Fill> fill_;
+  };
+
+ private:
+  friend class FillTable;
+  const std::string key_text_;
+  const std::string distribution_;
+  const std::string path_;
+  const Stamp stamp_;
+  struct Shared;
+  std::unique_ptr<Shared> shared_;  ///< see fill.cc
+};
+
+/// The fills under way, by key, and the keys that lately turned out not to be shareable ("hit for miss").
+/// Threads: any; sharded like the Store.
+class FillTable {
+ public:
+  FillTable();
+  ~FillTable();
+
+  enum class Role { Leader, Follower, Alone };
+  struct Joined {
+    Role role = Role::Alone;
+    base::Ref<Fill> fill;  ///< null when Alone
+  };
+  /// Follower: of a fill that is Waiting or Shared and whose stamp `purges` does not rule out. Alone: the key was marked unshareable less than
+  /// 120 s ago. Leader otherwise: the caller fetches, settles the fill and calls `finish`.
+  Joined join(const Key& key, const PurgeTable& purges, std::uint64_t generation, base::MonoTime now);
+
+  /// Takes a fill out of the table: its response is stored, failed, or private. Its readers go on.
+  void finish(Fill& fill);
+  /// Remembers for 120 s that collapsing requests for this key is of no use. Bounded; old marks go first.
+  void mark_unshareable(const Key& key, base::MonoTime now);
+
+  std::size_t size() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headgate::cache

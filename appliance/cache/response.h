@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// A response of an origin as the cache keeps it: immutable, shared by every worker.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string>
+
+#include "appliance/base/hash.h"
+#include "appliance/base/ref.h"
+#include "appliance/base/time.h"
+#include "appliance/cache/body.h"
+#include "appliance/http/caching.h"
+#include "appliance/http/field.h"
+
+namespace headgate::cache {
+
+/// Under what a fetch was begun: those of the Snapshot that it pinned, never those of the time of storing (config.md section 3).
+struct Stamp {
+  std::uint64_t epoch = 0;
+  std::uint64_t generation = 0;
+};
+
+/// Names a stored response: `text` is the canonical key (always compared; the hash alone is never trusted), `distribution` and `path`
+/// (with the query that is in the key) are what invalidations select by.
+struct Key {
+  base::Hash128 hash;
+  std::string_view text;
+  std::string_view distribution;
+  std::string_view path;
+};
+
+/// Threads: immutable after construction but for its body's growth and `validated_epoch`.
+class StoredResponse final : public base::RefCounted<StoredResponse> {
+ public:
+  /// `fields` are end-to-end: hop-by-hop ones, those that Connection names and Age are already gone.
+  StoredResponse(const Key& key, int status, http::Fields fields, base::Ref<Body> body, Stamp stamp,
+                 base::MonoTime requested_at, base::MonoTime received_at,
+                 base::WallTime received_wall, Duration initial_age);
+  /// The same response after a 304: fields of `update` replace those of `old` (RFC 9111 section 3.2), the body is shared.
+  static base::Ref<StoredResponse> refreshed(const StoredResponse& old, http::Fields update,
+                                             Stamp stamp, base::MonoTime requested_at,
+                                             base::MonoTime received_at,
+                                             base::WallTime received_wall, Duration initial_age);
+
+  int status() const { return status_; }
+  http::Fields fields() const { return fields_.fields(); }
+  const base::Ref<Body>& body() const { return body_; }
+  const http::CacheDirectives& directives() const { return directives_; }
+  Stamp stamp() const { return stamp_; }
+  std::string_view key_text() const { return key_text_; }
+  std::string_view distribution() const { return distribution_; }
+  std::string_view path() const { return path_; }
+  base::MonoTime received_at() const { return received_at_; }
+
+  /// RFC 9111 section 4.2.3.
+  Duration current_age(base::MonoTime now) const { return initial_age_ + (now - received_at_); }
+  /// Octets of memory without the body.
+  std::size_t head_size_bytes() const;
+
+  /// The highest epoch against which this response is known to be valid; a cache of the purge look-up.
+  std::uint64_t validated_epoch() const { return validated_epoch_.load(std::memory_order_relaxed); }
+  void set_validated_epoch(std::uint64_t epoch) const {
+    validated_epoch_.store(epoch, std::memory_order_relaxed);
+  }
+
+ private:
+  int status_;
+  http::FieldBlock fields_;
+  base::Ref<Body> body_;
+  http::CacheDirectives directives_;
+  Stamp stamp_;
+  base::MonoTime requested_at_;
+  base::MonoTime received_at_;
+  base::WallTime received_wall_;
+  Duration initial_age_;
+  std::string key_text_;
+  std::string distribution_;
+  std::string path_;
+  mutable std::atomic<std::uint64_t> validated_epoch_;
+};
+
+}  // namespace headgate::cache

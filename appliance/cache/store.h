@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+// The RAM tier: what is stored, found by key and Vary, evicted by S3-FIFO, within one budget.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "appliance/cache/purge.h"
+#include "appliance/cache/response.h"
+#include "appliance/http/field.h"
+
+namespace headgate::cache {
+
+/// Octets and events since the start; a consistent enough picture for metrics.
+struct StoreStats {
+  std::uint64_t budget_bytes = 0;
+  std::uint64_t resident_bytes = 0;  ///< in the policy
+  std::uint64_t pinned_bytes = 0;    ///< evicted or replaced, but still being sent
+  std::uint64_t objects = 0;
+  std::uint64_t insertions = 0;
+  std::uint64_t evictions = 0;
+  std::uint64_t rejected = 0;  ///< not admitted: too large, or too much pinned
+};
+
+/// Shards of a power of two, each with its own mutex, table and S3-FIFO queues (Yang et al., SOSP 2023).
+/// Threads: any.
+class Store {
+ public:
+  explicit Store(std::uint64_t budget_bytes, unsigned threads);
+  ~Store();
+
+  /// The stored response for `key` whose Vary fields match `request` (RFC 9111 section 4.1), fresh or stale, and what the invalidations
+  /// say of it; null when there is none, or when it was purged hard (then it is also removed).
+  struct Found {
+    base::Ref<StoredResponse> response;
+    Purged purged = Purged::No;
+  };
+  Found find(const Key& key, http::Fields request, const PurgeTable& purges);
+
+  /// Stores a response whose body is complete; replaces the variant that the same request would have found. Not admitted when it is larger than
+  /// `max_object_bytes()` or while more than a quarter of the budget is pinned by slow readers. `request`: the fields that Vary names are kept.
+  void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
+
+  /// The largest response that is kept in RAM: a sixteenth of the budget.
+  std::uint64_t max_object_bytes() const;
+  /// False while too much memory is pinned: then responses are passed through, not stored.
+  bool accepts_fills() const;
+
+  StoreStats stats() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headgate::cache

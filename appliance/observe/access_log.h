@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The access log: a JSON line a request, written by a thread of its own; a slow disk costs lines, counted, never requests.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "appliance/observe/record.h"
+#include "schema/base/result.h"
+
+namespace headgate::observe {
+
+class AccessLog {
+ public:
+  /// A worker's end: formats into a buffer of its own, hands full (or 100 ms old) buffers to the writer. Threads: the worker's.
+  class Channel {
+   public:
+    virtual ~Channel() = default;
+    virtual void write(const RequestRecord& record) = 0;
+    /// To be called at least every 100 ms by the worker's loop: hands over what is waiting.
+    virtual void flush() = 0;
+  };
+
+  /// `target`: a path, or "-" for standard output. Errors: Blame::Config when it cannot be opened for appending.
+  static Result<std::unique_ptr<AccessLog>> open(const std::string& target);
+  virtual ~AccessLog() = default;  ///< writes what is waiting
+  virtual std::unique_ptr<Channel> add_worker() = 0;
+  /// Opens the file again, for log rotation (SIGHUP, like the rest of the world). Threads: any.
+  virtual Status reopen() = 0;
+  virtual std::uint64_t lines_dropped() const = 0;
+};
+
+}  // namespace headgate::observe

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// Counters that cost a hit a nanosecond: every worker adds to cells of its own, a scrape sums them.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appliance/observe/record.h"
+
+namespace headgate::observe {
+
+/// A worker's cells. Threads: `record` and the gauges on the worker's own; scraped from any.
+class WorkerMetrics {
+ public:
+  WorkerMetrics();
+  ~WorkerMetrics();
+  void record(const RequestRecord& record);
+  // What is not a request.
+  void connection_opened(bool tls);
+  void connection_closed();
+  void tls_handshake_failed();
+  void origin_request_started();
+  void origin_request_ended(bool failed);
+
+ private:
+  friend class Metrics;
+  struct Cells;
+  std::unique_ptr<Cells> cells_;
+};
+
+/// One sample of what others measure, added at scrape time.
+struct Sample {
+  std::string labels;  ///< `state="applied"` or empty
+  double value = 0;
+};
+struct Family {
+  std::string name;  ///< headgate_…
+  std::string help;
+  std::string type;  ///< counter or gauge
+  std::vector<Sample> samples;
+};
+
+/// The registry: workers' cells, and families that others contribute.
+/// Threads: any.
+class Metrics {
+ public:
+  Metrics();
+  ~Metrics();
+  WorkerMetrics& add_worker();
+  /// A number for a pair of distribution and behavior, the same for the same pair; bounded, the rest share slot 0 ("other").
+  std::uint32_t slot(std::string_view distribution, std::string_view behavior);
+  /// `collect` is called at every scrape.
+  void contribute(std::function<std::vector<Family>()> collect);
+  /// The Prometheus text format, version 0.0.4.
+  std::string text() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace headgate::observe

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: MIT
+// The edge: listeners, workers, the cache they share, and the snapshot that they serve.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appliance/cache/store.h"
+#include "appliance/guard/client_address.h"
+#include "appliance/observe/access_log.h"
+#include "appliance/observe/metrics.h"
+#include "appliance/snapshot/snapshot.h"
+#include "schema/base/result.h"
+#include "schema/model/resources.h"
+
+namespace headgate::server {
+
+struct EdgeOptions {
+  std::vector<std::string> http;   ///< ADDR:PORT; port 0 takes a free one
+  std::vector<std::string> https;
+  unsigned threads = 1;
+  std::uint64_t cache_memory = 0;
+  guard::TrustedProxies trusted_proxies;
+  bool proxy_protocol = false;
+  schema::EdgeLimits limits;
+};
+
+/// Threads: start, drain and the destructor from one; the rest from any.
+class Edge {
+ public:
+  /// Binds and listens; does not serve before a snapshot is published (503 with reason no_configuration until then).
+  static Result<std::unique_ptr<Edge>> start(EdgeOptions options, snapshot::SnapshotHolder& snapshots, observe::Metrics& metrics,
+                                             observe::AccessLog* access_log);
+  virtual ~Edge() = default;
+  /// "127.0.0.1:8080" with the real port, in the order of the options.
+  virtual std::vector<std::string> http_addresses() const = 0;
+  virtual std::vector<std::string> https_addresses() const = 0;
+  virtual cache::StoreStats cache_stats() const = 0;
+  /// Closes the listeners, lets what is under way finish, returns when all is done or after `limit`.
+  virtual void drain(Duration limit) = 0;
+};
+
+}  // namespace headgate::server

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// A validated model, compiled: everything that a request needs is a look-up away and nothing is left to parse.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "appliance/guard/geo.h"
+#include "appliance/snapshot/distribution.h"
+#include "appliance/snapshot/router.h"
+#include "schema/diagnostic.h"
+#include "schema/model/model.h"
+
+namespace headgate::snapshot {
+
+class CertificateTable;
+
+/// Something that holds while a configuration runs and that an operator should know: GeoDatabaseMissing, SelfSignedCertificate.
+struct Condition {
+  std::string type;
+  std::string message;
+};
+
+/// Threads: immutable.
+class Configuration {
+ public:
+  /// The distribution that claims `host` (lower case, without port), or null.
+  const Distribution* find(std::string_view host) const { return router_.find(host); }
+  const std::vector<std::shared_ptr<const Distribution>>& distributions() const { return distributions_; }
+  const Distribution* find_by_name(std::string_view name) const;
+  const CertificateTable& certificates() const { return *certificates_; }
+  const std::vector<Condition>& conditions() const { return conditions_; }
+  const schema::Model& model() const { return *model_; }
+  const std::shared_ptr<const guard::GeoDatabase>& geo() const { return geo_; }
+
+ private:
+  friend class Compiler;
+  Router router_;
+  std::vector<std::shared_ptr<const Distribution>> distributions_;
+  std::shared_ptr<const CertificateTable> certificates_;
+  std::shared_ptr<const guard::GeoDatabase> geo_;
+  std::shared_ptr<const schema::Model> model_;
+  std::vector<Condition> conditions_;
+};
+
+struct CompileOptions {
+  std::shared_ptr<const guard::GeoDatabase> geo;  ///< null: every address is of unknown country
+  /// Gives (distribution, behavior) its number in the metrics; may be empty.
+  std::function<std::uint32_t(std::string_view, std::string_view)> metric_slot;
+  /// Whether secrets and private keys are read: false for validate, diff, test and explain on machines that have none of them.
+  bool resolve_secrets = true;
+};
+
+struct Compiled {
+  std::shared_ptr<const Configuration> configuration;  ///< null when a diagnostic is an error
+  std::vector<schema::Diagnostic> diagnostics;
+};
+
+/// Compiles `model`; what `previous` compiled from the same resources (by identity) is shared, not compiled again.
+/// Threads: any; never on a loop (reads secrets and certificates from disk).
+Compiled compile(std::shared_ptr<const schema::Model> model, const CompileOptions& options,
+                 const Configuration* previous);
+
+}  // namespace headgate::snapshot

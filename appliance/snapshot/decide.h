@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// What becomes of a request before anything is fetched: one pure function that the edge, explain, Expect cases and diff share.
+#pragma once
+
+#include <memory_resource>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appliance/cache/response.h"
+#include "appliance/guard/geo.h"
+#include "appliance/guard/reason.h"
+#include "appliance/http/field.h"
+#include "appliance/snapshot/configuration.h"
+
+namespace headgate::snapshot {
+
+/// A request as it arrived. Views outlive the Decision.
+struct RequestFacts {
+  std::string_view method;
+  bool https = false;
+  int http_version = 0x101;
+  std::string_view authority;  ///< Host or :authority as sent, with its port
+  std::string_view target;     ///< path and query as sent
+  http::Fields fields;         ///< names in lower case, cookie crumbs joined
+  base::IpAddress client;
+  guard::Country country;
+};
+
+/// What explain prints: one step, one line. Null on the request path.
+class Trace {
+ public:
+  void step(std::string_view topic, std::string text);
+  const std::vector<std::pair<std::string, std::string>>& steps() const { return steps_; }
+
+ private:
+  std::vector<std::pair<std::string, std::string>> steps_;
+};
+
+/// Views point into the facts, the configuration or the memory resource.
+struct Decision {
+  enum class Action { Serve, Redirect, Deny };
+  Action action = Action::Deny;
+  int status = 0;  ///< Redirect, Deny
+  guard::Reason reason = guard::Reason::None;
+  std::string_view location;  ///< Redirect
+  const Distribution* distribution = nullptr;
+  const Behavior* behavior = nullptr;
+  // Serve:
+  std::string_view host;   ///< lower case, without port
+  std::string_view path;   ///< after the default root object
+  std::string_view query;  ///< raw, without '?'
+  bool uses_cache = false; ///< a cached method under a policy that stores
+  cache::Key key;          ///< only when uses_cache
+  std::string_view forwarded_query;  ///< what goes to the origin: the key's and the origin request policy's
+  std::string_view host_for_origin;  ///< the viewer's authority when a policy forwards it; empty: the origin's name
+};
+
+/// Errors: none; a request that cannot be served is a Decision to deny it.
+/// Threads: pure.
+Decision decide(const Configuration& configuration, const RequestFacts& facts, std::pmr::memory_resource& memory, Trace* trace = nullptr);
+
+/// The request as it goes to one member of the behavior's target: fields by cache and origin request policies, Via, CDN-Loop,
+/// X-Forwarded-For, custom headers; conditional fields for revalidating `stale` (may be null).
+origin::Request build_origin_request(const Decision& decision, const RequestFacts& facts, const origin::Group::Member& member,
+                                     const cache::StoredResponse* stale);
+
+}  // namespace headgate::snapshot

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// What one commit is to a request: a compiled configuration and the purges that came with it, under one generation.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "appliance/base/mutex.h"
+#include "appliance/cache/purge.h"
+#include "appliance/snapshot/configuration.h"
+
+namespace headgate::snapshot {
+
+/// Threads: immutable. A request pins exactly one.
+struct Snapshot {
+  std::uint64_t generation = 0;
+  std::string commit;  ///< full object id; empty for a folder
+  std::string label;   ///< "412-9f3c2ab": the Headgate-Generation header
+  std::shared_ptr<const Configuration> configuration;
+  std::shared_ptr<const cache::PurgeTable> purges;
+};
+
+/// "412-9f3c2ab" from a generation and a commit.
+std::string generation_label(std::uint64_t generation, const std::string& commit);
+
+/// Where the reconciler publishes and every worker looks: one relaxed-cost load a request, a mutex only when it changed.
+/// Threads: publish from one at a time, the rest from any.
+class SnapshotHolder {
+ public:
+  void publish(std::shared_ptr<const Snapshot> snapshot);
+  std::shared_ptr<const Snapshot> get() const;  ///< null before the first publish
+  /// Changes with every publish; 0 before the first.
+  std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
+
+ private:
+  std::atomic<std::uint64_t> version_{0};
+  mutable base::Mutex mutex_;
+  std::shared_ptr<const Snapshot> snapshot_ GUARDED_BY(mutex_);
+};
+
+}  // namespace headgate::snapshot

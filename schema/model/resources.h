@@ -28,6 +28,8 @@ struct Invalidation {
   std::vector<std::string> paths;  ///< YAML: select.paths; exact, or a trailing '*'
   Mode mode = Mode::Revalidate;
   std::string nonce;  ///< YAML: nonce; a new value runs it again
+  std::string file;   ///< where it stands, for diagnostics: not part of the digest
+  int line = 0;
   /// Names what was asked, not how it was written; the ledger refuses the same id with another digest.
   std::string digest() const;
   /// `name`, or `name@nonce`.

@@ -24,7 +24,6 @@ struct EdgeOptions {
   unsigned threads = 1;
   std::uint64_t cache_memory = 0;
   guard::TrustedProxies trusted_proxies;
-  bool proxy_protocol = false;
   schema::EdgeLimits limits;
 };
 

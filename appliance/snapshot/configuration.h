@@ -17,12 +17,20 @@
 
 namespace headgate::snapshot {
 
-class CertificateTable;
-
 /// Something that holds while a configuration runs and that an operator should know: GeoDatabaseMissing, SelfSignedCertificate.
 struct Condition {
   std::string type;
   std::string message;
+};
+
+/// What has been compiled from which resource, so that the next configuration can share it.
+struct Policies {
+  std::unordered_map<const schema::CachePolicy*, std::shared_ptr<const CachePolicy>> cache;
+  std::unordered_map<const schema::OriginRequestPolicy*, std::shared_ptr<const OriginRequestPolicy>>
+      origin_request;
+  std::unordered_map<const schema::ResponseHeadersPolicy*,
+                     std::shared_ptr<const ResponseHeadersPolicy>>
+      response_headers;
 };
 
 /// Threads: immutable.
@@ -32,7 +40,6 @@ class Configuration {
   const Distribution* find(std::string_view host) const { return router_.find(host); }
   const std::vector<std::shared_ptr<const Distribution>>& distributions() const { return distributions_; }
   const Distribution* find_by_name(std::string_view name) const;
-  const CertificateTable& certificates() const { return *certificates_; }
   const std::vector<Condition>& conditions() const { return conditions_; }
   const schema::Model& model() const { return *model_; }
   const std::shared_ptr<const guard::GeoDatabase>& geo() const { return geo_; }
@@ -41,10 +48,10 @@ class Configuration {
   friend class Compiler;
   Router router_;
   std::vector<std::shared_ptr<const Distribution>> distributions_;
-  std::shared_ptr<const CertificateTable> certificates_;
   std::shared_ptr<const guard::GeoDatabase> geo_;
   std::shared_ptr<const schema::Model> model_;
   std::vector<Condition> conditions_;
+  Policies policies_;
 };
 
 struct CompileOptions {

@@ -13,6 +13,7 @@
 #include "appliance/guard/geo.h"
 #include "appliance/http/caching.h"
 #include "appliance/origin/failover.h"
+#include "appliance/snapshot/certificate.h"
 #include "appliance/snapshot/policies.h"
 #include "appliance/snapshot/router.h"
 #include "schema/model/distribution.h"
@@ -23,9 +24,10 @@ namespace headgate::snapshot {
 struct Origin {
   std::shared_ptr<const origin::Endpoint> endpoint;
   std::string id;
-  std::string path;         ///< originPath
-  std::string domain_name;  ///< the Host when no policy forwards the viewer's
-  std::string host_header;  ///< overrides any Host; empty: none
+  std::string path;          ///< originPath
+  std::string host_header;   ///< overrides any Host; empty: none
+  std::string http_host;     ///< the Host when no policy forwards the viewer's: domainName, with a
+  std::string https_host;    ///< port that is not the scheme's own
   schema::OriginProtocolPolicy protocol = schema::OriginProtocolPolicy::MatchViewer;
   struct Header {
     std::string name;  ///< lower case
@@ -72,6 +74,9 @@ struct Distribution {
   bool enabled = true;
   bool cloudfront_compat = false;
   bool http2 = true;
+  std::shared_ptr<const Certificate> certificate;  ///< null: the edge's self-signed one
+  schema::MinimumProtocolVersion minimum_protocol_version =
+      schema::MinimumProtocolVersion::Tls1_2021;
   std::string default_root_object;
   std::vector<Origin> origins;
   std::vector<std::shared_ptr<const origin::Group>> groups;

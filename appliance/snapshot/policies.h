@@ -11,6 +11,7 @@
 
 #include "appliance/http/caching.h"
 #include "appliance/http/field.h"
+#include "appliance/snapshot/cors.h"
 #include "schema/model/policy.h"
 
 namespace headgate::snapshot {
@@ -34,7 +35,7 @@ struct CachePolicy {
   std::shared_ptr<const schema::CachePolicy> source;
   http::TtlPolicy ttl;
   NameSelector query_strings;
-  NameSelector headers;
+  std::vector<std::string> headers;  ///< lower case, sorted; CloudFront-* among them
   NameSelector cookies;
   bool gzip = false;
   bool brotli = false;
@@ -44,8 +45,8 @@ struct CachePolicy {
 
 struct OriginRequestPolicy {
   std::shared_ptr<const schema::OriginRequestPolicy> source;
-  NameSelector headers;
-  bool all_viewer_headers = false;
+  NameSelector headers;                   ///< of what the viewer sent
+  std::vector<std::string> viewer_facts;  ///< CloudFront-* fields that the edge itself fills in
   NameSelector cookies;
   NameSelector query_strings;
 };
@@ -59,7 +60,8 @@ struct ResponseHeadersPolicy {
     bool override_origin = true;
   };
   std::vector<Line> lines;          ///< security and custom headers
-  std::vector<std::string> removed; ///< lower case, sorted
+  std::vector<std::string> removed;  ///< lower case, sorted
+  std::optional<Cors> cors;
 };
 
 std::shared_ptr<const CachePolicy> compile(std::shared_ptr<const schema::CachePolicy> source);
@@ -67,8 +69,8 @@ std::shared_ptr<const OriginRequestPolicy> compile(std::shared_ptr<const schema:
 std::shared_ptr<const ResponseHeadersPolicy> compile(std::shared_ptr<const schema::ResponseHeadersPolicy> source);
 
 /// The fields of a response as the viewer gets them: removed, overridden, added, CORS by the request's Origin. `out` is appended to; views point into
-/// `stored`, the policy, `request` or `memory`.
+/// `stored`, the policy or `request`.
 void apply(const ResponseHeadersPolicy& policy, http::Fields request, http::Fields stored,
-           std::pmr::memory_resource& memory, std::pmr::vector<http::Field>& out);
+           std::pmr::vector<http::Field>& out);
 
 }  // namespace headgate::snapshot

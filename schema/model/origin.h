@@ -26,7 +26,8 @@ struct CustomOrigin {
   Duration origin_keepalive_timeout = std::chrono::seconds(5);  ///< 1–120 s
   std::string sni;         ///< empty: domainName
   std::string host_header;  ///< empty: by the origin request policy, else domainName
-  std::string ca_bundle;   ///< path in the repository of a PEM file; empty: the system's
+  std::string ca_bundle;      ///< path in the repository of a PEM file; empty: the system's
+  std::string ca_bundle_pem;  ///< its content, read by the loader
   bool verify = true;
 };
 

@@ -106,7 +106,6 @@ struct Edge {
   std::uint32_t threads = 0;       ///< 0: one per processor
   std::uint64_t cache_memory = std::uint64_t{1} << 30;
   std::vector<std::string> trusted_proxies;  ///< CIDRs whose PROXY, Forwarded and X-Forwarded-For are believed
-  bool proxy_protocol = false;     ///< listeners require PROXY v1/v2 from trusted proxies
   std::map<std::string, std::string> labels;
   EdgeLimits limits;
 };

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/origin/failover.h"
+
+#include <algorithm>
+
+namespace headgate::origin {
+namespace {
+
+bool may_fail_over(std::string_view method) {
+  return method == "GET" || method == "HEAD" || method == "OPTIONS";
+}
+
+/// Another member can do better where this one could not be reached, or did not answer properly;
+/// not where the request is at fault or we are.
+bool is_reason_to_go_on(Failure failure) {
+  return failure != Failure::HttpRequestError && failure != Failure::Cancelled &&
+         failure != Failure::Internal;
+}
+
+}  // namespace
+
+struct Fetch::Impl final : Sink {
+  Impl(Client& the_client, base::Loop& loop, std::shared_ptr<const Group> the_group,
+       std::string the_method, RequestBuilder the_build, Sink& the_sink)
+      : client(the_client),
+        group(std::move(the_group)),
+        method(std::move(the_method)),
+        build(std::move(the_build)),
+        sink(the_sink),
+        nobody(loop.timers(),
+               [this] { sink.on_failure(Failure::Internal, "an origin group without members"); }) {}
+
+  /// Sends the request to member number `attempted.attempts`.
+  void try_next() {
+    const Group::Member& member = group->members[static_cast<std::size_t>(attempted.attempts)];
+    attempted.failed_over = attempted.attempts > 0;
+    attempted.member = &member;
+    ++attempted.attempts;
+    Request request = build(member);
+    has_body = request.body != nullptr;
+    transfer.reset();  // before the next starts: what is left of the last response is not read
+    transfer = client.start(member.endpoint, std::move(request), *this);
+  }
+
+  bool may_go_on() const {
+    return may_fail_over(method) && !has_body &&
+           static_cast<std::size_t>(attempted.attempts) < group->members.size();
+  }
+
+  void on_head(const ResponseHead& head) override {
+    const std::vector<int>& codes = group->failover_status_codes;
+    const bool unwanted = std::find(codes.begin(), codes.end(), head.status) != codes.end();
+    if (unwanted && may_go_on()) return try_next();
+    answered = true;
+    sink.on_head(head);
+  }
+  bool on_octets(std::string_view octets) override { return sink.on_octets(octets); }
+  void on_complete() override { sink.on_complete(); }
+  void on_failure(Failure failure, std::string_view details) override {
+    if (!answered && may_go_on() && is_reason_to_go_on(failure)) return try_next();
+    sink.on_failure(failure, details);
+  }
+
+  Client& client;
+  std::shared_ptr<const Group> group;
+  std::string method;
+  RequestBuilder build;
+  Sink& sink;
+  std::unique_ptr<Transfer> transfer;
+  Attempted attempted;
+  bool has_body = false;
+  bool answered =
+      false;  ///< the sink has heard of a response: there is no other member for it any more
+  base::Timer nobody;
+};
+
+Fetch::Fetch(Client& client, base::Loop& loop, std::shared_ptr<const Group> group,
+             std::string method, RequestBuilder build, Sink& sink)
+    : impl_(std::make_unique<Impl>(client, loop, std::move(group), std::move(method),
+                                   std::move(build), sink)) {}
+
+Fetch::~Fetch() = default;
+
+void Fetch::start() {
+  if (impl_->group->members.empty()) return impl_->nobody.schedule_after(Duration::zero());
+  impl_->try_next();
+}
+
+void Fetch::resume() {
+  if (impl_->transfer != nullptr) impl_->transfer->resume();
+}
+
+void Fetch::body_ready() {
+  if (impl_->transfer != nullptr) impl_->transfer->body_ready();
+}
+
+Attempted Fetch::attempted() const { return impl_->attempted; }
+
+}  // namespace headgate::origin

@@ -20,6 +20,9 @@ class IpAddress {
   static std::optional<IpAddress> parse(std::string_view text);
   /// AF_INET and AF_INET6; unspecified for others (unix sockets).
   static IpAddress from_sockaddr(const sockaddr* address);
+  /// Octets in network byte order.
+  static IpAddress from_v4(const std::array<std::uint8_t, 4>& octets);
+  static IpAddress from_v6(const std::array<std::uint8_t, 16>& octets);
 
   bool is_v4() const { return family_ == 4; }
   bool is_v6() const { return family_ == 6; }
@@ -35,7 +38,8 @@ class IpAddress {
   std::uint8_t family_ = 0;
 };
 
-/// `10.0.0.0/8`, `2001:db8::/32`; a bare address is a network of one.
+/// `10.0.0.0/8`, `2001:db8::/32`; a bare address is a network of one. Bits behind the prefix do not
+/// count.
 class IpNetwork {
  public:
   static std::optional<IpNetwork> parse(std::string_view text);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Who the client is: the socket's peer, or whom trusted proxies name. Found once, before anything decides by it.
+// Who the client is: the socket's peer, or whom trusted proxies name. Found once, before anything
+// decides by it.
 #pragma once
 
 #include <cstddef>
@@ -25,11 +26,16 @@ class TrustedProxies {
   std::vector<base::IpNetwork> networks_;
 };
 
-/// `peer` unless it is trusted; then the last address of Forwarded (RFC 7239), else of X-Forwarded-For, that is not itself a trusted proxy, read
-/// from the right. Obfuscated or malformed elements end the walk: what is to their right stands.
-base::IpAddress client_address(const base::IpAddress& peer, const TrustedProxies& proxies, http::Fields request);
+/// `peer` unless it is trusted; then the last address of X-Forwarded-For, or of Forwarded (RFC
+/// 7239) where the former is absent, that is not itself a trusted proxy, read from the right.
+/// Obfuscated or malformed elements end the walk: what is to their right stands. X-Forwarded-For
+/// goes first because most proxies write only that one and pass on whatever Forwarded the client
+/// sent.
+base::IpAddress client_address(const base::IpAddress& peer, const TrustedProxies& proxies,
+                               http::Fields request);
 
-/// The PROXY protocol's head, versions 1 and 2 (TCP over IPv4 and IPv6; LOCAL and UNKNOWN keep the socket's peer).
+/// The PROXY protocol's head, versions 1 and 2 (TCP over IPv4 and IPv6; LOCAL and UNKNOWN keep the
+/// socket's peer).
 struct ProxyHeader {
   enum class Status { NeedMore, Absent, Malformed, Complete };
   Status status = Status::Absent;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -21,14 +22,16 @@ class Country {
   explicit Country(std::string_view code);  ///< anything but two letters is unknown
   bool known() const { return code_[0] != 0; }
   std::string_view text() const { return known() ? std::string_view(code_.data(), 2) : ""; }
+  /// 0 for AA to 675 for ZZ; of a known country only.
+  std::size_t index() const;
   friend bool operator==(const Country&, const Country&) = default;
 
  private:
   std::array<char, 2> code_{};
 };
 
-/// Both layouts: MaxMind's `country.iso_code` and the flat `country_code`. Memory-mapped; look-ups do not allocate.
-/// Threads: any, const.
+/// Both layouts: MaxMind's `country.iso_code` and the flat `country_code`. Memory-mapped; look-ups
+/// do not allocate. Threads: any, const.
 class GeoDatabase {
  public:
   virtual ~GeoDatabase() = default;

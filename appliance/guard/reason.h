@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Why the edge answers a request itself: one code in the log, in Proxy-Status, in explain, in Expect cases and in metrics.
+// Why the edge answers a request itself: one code in the log, in Proxy-Status, in explain, in
+// Expect cases and in metrics.
 #pragma once
 
 #include <cstdint>

@@ -52,7 +52,8 @@ class Metrics {
   Metrics();
   ~Metrics();
   WorkerMetrics& add_worker();
-  /// A number for a pair of distribution and behavior, the same for the same pair; bounded, the rest share slot 0 ("other").
+  /// A number for a pair of distribution and behavior, the same for the same pair; bounded, the
+  /// rest share slot 0 ("other").
   std::uint32_t slot(std::string_view distribution, std::string_view behavior);
   /// `collect` is called at every scrape.
   void contribute(std::function<std::vector<Family>()> collect);

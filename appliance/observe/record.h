@@ -13,30 +13,31 @@ namespace headgate::observe {
 
 /// How the cache took part; cache.md section 5.
 enum class CacheOutcome : std::uint8_t {
-  Bypass,       ///< the cache was not asked: method, policy, answered by the edge itself
+  Bypass,  ///< the cache was not asked: method, policy, answered by the edge itself
   Miss,
-  HitForMiss,   ///< known not to be shareable: went alone
+  HitForMiss,  ///< known not to be shareable: went alone
   FreshHit,
-  StaleHit,     ///< stale-while-revalidate or stale-if-error
+  StaleHit,  ///< stale-while-revalidate or stale-if-error
   RevalidatedHit,
-  CollapsedHit, ///< streamed from another request's fetch
-  Error,        ///< the origin failed
+  CollapsedHit,  ///< streamed from another request's fetch
+  Error,         ///< the origin failed
   kCount,
 };
 std::string_view name(CacheOutcome outcome);
 
-/// Views are valid during `record` only, and hold what the client sent: whoever writes them escapes them.
+/// Views are valid during `record` only, and hold what the client sent: whoever writes them escapes
+/// them.
 struct RequestRecord {
-  base::WallTime time{};        ///< of the request's arrival
+  base::WallTime time{};  ///< of the request's arrival
   base::IpAddress client;
   std::uint16_t client_port = 0;
   std::string_view country;
   std::string_view method;
   std::string_view scheme;
   std::string_view host;
-  std::string_view target;      ///< path and query as sent
-  std::string_view protocol;    ///< HTTP/1.0, HTTP/1.1, HTTP/2
-  std::string_view tls_version; ///< empty over cleartext
+  std::string_view target;       ///< path and query as sent
+  std::string_view protocol;     ///< HTTP/1.0, HTTP/1.1, HTTP/2
+  std::string_view tls_version;  ///< empty over cleartext
   std::string_view user_agent;
   std::string_view referer;
   std::string_view request_id;
@@ -44,10 +45,11 @@ struct RequestRecord {
   std::string_view behavior;
   std::string_view origin;      ///< who answered, when an origin was asked
   std::string_view generation;  ///< 412-9f3c2ab
-  std::string_view proxy_error; ///< RFC 9209 error type when the edge made the response because of an error
-  std::string_view details;     ///< of that error
+  std::string_view
+      proxy_error;  ///< RFC 9209 error type when the edge made the response because of an error
+  std::string_view details;  ///< of that error
   std::string_view content_type;
-  int status = 0;               ///< 0: the client left before there was one
+  int status = 0;  ///< 0: the client left before there was one
   int origin_status = 0;
   guard::Reason reason = guard::Reason::None;
   CacheOutcome outcome = CacheOutcome::Bypass;
@@ -55,7 +57,7 @@ struct RequestRecord {
   std::uint64_t bytes_received = 0;  ///< of the body
   std::uint64_t duration_us = 0;
   std::uint64_t time_to_first_byte_us = 0;
-  bool aborted = false;         ///< the client left, or the origin failed midway
+  bool aborted = false;           ///< the client left, or the origin failed midway
   std::uint32_t metric_slot = 0;  ///< of distribution and behavior: see Metrics::slot
 };
 

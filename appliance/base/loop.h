@@ -31,7 +31,7 @@ class Loop {
 
   MonoTime now() { return timers().now(); }
   /// As of the current iteration.
-  virtual WallTime wall_now() const = 0;
+  virtual WallTime wall_now() = 0;
 };
 
 }  // namespace headgate::base

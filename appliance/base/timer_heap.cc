@@ -19,17 +19,19 @@ void Timer::cancel() {
 
 Duration TimerHeap::wait_at_most(Duration limit) const {
   if (heap_.empty()) return limit;
-  return std::clamp(heap_.front()->deadline_ - now_, Duration::zero(), limit);
+  return std::clamp(heap_.front()->deadline_ - now(), Duration::zero(), limit);
 }
 
-void TimerHeap::run_expired(MonoTime now) {
+bool TimerHeap::run_expired(MonoTime now) {
   now_ = now;
-  while (!heap_.empty() && heap_.front()->deadline_ <= now_) {
+  bool any = false;
+  while (!heap_.empty() && heap_.front()->deadline_ <= now) {
     Timer& timer = *heap_.front();
     remove(timer);
-    // A call-back that destroys its own timer must do so as the last thing: its captures go with it.
+    any = true;
     timer.on_expiry_();
   }
+  return any;
 }
 
 void TimerHeap::insert(Timer& timer) {

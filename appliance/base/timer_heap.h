@@ -41,13 +41,17 @@ class Timer {
 /// Threads: one.
 class TimerHeap {
  public:
-  /// `now` as of the loop's current iteration.
-  MonoTime now() const { return now_; }
+  /// Tells the time of the loop's current iteration, for loops that read their clock once an iteration.
+  using Clock = MonoTime (*)(void* context);
+  TimerHeap() = default;
+  TimerHeap(Clock clock, void* context) : clock_(clock), context_(context) {}
+
+  MonoTime now() const { return clock_ == nullptr ? now_ : clock_(context_); }
   /// How long the loop may wait, at most `limit`.
   Duration wait_at_most(Duration limit) const;
-  /// Sets `now` and calls back every timer whose deadline has come; a call-back may schedule and cancel any timer, itself included, and
-  /// may destroy its own.
-  void run_expired(MonoTime now);
+  /// Calls back every timer whose deadline is not after `now`; a call-back may schedule and cancel any timer, itself included, and may
+  /// destroy its own as the last thing it does. Without a Clock `now` also becomes the heap's. Whether there was any.
+  bool run_expired(MonoTime now);
 
  private:
   friend class Timer;
@@ -59,6 +63,8 @@ class TimerHeap {
 
   std::vector<Timer*> heap_;
   MonoTime now_ = mono_now();
+  Clock clock_ = nullptr;
+  void* context_ = nullptr;
 };
 
 }  // namespace headgate::base

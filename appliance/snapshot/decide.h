@@ -2,6 +2,7 @@
 // What becomes of a request before anything is fetched: one pure function that the edge, explain, Expect cases and diff share.
 #pragma once
 
+#include <cstdint>
 #include <memory_resource>
 #include <string>
 #include <string_view>
@@ -23,8 +24,10 @@ struct RequestFacts {
   std::string_view authority;  ///< Host or :authority as sent, with its port
   std::string_view target;     ///< path and query as sent
   http::Fields fields;         ///< names in lower case, cookie crumbs joined
-  base::IpAddress client;
+  base::IpAddress client;      ///< whom guards judge
+  base::IpAddress peer;        ///< the socket's: what is appended to X-Forwarded-For
   guard::Country country;
+  std::uint16_t https_port = 443;  ///< of this edge: where redirects to https go
 };
 
 /// What explain prints: one step, one line. Null on the request path.
@@ -50,19 +53,18 @@ struct Decision {
   std::string_view host;   ///< lower case, without port
   std::string_view path;   ///< after the default root object
   std::string_view query;  ///< raw, without '?'
-  bool uses_cache = false; ///< a cached method under a policy that stores
-  cache::Key key;          ///< only when uses_cache
-  std::string_view forwarded_query;  ///< what goes to the origin: the key's and the origin request policy's
-  std::string_view host_for_origin;  ///< the viewer's authority when a policy forwards it; empty: the origin's name
+  bool uses_cache = false;  ///< a cached method under a policy that stores
+  cache::Key key;           ///< only when uses_cache
+  std::string_view accept_encoding;  ///< as the cache policy normalises it; empty: not its business
 };
 
 /// Errors: none; a request that cannot be served is a Decision to deny it.
 /// Threads: pure.
-Decision decide(const Configuration& configuration, const RequestFacts& facts, std::pmr::memory_resource& memory, Trace* trace = nullptr);
+Decision decide(const Configuration& configuration, const RequestFacts& facts,
+                std::pmr::memory_resource& memory, Trace* trace = nullptr);
 
-/// The request as it goes to one member of the behavior's target: fields by cache and origin request policies, Via, CDN-Loop,
-/// X-Forwarded-For, custom headers; conditional fields for revalidating `stale` (may be null).
-origin::Request build_origin_request(const Decision& decision, const RequestFacts& facts, const origin::Group::Member& member,
-                                     const cache::StoredResponse* stale);
+/// The same for another path of the same request, as a custom error page is fetched: by GET, through the behavior that matches it, without guards and redirects.
+Decision decide_error_page(const Decision& failed, const RequestFacts& facts, std::string_view path,
+                           std::pmr::memory_resource& memory);
 
 }  // namespace headgate::snapshot

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/snapshot/cache_key.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "appliance/http/cookie.h"
+#include "appliance/http/query.h"
+
+namespace headgate::snapshot {
+namespace {
+
+using Text = std::pmr::string;
+
+/// Whether `member` with a weight above zero is in a comma-separated Accept-Encoding. RFC 9110 section 12.5.3.
+bool accepts(std::string_view accept_encoding, std::string_view member) {
+  while (!accept_encoding.empty()) {
+    const std::size_t comma = accept_encoding.find(',');
+    std::string_view item = accept_encoding.substr(0, comma);
+    accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size() : comma + 1);
+    const std::size_t semicolon = item.find(';');
+    std::string_view coding = item.substr(0, semicolon);
+    while (!coding.empty() && (coding.front() == ' ' || coding.front() == '\t')) coding.remove_prefix(1);
+    while (!coding.empty() && (coding.back() == ' ' || coding.back() == '\t')) coding.remove_suffix(1);
+    if (!http::equals_ignoring_case(coding, member)) continue;
+    if (semicolon == std::string_view::npos) return true;
+    const std::string_view weight = item.substr(semicolon + 1);
+    const std::size_t equals = weight.find('=');
+    return equals == std::string_view::npos ||
+           weight.substr(equals + 1).find_first_of("123456789") != std::string_view::npos;
+  }
+  return false;
+}
+
+void append_line(Text& text, std::string_view line) {
+  text += '\n';
+  text += line;
+}
+
+/// All lines named `name`, joined as one value.
+void append_header(Text& text, const RequestFacts& facts, std::string_view name,
+                   std::pmr::memory_resource& memory) {
+  append_line(text, name);
+  text += ':';
+  if (name == "host") {
+    text += facts.authority;
+    return;
+  }
+  if (name.starts_with("cloudfront-")) {
+    text += viewer_fact(facts, name, memory);
+    return;
+  }
+  bool first = true;
+  for (const auto& field : facts.fields) {
+    if (field.name != name) continue;
+    if (!first) text += ',';
+    text += field.value;
+    first = false;
+  }
+  if (first) text += '\t';  // absent differs from empty; no value can be a tab
+}
+
+}  // namespace
+
+std::string_view persist_in(std::pmr::memory_resource& memory, std::string_view text) {
+  if (text.empty()) return {};
+  auto* copy = static_cast<char*>(memory.allocate(text.size(), 1));
+  std::memcpy(copy, text.data(), text.size());
+  return {copy, text.size()};
+}
+
+std::string_view select_query(std::string_view query, const NameSelector& selector,
+                              std::pmr::memory_resource& memory) {
+  if (query.empty() || selector.mode() == NameSelector::Mode::None) return {};
+  if (selector.mode() == NameSelector::Mode::All) return query;
+  Text selected(&memory);
+  http::QueryPair pair;
+  for (http::QueryReader reader(query); reader.next(pair);) {
+    if (!selector.takes(pair.name)) continue;
+    if (!selected.empty()) selected += '&';
+    selected += pair.raw;
+  }
+  return selected == query ? query : persist_in(memory, selected);
+}
+
+std::string_view select_cookies(http::Fields request, const NameSelector& selector,
+                                std::pmr::memory_resource& memory) {
+  if (selector.mode() == NameSelector::Mode::None) return {};
+  const auto cookies = http::find(request, "cookie");
+  if (!cookies) return {};
+  if (selector.mode() == NameSelector::Mode::All) return *cookies;
+  Text selected(&memory);
+  http::CookiePair pair;
+  for (http::CookieReader reader(*cookies); reader.next(pair);) {
+    if (!selector.takes(pair.name)) continue;
+    if (!selected.empty()) selected += "; ";
+    selected += pair.raw;
+  }
+  return persist_in(memory, selected);
+}
+
+std::string_view normalize_accept_encoding(http::Fields request, bool gzip, bool brotli) {
+  bool takes_gzip = false;
+  bool takes_brotli = false;
+  for (const auto& field : request) {
+    if (field.name != "accept-encoding") continue;
+    takes_gzip = takes_gzip || (gzip && accepts(field.value, "gzip"));
+    takes_brotli = takes_brotli || (brotli && accepts(field.value, "br"));
+  }
+  if (takes_brotli) return takes_gzip ? "br,gzip" : "br";
+  return takes_gzip ? "gzip" : "";
+}
+
+std::string_view viewer_fact(const RequestFacts& facts, std::string_view name,
+                             std::pmr::memory_resource& memory) {
+  if (name == "cloudfront-viewer-country") return facts.country.text();
+  if (name == "cloudfront-forwarded-proto") return facts.https ? "https" : "http";
+  if (name == "cloudfront-viewer-http-version")
+    return facts.http_version >= 0x300 ? "3.0" : facts.http_version >= 0x200 ? "2.0"
+           : facts.http_version == 0x101                                      ? "1.1"
+                                                                              : "1.0";
+  if (name == "cloudfront-viewer-address") {
+    char text[46];
+    return persist_in(memory, {text, facts.client.format(text)});
+  }
+  return {};
+}
+
+bool uses_https(const Origin& origin, const RequestFacts& facts) {
+  switch (origin.protocol) {
+    case schema::OriginProtocolPolicy::HttpOnly:
+      return false;
+    case schema::OriginProtocolPolicy::HttpsOnly:
+      return true;
+    case schema::OriginProtocolPolicy::MatchViewer:
+      return facts.https;
+  }
+  return facts.https;
+}
+
+std::string_view host_for_origin(const Decision& decision, const RequestFacts& facts,
+                                 const Origin& origin) {
+  if (!origin.host_header.empty()) return origin.host_header;
+  const Behavior& behavior = *decision.behavior;
+  const auto& cached = behavior.cache_policy->headers;
+  const bool forwards_host =
+      std::binary_search(cached.begin(), cached.end(), "host") ||
+      (behavior.origin_request_policy != nullptr && behavior.origin_request_policy->headers.takes("host"));
+  if (forwards_host && !facts.authority.empty()) return facts.authority;
+  return uses_https(origin, facts) ? origin.https_host : origin.http_host;
+}
+
+void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory, Decision& decision) {
+  const Distribution& distribution = *decision.distribution;
+  const CachePolicy& policy = *decision.behavior->cache_policy;
+  // A group's members give the same content by definition: the first one's Host stands for all.
+  const Origin& origin = distribution.origins[decision.behavior->target->members.front().index];
+  const std::string_view query = select_query(decision.query, policy.query_strings, memory);
+  const std::string_view cookies = select_cookies(facts.fields, policy.cookies, memory);
+
+  Text text(&memory);
+  text.reserve(distribution.name.size() + decision.path.size() + query.size() + cookies.size() + 128);
+  text += distribution.name;
+  append_line(text, facts.method == "OPTIONS" ? "OPTIONS" : "GET");
+  append_line(text, host_for_origin(decision, facts, origin));
+  text += '\n';
+  const std::size_t path_at = text.size();
+  text += decision.path;
+  if (!query.empty()) {
+    text += '?';
+    text += query;
+  }
+  const std::size_t path_end = text.size();
+  for (const auto& name : policy.headers) append_header(text, facts, name, memory);
+  if (!cookies.empty()) {
+    append_line(text, "cookie:");
+    text += cookies;
+  }
+  if (!decision.accept_encoding.empty()) {
+    append_line(text, "accept-encoding:");
+    text += decision.accept_encoding;
+  }
+
+  const std::string_view key = persist_in(memory, text);
+  decision.key = {.hash = base::hash128(key),
+                  .text = key,
+                  .distribution = distribution.name,
+                  .path = key.substr(path_at, path_end - path_at)};
+}
+
+}  // namespace headgate::snapshot

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/snapshot/decide.h"
+
+#include <fmt/format.h>
+
+#include "appliance/http/authority.h"
+#include "appliance/http/query.h"
+#include "appliance/snapshot/cache_key.h"
+
+namespace headgate::snapshot {
+namespace {
+
+using guard::Reason;
+
+/// A chain of edges that names us more often goes in circles. RFC 8586.
+constexpr int kMaxHops = 3;
+
+int times_in_cdn_loop(http::Fields fields) {
+  int times = 0;
+  for (const auto& field : fields) {
+    if (field.name != "cdn-loop") continue;
+    std::string_view rest = field.value;
+    for (std::size_t at = 0; (at = rest.find("headgate", at)) != std::string_view::npos; at += 8) ++times;
+  }
+  return times;
+}
+
+/// The walk of one request through its guards; each step may end it.
+class Walk {
+ public:
+  Walk(const Configuration& configuration, const RequestFacts& facts, std::pmr::memory_resource& memory,
+       Trace* trace)
+      : configuration_(configuration), facts_(facts), memory_(memory), trace_(trace) {}
+
+  Decision run() {
+    if (parse() && route() && pass_geo() && pass_viewer_protocol() && pass_method()) serve();
+    return decision_;
+  }
+
+ private:
+  bool deny(int status, Reason reason) {
+    decision_.action = Decision::Action::Deny;
+    decision_.status = status;
+    decision_.reason = reason;
+    note("answer", "{} by the edge, reason {}", status, guard::code(reason));
+    return false;
+  }
+
+  template <class... Args>
+  void note(std::string_view topic, fmt::format_string<Args...> format, Args&&... args) {
+    if (trace_ != nullptr) trace_->step(topic, fmt::format(format, std::forward<Args>(args)...));
+  }
+
+  bool parse() {
+    const auto authority = http::parse_authority(facts_.authority);
+    if (!authority) return deny(400, Reason::BadRequest);
+    explicit_port_ = authority->port.has_value();
+    decision_.host = persist_in(memory_, authority->host);
+    if (facts_.target == "*" && facts_.method == "OPTIONS") {
+      decision_.path = "*";
+    } else if (facts_.target.starts_with('/')) {
+      http::split_target(facts_.target, decision_.path, decision_.query);
+    } else {
+      return deny(400, Reason::BadRequest);
+    }
+    if (times_in_cdn_loop(facts_.fields) >= kMaxHops) return deny(508, Reason::LoopDetected);
+    return true;
+  }
+
+  bool route() {
+    decision_.distribution = configuration_.find(decision_.host);
+    if (decision_.distribution == nullptr) {
+      note("distribution", "no alias claims {}", decision_.host);
+      return deny(421, Reason::UnknownHost);
+    }
+    note("distribution", "{} (host {})", decision_.distribution->name, decision_.host);
+    decision_.behavior = &decision_.distribution->behavior_for(decision_.path);
+    note("behavior", "{} (path {})", decision_.behavior->pattern.text(), decision_.path);
+    if (!decision_.distribution->enabled) return deny(503, Reason::DistributionDisabled);
+    return true;
+  }
+
+  bool pass_geo() {
+    const auto& geo = decision_.behavior->geo;
+    if (!geo.restricts()) return true;
+    const bool allowed = geo.allows(facts_.country);
+    note("geo", "{} is {}", facts_.country.known() ? facts_.country.text() : "unknown country",
+         allowed ? "allowed" : "refused");
+    return allowed || deny(403, Reason::Geo);
+  }
+
+  bool pass_viewer_protocol() {
+    using Policy = schema::ViewerProtocolPolicy;
+    const Policy policy = decision_.behavior->viewer_protocol_policy;
+    if (facts_.https || policy == Policy::AllowAll) return true;
+    if (policy == Policy::HttpsOnly) return deny(403, Reason::HttpsOnly);
+    // features.md R010: 301 for GET and HEAD, 307 for the others, 403 below HTTP/1.1, which has no 307.
+    const bool safe = facts_.method == "GET" || facts_.method == "HEAD";
+    if (!safe && facts_.http_version < 0x101) return deny(403, Reason::HttpsOnly);
+    decision_.action = Decision::Action::Redirect;
+    decision_.status = safe ? 301 : 307;
+    decision_.reason = Reason::RedirectToHttps;
+    decision_.location = https_location();
+    note("viewer protocol", "{} to {}", decision_.status, decision_.location);
+    return false;
+  }
+
+  std::string_view https_location() {
+    std::pmr::string location("https://", &memory_);
+    const bool v6 = decision_.host.find(':') != std::string_view::npos;
+    if (v6) location += '[';
+    location += decision_.host;
+    if (v6) location += ']';
+    // Who named a port came past whatever maps 443 to us, so our own port is the one that leads back.
+    if (explicit_port_ && facts_.https_port != 443) location += ":" + std::to_string(facts_.https_port);
+    location += facts_.target == "*" ? std::string_view("/") : facts_.target;
+    return persist_in(memory_, location);
+  }
+
+  bool pass_method() {
+    if (decision_.behavior->allowed_methods.contains(facts_.method)) return true;
+    note("method", "{} is not one of {}", facts_.method, decision_.behavior->allow);
+    return deny(decision_.distribution->cloudfront_compat ? 403 : 405, Reason::Method);
+  }
+
+  void serve() {
+    decision_.action = Decision::Action::Serve;
+    const auto& root = decision_.distribution->default_root_object;
+    if (decision_.path == "/" && !root.empty()) {
+      decision_.path = persist_in(memory_, "/" + root);
+      note("default root object", "{}", decision_.path);
+    }
+    const CachePolicy& policy = *decision_.behavior->cache_policy;
+    decision_.uses_cache =
+        !policy.disabled() && decision_.behavior->cached_methods.contains(facts_.method);
+    decision_.accept_encoding =
+        normalize_accept_encoding(facts_.fields, policy.gzip, policy.brotli);
+    if (decision_.uses_cache) {
+      make_cache_key(facts_, memory_, decision_);
+      note("cache", "policy {}", policy.source->name);
+      if (trace_ != nullptr) note_key();
+    } else {
+      note("cache", "not used: {}", policy.disabled() ? "policy " + policy.source->name : "method " + std::string(facts_.method));
+    }
+    note("origin", "{}", decision_.behavior->target->id);
+  }
+
+  void note_key() {
+    std::string_view rest = decision_.key.text;
+    while (!rest.empty()) {
+      const std::size_t end = rest.find('\n');
+      note("cache key", "{}", rest.substr(0, end));
+      rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
+    }
+  }
+
+  const Configuration& configuration_;
+  const RequestFacts& facts_;
+  std::pmr::memory_resource& memory_;
+  Trace* trace_;
+  Decision decision_;
+  bool explicit_port_ = false;
+};
+
+}  // namespace
+
+void Trace::step(std::string_view topic, std::string text) {
+  steps_.emplace_back(std::string(topic), std::move(text));
+}
+
+Decision decide(const Configuration& configuration, const RequestFacts& facts,
+                std::pmr::memory_resource& memory, Trace* trace) {
+  return Walk(configuration, facts, memory, trace).run();
+}
+
+Decision decide_error_page(const Decision& failed, const RequestFacts& facts, std::string_view path,
+                           std::pmr::memory_resource& memory) {
+  Decision page;
+  page.action = Decision::Action::Serve;
+  page.distribution = failed.distribution;
+  page.host = failed.host;
+  page.path = path;
+  page.behavior = &failed.distribution->behavior_for(path);
+  const CachePolicy& policy = *page.behavior->cache_policy;
+  page.accept_encoding = normalize_accept_encoding(facts.fields, policy.gzip, policy.brotli);
+  page.uses_cache = !policy.disabled();
+  if (page.uses_cache) make_cache_key(facts, memory, page);
+  return page;
+}
+
+}  // namespace headgate::snapshot

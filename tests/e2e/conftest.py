@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures: an origin, a repository, and edges that are stopped and checked when the test is over."""
+import os
+
+import pytest
+
+import harness
+from origin import Origin
+
+
+def pytest_sessionstart(session):
+    if not os.access(harness.BINARY, os.X_OK):
+        pytest.exit(f"{harness.BINARY} is not there. Run: ./dev build, or set HEADGATE_BINARY", returncode=2)
+
+
+@pytest.fixture
+def new_origin():
+    """Makes origins; they end with the test."""
+    origins = []
+
+    def make():
+        origins.append(Origin())
+        return origins[-1]
+
+    yield make
+    for made in origins:
+        made.kill()
+
+
+@pytest.fixture
+def origin(new_origin):
+    return new_origin()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    return harness.Repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def run(repository, tmp_path, request):
+    """Starts `headgate run` on the repository. At the end: SIGTERM, exit 0, nothing from a sanitizer."""
+    edges = request.node.headgate_edges = []
+
+    def start(*flags, source=None, state="state", **options):
+        edges.append(harness.Edge(source or repository.path, tmp_path / state, *flags, **options))
+        return edges[-1]
+
+    yield start
+    failures = []
+    for edge in edges:
+        try:
+            edge.stop()
+        except AssertionError as failure:
+            failures.append(str(failure))
+    assert not failures, "\n".join(failures)
+
+
+@pytest.fixture
+def serve(repository, origin, run):
+    """Commits a distribution for `origin` (fields of its spec as keywords; resources besides it) and runs an edge."""
+
+    def start(*resources, flags=(), origins=None, **spec):
+        repository.put("shop.yaml", harness.distribution(origins or origin.port, **spec), harness.cache_policy(), *resources)
+        repository.commit("shop")
+        return run(*flags)
+
+    return start
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """What the edges said, when a test fails."""
+    report = (yield).get_result()
+    if report.failed:
+        for number, edge in enumerate(getattr(item, "headgate_edges", ())):
+            report.sections.append((f"headgate run {number}", edge.output.text()[-20000:]))

@@ -1,0 +1,308 @@
+# SPDX-License-Identifier: MIT
+"""Origins: failover, collapsing, streaming, uploads, and what a broken origin may not do."""
+import hashlib
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from harness import BrokenTransfer, behavior, cache_policy, curl, distribution, origin as origin_of
+
+UNCACHED = behavior("group", cachePolicy="Managed-CachingDisabled")
+
+
+@pytest.fixture
+def pair(new_origin):
+    """Two origins that answer /page with their name."""
+    primary, secondary = new_origin(), new_origin()
+    primary.page("/page", "primary")
+    secondary.page("/page", "secondary")
+    return primary, secondary
+
+
+def group(repository, primary, secondary, read_timeout="1s", default=UNCACHED, **spec):
+    fields = {"connectionTimeout": "1s", "custom": {"originReadTimeout": read_timeout}}
+    origins = [origin_of("primary", primary, **fields), origin_of("secondary", secondary, **fields)]
+    repository.put("shop.yaml", distribution(origins, default=default, originGroups=[
+        {"id": "group", "members": ["primary", "secondary"], "failoverCriteria": {"statusCodes": [500, 502, 503, 504]}}], **spec),
+        cache_policy())
+    return repository.commit("group")
+
+
+def test_the_secondary_answers_when_the_primary_dies_and_no_client_sees_it(repository, pair, run):
+    primary, secondary = pair
+    group(repository, primary.port, secondary.port)
+    edge = run()
+    assert edge.get("/page").body == b"primary"
+    died = threading.Event()
+    answers = []
+
+    def client():
+        with edge.connect() as connection:
+            while not died.is_set():
+                answers.append(connection.get("/page"))
+            answers.extend(connection.get("/page") for _ in range(20))
+
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(client) for _ in range(8)]
+        primary.wait_for("/page", 50)
+        primary.kill()
+        died.set()
+        for one in clients:
+            one.result()
+    assert {a.status for a in answers} == {200}
+    assert {a.body for a in answers} == {b"primary", b"secondary"}
+    assert edge.get("/page").body == b"secondary"
+    primary.start()
+    assert edge.get("/page").status == 200
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_failover_on_listed_status_codes(repository, pair, run, status):
+    primary, secondary = pair
+    primary.page("/page", "broken", status=status)
+    group(repository, primary.port, secondary.port)
+    answer = run().get("/page")
+    assert (answer.status, answer.body) == (200, b"secondary")
+
+
+def test_no_failover_on_other_status_codes(repository, pair, run):
+    primary, secondary = pair
+    primary.page("/page", "gone", status=410)
+    group(repository, primary.port, secondary.port)
+    answer = run().get("/page")
+    assert (answer.status, answer.body) == (410, b"gone")
+    assert secondary.seen() == []
+
+
+def test_failover_when_the_primary_hangs(repository, pair, run):
+    primary, secondary = pair
+    release = threading.Event()
+    primary.on("/page")(lambda exchange: release.wait(60))
+    group(repository, primary.port, secondary.port)
+    try:
+        answer = run().get("/page")
+        assert (answer.status, answer.body) == (200, b"secondary")
+    finally:
+        release.set()
+
+
+def test_failover_when_nobody_accepts_the_primary_s_connections(repository, pair, run):
+    _, secondary = pair
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf:
+        full = [socket.socket() for _ in range(3)]
+        for one in full:  # what fills the queue of a listener that never accepts
+            one.setblocking(False)
+            one.connect_ex(deaf.getsockname())
+        group(repository, deaf.getsockname()[1], secondary.port)
+        answer = run().get("/page")
+        assert (answer.status, answer.body) == (200, b"secondary")
+
+
+def test_a_post_is_not_sent_twice_once_the_primary_has_it(repository, pair, run):
+    primary, secondary = pair
+    primary.page("/page", "broken", status=503)
+    group(repository, primary.port, secondary.port, default={**UNCACHED, "allowedMethods": ["ALL"]})
+    assert run().request("POST", "/page", b"order").status == 503
+    assert secondary.seen() == []
+
+
+def test_all_origins_down_is_502_with_a_reason(repository, pair, run):
+    primary, secondary = pair
+    primary.kill()
+    secondary.kill()
+    group(repository, primary.port, secondary.port)
+    answer = run().get("/page")
+    assert answer.status == 502
+    assert "connection_refused" in answer.headers["proxy-status"]
+
+
+def test_stale_content_is_served_when_the_origin_fails(serve, origin):
+    origin.page("/page", "old", Cache_Control="max-age=0, stale-if-error=600")
+    edge = serve()
+    edge.get("/page")
+    origin.kill()
+    answer = edge.get("/page")
+    assert (answer.status, answer.body) == (200, b"old")
+    assert "hit" in answer.cache_status or "stale" in answer.cache_status
+
+
+# --- Collapsing and streaming --------------------------------------------------------------------------------------
+
+
+def test_concurrent_misses_make_one_origin_request_and_all_see_it_stream(serve, origin):
+    first, rest = threading.Event(), threading.Event()
+
+    @origin.on("/page")
+    def page(exchange):
+        exchange.start(200, {"Transfer-Encoding": "chunked", "Cache-Control": "max-age=60"})
+        exchange.chunk(b"first half,")
+        first.set()
+        rest.wait(60)
+        exchange.chunk(b" second half")
+        exchange.chunk(b"")
+
+    edge = serve()
+    connections = [edge.connect() for _ in range(20)]
+    try:
+        for client in connections:
+            client.connection.request("GET", "/page", headers={"Host": "shop.test"})
+        responses = [client.connection.getresponse() for client in connections]
+        assert first.is_set()
+        assert [r.read(11) for r in responses] == [b"first half,"] * 20  # before the origin has the rest
+        rest.set()
+        assert [r.read() for r in responses] == [b" second half"] * 20
+    finally:
+        rest.set()
+        for client in connections:
+            client.close()
+    assert len(origin.seen("/page")) == 1
+    assert edge.get("/page").is_hit
+
+
+def test_what_may_not_be_shared_is_fetched_for_each(serve, origin):
+    gate = threading.Barrier(5, timeout=30)
+
+    @origin.on("/page")
+    def page(exchange):
+        if len(origin.seen("/page")) > 1:
+            gate.wait()  # all of them are at the origin at once: nobody waits for another's answer
+        exchange.reply(200, exchange.seen.target.encode(), {"Cache-Control": "private"})
+
+    edge = serve()
+    edge.get("/page")  # teaches the edge that the page is not to be shared
+    with ThreadPoolExecutor(5) as pool:
+        assert {a.status for a in pool.map(lambda _: edge.get("/page"), range(5))} == {200}
+    assert len(origin.seen("/page")) == 6
+
+
+def test_a_client_that_leaves_does_not_break_the_fill_for_others(serve, origin):
+    rest = threading.Event()
+
+    @origin.on("/page")
+    def page(exchange):
+        exchange.start(200, {"Content-Length": "10", "Cache-Control": "max-age=60"})
+        exchange.write(b"01234")
+        rest.wait(60)
+        exchange.write(b"56789")
+
+    edge = serve()
+    leader, follower = edge.connect(), edge.connect()
+    for client in (leader, follower):
+        client.connection.request("GET", "/page", headers={"Host": "shop.test"})
+        response = client.connection.getresponse()
+        assert response.read(5) == b"01234"
+        if client is leader:
+            leader.connection.sock.close()
+            leader.close()
+    rest.set()
+    assert response.read() == b"56789"
+    follower.close()
+    assert len(origin.seen("/page")) == 1
+
+
+def test_a_request_body_streams_to_the_origin(serve, origin):
+    got = threading.Event()
+
+    @origin.on("/upload")
+    def upload(exchange):
+        data = exchange.read(5)
+        if data == b"begin":
+            got.set()  # the origin has the beginning while the client still holds the end
+        while piece := exchange.read(65536):
+            data += piece
+        exchange.reply(200, data)
+
+    edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled", allowedMethods=["ALL"]))
+    with edge.socket() as client:
+        client.sendall(b"POST /upload HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 8\r\nConnection: close\r\n\r\nbegin")
+        assert got.wait(60), "the origin has not seen the beginning of the body"
+        client.sendall(b"end")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"beginend")
+
+
+@pytest.mark.parametrize("options", [["--http1.1"], ["--http2"]], ids=["http1.1", "http2"])
+def test_a_large_upload_arrives_whole(serve, origin, tmp_path, options):
+    @origin.on("/upload")
+    def upload(exchange):
+        digest = hashlib.sha256()
+        while piece := exchange.read(1 << 20):
+            digest.update(piece)
+        exchange.reply(200, digest.hexdigest().encode())
+
+    edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled", allowedMethods=["ALL"]))
+    body = bytes(range(256)) * 4 * 20_000  # 20 MB
+    (tmp_path / "body").write_bytes(body)
+    answer = curl(*options, "--data-binary", f"@{tmp_path}/body", f"https://{edge.https}/upload")
+    assert (answer.status, answer.body.decode()) == (200, hashlib.sha256(body).hexdigest())
+
+
+@pytest.mark.parametrize("options", [["--http1.1"], ["--http2"]], ids=["http1.1", "http2"])
+def test_a_large_download_arrives_whole_as_a_miss_and_as_a_hit(serve, origin, options):
+    body = bytes(range(256)) * 4 * 20_000
+    origin.page("/large", body)
+    edge = serve(flags=["--cache-memory", "512MiB"])
+    for is_hit in (False, True):
+        answer = curl(*options, f"https://{edge.https}/large")
+        assert (answer.status, answer.is_hit) == (200, is_hit)
+        assert answer.body == body
+
+
+@pytest.mark.parametrize("options", [["--http1.1"], ["--http2"]], ids=["http1.1", "http2"])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_a_truncated_body_breaks_the_transfer_and_is_not_cached(serve, origin, options, framing):
+    @origin.on("/page")
+    def page(exchange):
+        if framing == "length":
+            exchange.start(200, {"Content-Length": "100", "Cache-Control": "max-age=60"})
+            exchange.write(b"only this")
+        else:
+            exchange.start(200, {"Transfer-Encoding": "chunked", "Cache-Control": "max-age=60"})
+            exchange.chunk(b"only this")
+        exchange.close()
+
+    edge = serve()
+    for count in (1, 2):
+        with pytest.raises(BrokenTransfer):
+            curl(*options, f"https://{edge.https}/page")
+        assert len(origin.seen("/page")) >= count
+    origin.page("/page", "whole")
+    assert curl(*options, f"https://{edge.https}/page").body == b"whole"
+
+
+def test_a_stale_connection_to_the_origin_is_not_a_client_s_problem(serve, origin):
+    origin.page("/page", Cache_Control="no-store")
+    edge = serve()
+    for _ in range(3):
+        assert edge.get("/page").status == 200
+        origin.kill()  # closes what is kept alive
+        origin.start()
+
+
+def test_connections_to_the_origin_are_kept_alive(serve, origin):
+    origin.page("/page", Cache_Control="no-store")
+    edge = serve()
+    with edge.connect() as client:
+        for _ in range(10):
+            client.get("/page")
+    assert len({s.port for s in origin.seen("/page")}) == 1
+
+
+def test_hop_by_hop_fields_stay_on_their_hop(serve, origin):
+    origin.page("/page", Connection="X-Hop", X_Hop="1", Keep_Alive="timeout=5", Cache_Control="no-store")
+    edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled", originRequestPolicy="Managed-AllViewer"))
+    answer = edge.get("/page", Connection="X-Mine", X_Mine="1", TE="trailers", Proxy_Authorization="Basic eA==")
+    assert "x-hop" not in answer.headers
+    sent = origin.seen("/page")[0].headers
+    assert not {"x-mine", "te", "proxy-authorization"} & set(sent)
+    assert "headgate" in sent["via"] and "headgate" in sent["cdn-loop"]
+
+
+def test_a_loop_is_refused(serve, origin, repository, run):
+    edge = serve()
+    port = int(edge.http.rsplit(":", 1)[1])
+    repository.put("shop.yaml", distribution(port), cache_policy())
+    edge.apply(repository)
+    assert edge.get("/page").status == 508

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The octets of a response: written once by one producer, read by any number of readers on any loop while it still grows.
+// The octets of a response: written once by one producer, read by any number of readers on any loop
+// while it still grows.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <span>
 #include <string_view>
 #include <vector>
 
@@ -12,17 +13,21 @@
 #include "appliance/base/mutex.h"
 #include "appliance/base/ref.h"
 #include "appliance/base/unique_function.h"
+#include "appliance/cache/account.h"
 
 namespace headgate::cache {
 
-/// Life: Growing → Complete | Failed. Once Complete a body never changes and is read without a lock.
+/// Life: Growing → Complete | Failed. Once Complete a body never changes and is read without a
+/// lock.
 ///
-/// Keep::All keeps every octet (what will be stored). Keep::Window keeps only what some reader has still to take, at most
-/// kWindow octets, and asks the producer to pause beyond that: a response that is not stored costs bounded memory, however slow its
-/// reader. A body may go from All to Window once (too large to store after all), never back; readers that come after octets have been
+/// Keep::All keeps every octet (what will be stored). Keep::Window keeps only what some reader has
+/// still to take, at most kWindow octets, and asks the producer to pause beyond that: a response
+/// that is not stored costs bounded memory, however slow its reader. A body may go from All to
+/// Window once (too large to store after all), never back; readers that come after octets have been
 /// dropped cannot attach.
 ///
-/// Threads: append/finish/fail on the producer's loop; BodyReader on the reader's loop; the rest from any.
+/// Threads: append/finish/fail on the producer's loop; BodyReader on the reader's loop; the rest
+/// from any.
 class Body final : public base::RefCounted<Body> {
  public:
   enum class Keep { All, Window };
@@ -36,14 +41,18 @@ class Body final : public base::RefCounted<Body> {
   static base::Ref<Body> of(std::string_view octets);
 
   // Producer.
-  /// Called on `loop` when a paused producer may go on, or when the last reader of a Window body has gone (`abandoned`): then the producer
-  /// should stop. Set before the first append; cleared by finish, fail and `detach_producer`.
+  /// Called on `loop` when a paused producer may go on, or when the last reader of a Window body
+  /// has gone (`abandoned`): then the producer should stop. Set before the first append; cleared by
+  /// finish, fail and `detach_producer`. A Window body that never had a reader is not abandoned:
+  /// somebody may be on the way to it.
   void set_producer(base::Loop& loop, base::UniqueFunction<void(bool abandoned)> on_demand);
   void detach_producer();
   /// False: pause until `on_demand`; the octets have been taken all the same.
   [[nodiscard]] bool append(std::string_view octets);
   void finish();
+  /// Readers get what has come and then Failed.
   void fail();
+  /// Nothing happens unless the body is still Growing.
   void switch_to_window();
 
   // Anyone.
@@ -52,12 +61,22 @@ class Body final : public base::RefCounted<Body> {
   /// Octets so far; the length once complete.
   std::uint64_t size() const;
   std::optional<std::uint64_t> expected_length() const { return expected_length_; }
+  /// The whole of a complete body that lies in one piece, as small ones do; the fast way to send a
+  /// hit. Null otherwise.
+  std::optional<std::string_view> contiguous() const;
+  /// Complete, and every octet kept.
+  bool storable() const;
+  /// Octets of memory, spare room and book-keeping included.
+  std::uint64_t memory_bytes() const;
+  /// Counts this body's memory in `account` until the body ends; the first call counts.
+  void charge_to(const base::Ref<MemoryAccount>& account) const;
 
  private:
   friend class BodyReader;
   struct State;
   std::optional<std::uint64_t> expected_length_;
   std::unique_ptr<State> state_;  ///< see body.cc
+  mutable Charge charge_;
 };
 
 /// One reader's place in a Body, for octets [first, last].
@@ -66,22 +85,38 @@ class BodyReader {
  public:
   enum class Status { Data, Wait, End, Failed };
 
-  /// `on_ready` is called on `loop` after `read` returned Wait and there is something to read again; never from inside `read`.
+  /// `on_ready` is called on `loop` after `read` returned Wait and there is something to read
+  /// again; never from inside `read`.
   BodyReader(base::Ref<Body> body, base::Loop& loop, base::UniqueFunction<void()> on_ready,
              std::uint64_t first = 0, std::uint64_t end = UINT64_MAX);
   ~BodyReader();
   BodyReader(const BodyReader&) = delete;
   BodyReader& operator=(const BodyReader&) = delete;
 
-  /// Appends at most `max_octets` in at most `max_slices` pieces to `slices`; they stay valid until the next `read` or the reader's end.
-  /// Data: some were added, more may follow. End: nothing was added and nothing follows (also when `end` was reached).
-  /// `last` is set with Data when these are known to be the last octets.
+  /// False when octets from `first` on had already been dropped; `read` then says Failed. Ask
+  /// before a head is sent.
+  bool attached() const { return attached_; }
+
+  /// Appends at most `max_octets` in at most `max_slices` pieces to `slices`; they stay valid until
+  /// the next `read` or the reader's end. Data: some were added, more may follow. End: nothing was
+  /// added and nothing follows (also when `end` was reached). Failed comes after all octets that
+  /// had arrived before the failure. `last` says whether, with Data, these are known to be the last
+  /// octets.
   Status read(std::size_t max_octets, std::size_t max_slices, std::vector<std::string_view>& slices,
               bool& last);
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  friend struct Body::State;
+  struct Place;  ///< in a body that was not complete when the reader came
+
+  Status read_growing(std::size_t max_octets, std::size_t max_slices,
+                      std::vector<std::string_view>& slices, bool& last);
+
+  base::Ref<Body> body_;
+  std::uint64_t next_;
+  const std::uint64_t end_;
+  bool attached_ = true;
+  std::unique_ptr<Place> place_;
 };
 
 }  // namespace headgate::cache

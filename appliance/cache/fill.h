@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Request collapsing: of many requests that miss on one key, on any worker, one goes to the origin and all stream what comes back.
+// Request collapsing: of many requests that miss on one key, on any worker, one goes to the origin
+// and all stream what comes back.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "appliance/base/loop.h"
 #include "appliance/base/mutex.h"
@@ -13,10 +14,12 @@
 #include "appliance/base/unique_function.h"
 #include "appliance/cache/purge.h"
 #include "appliance/cache/response.h"
+#include "appliance/cache/wake_list.h"
 
 namespace headgate::cache {
 
-/// A failure to get any response, shared by everyone who waits: the status to answer with and the reason for the log and Proxy-Status.
+/// A failure to get any response, shared by everyone who waits: the status to answer with and the
+/// reason for the log and Proxy-Status.
 struct FillFailure {
   int status = 502;
   std::string proxy_error;  ///< RFC 9209 section 2.3 error type: connection_timeout, …
@@ -26,9 +29,9 @@ struct FillFailure {
 /// One fetch under way.
 /// ```
 /// Waiting ─ respond(shared) ─▶ Shared       readers stream its body while it grows
-///         ─ respond(private) ▶ Private      only the leader may use it; followers go alone, in parallel
-///         ─ fail ────────────▶ Failed       shared by all
-///         ─ abandon ─────────▶ Abandoned    the leader gave up for its own reasons; followers try again
+///         ─ respond(private) ▶ Private      only the leader may use it; followers go alone, in
+///         parallel ─ fail ────────────▶ Failed       shared by all ─ abandon ─────────▶ Abandoned
+///         the leader gave up for its own reasons; followers try again
 /// ```
 /// Threads: respond/fail/abandon on the leader's loop; the rest from any.
 class Fill final : public base::RefCounted<Fill> {
@@ -36,19 +39,25 @@ class Fill final : public base::RefCounted<Fill> {
   enum class State { Waiting, Shared, Private, Failed, Abandoned };
 
   Fill(const Key& key, Stamp stamp);
+  ~Fill();
 
-  void respond(base::Ref<StoredResponse> response, bool shared);
+  /// `request`: the leader's; a follower may use the response only if `matches` its own, by Vary
+  /// (RFC 9111 section 4.1). A response with `Vary: *` is private whatever `shared` says.
+  void respond(base::Ref<StoredResponse> response, bool shared, http::Fields request = {});
   void fail(FillFailure failure);
   void abandon();
 
   State state() const;
   base::Ref<StoredResponse> response() const;  ///< Shared or Private
   FillFailure failure() const;                 ///< Failed
+  bool matches(http::Fields request) const;    ///< Shared or Private
   Stamp stamp() const { return stamp_; }
   std::string_view key_text() const { return key_text_; }
+  std::string_view path() const { return path_; }
 
-  /// Calls `on_settled` once, on `loop`, when the state is no longer Waiting; at once (but not from inside) when it is already. At most one post
-  /// a loop wakes all of its waiters. Destroying the Waiter cancels.
+  /// Calls `on_settled` once, on `loop`, when the state is no longer Waiting; at once (but not from
+  /// inside) when it is already. At most one post a loop wakes all of its waiters. Destroying the
+  /// Waiter cancels.
   class Waiter {
    public:
     Waiter(base::Ref<Fill> fill, base::Loop& loop, base::UniqueFunction<void()> on_settled);
@@ -57,13 +66,13 @@ class Fill final : public base::RefCounted<Fill> {
     Waiter& operator=(const Waiter&) = delete;
 
    private:
-    struct Link;
-    std::shared_ptr<Link> link_;
     base::Ref<Fill> fill_;
+    WakeList::SleeperPtr sleeper_;
   };
 
  private:
   friend class FillTable;
+  const base::Hash128 key_hash_;
   const std::string key_text_;
   const std::string distribution_;
   const std::string path_;
@@ -72,8 +81,8 @@ class Fill final : public base::RefCounted<Fill> {
   std::unique_ptr<Shared> shared_;  ///< see fill.cc
 };
 
-/// The fills under way, by key, and the keys that lately turned out not to be shareable ("hit for miss").
-/// Threads: any; sharded like the Store.
+/// The fills under way, by key, and the keys that lately turned out not to be shareable ("hit for
+/// miss"). Threads: any; sharded like the Store.
 class FillTable {
  public:
   FillTable();
@@ -84,13 +93,16 @@ class FillTable {
     Role role = Role::Alone;
     base::Ref<Fill> fill;  ///< null when Alone
   };
-  /// Follower: of a fill that is Waiting or Shared and whose stamp `purges` does not rule out. Alone: the key was marked unshareable less than
-  /// 120 s ago. Leader otherwise: the caller fetches, settles the fill and calls `finish`.
-  Joined join(const Key& key, const PurgeTable& purges, std::uint64_t generation, base::MonoTime now);
+  /// Follower: of a fill that is Waiting or Shared and whose stamp `purges` does not rule out.
+  /// Alone: the key was marked unshareable less than 120 s ago. Leader otherwise: the caller
+  /// fetches, settles the fill and calls `finish`.
+  Joined join(const Key& key, const PurgeTable& purges, std::uint64_t generation,
+              base::MonoTime now);
 
   /// Takes a fill out of the table: its response is stored, failed, or private. Its readers go on.
   void finish(Fill& fill);
-  /// Remembers for 120 s that collapsing requests for this key is of no use. Bounded; old marks go first.
+  /// Remembers for 120 s that collapsing requests for this key is of no use. Bounded; old marks go
+  /// first.
   void mark_unshareable(const Key& key, base::MonoTime now);
 
   std::size_t size() const;
@@ -98,6 +110,25 @@ class FillTable {
  private:
   struct Impl;
   std::unique_ptr<Impl> impl_;
+};
+
+/// The leader's hold on its fill: however the leader ends, followers do not wait for ever. Abandons
+/// the fill unless it is settled, and takes it out of the table. Threads: the leader's loop.
+class FillLead {
+ public:
+  FillLead() = default;
+  FillLead(FillTable& table, base::Ref<Fill> fill);
+  FillLead(FillLead&& other) noexcept;
+  FillLead& operator=(FillLead&& other) noexcept;
+  ~FillLead();
+
+  const base::Ref<Fill>& fill() const { return fill_; }
+  /// As the destructor.
+  void end();
+
+ private:
+  FillTable* table_ = nullptr;
+  base::Ref<Fill> fill_;
 };
 
 }  // namespace headgate::cache

@@ -9,20 +9,23 @@
 #include "appliance/base/hash.h"
 #include "appliance/base/ref.h"
 #include "appliance/base/time.h"
+#include "appliance/cache/account.h"
 #include "appliance/cache/body.h"
 #include "appliance/http/caching.h"
 #include "appliance/http/field.h"
 
 namespace headgate::cache {
 
-/// Under what a fetch was begun: those of the Snapshot that it pinned, never those of the time of storing (config.md section 3).
+/// Under what a fetch was begun: those of the Snapshot that it pinned, never those of the time of
+/// storing (config.md section 3).
 struct Stamp {
   std::uint64_t epoch = 0;
   std::uint64_t generation = 0;
 };
 
-/// Names a stored response: `text` is the canonical key (always compared; the hash alone is never trusted), `distribution` and `path`
-/// (with the query that is in the key) are what invalidations select by.
+/// Names a stored response: `text` is the canonical key (always compared; the hash alone is never
+/// trusted), `distribution` and `path` (with the query that is in the key) are what invalidations
+/// select by.
 struct Key {
   base::Hash128 hash;
   std::string_view text;
@@ -33,11 +36,14 @@ struct Key {
 /// Threads: immutable after construction but for its body's growth and `validated_epoch`.
 class StoredResponse final : public base::RefCounted<StoredResponse> {
  public:
-  /// `fields` are end-to-end: hop-by-hop ones, those that Connection names and Age are already gone.
+  /// `fields` are end-to-end: hop-by-hop ones, those that Connection names and Age are already
+  /// gone.
   StoredResponse(const Key& key, int status, http::Fields fields, base::Ref<Body> body, Stamp stamp,
                  base::MonoTime requested_at, base::MonoTime received_at,
                  base::WallTime received_wall, Duration initial_age);
-  /// The same response after a 304: fields of `update` replace those of `old` (RFC 9111 section 3.2), the body is shared.
+  /// The same response after a 304: fields of `update` replace those of `old` (RFC 9111
+  /// section 3.2) but for those that describe the stored octets: Content-Length, Content-Encoding,
+  /// Content-Range, an ETag of another representation. The body is shared.
   static base::Ref<StoredResponse> refreshed(const StoredResponse& old, http::Fields update,
                                              Stamp stamp, base::MonoTime requested_at,
                                              base::MonoTime received_at,
@@ -45,6 +51,7 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
 
   int status() const { return status_; }
   http::Fields fields() const { return fields_.fields(); }
+  /// Null counts as empty.
   const base::Ref<Body>& body() const { return body_; }
   const http::CacheDirectives& directives() const { return directives_; }
   Stamp stamp() const { return stamp_; }
@@ -57,8 +64,13 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   Duration current_age(base::MonoTime now) const { return initial_age_ + (now - received_at_); }
   /// Octets of memory without the body.
   std::size_t head_size_bytes() const;
+  /// Of head and body together.
+  std::uint64_t memory_bytes() const;
+  /// Counts that memory in `account` for as long as it lives; the first call counts.
+  void charge_to(const base::Ref<MemoryAccount>& account) const;
 
-  /// The highest epoch against which this response is known to be valid; a cache of the purge look-up.
+  /// The highest epoch against which this response is known to be valid; a cache of the purge
+  /// look-up.
   std::uint64_t validated_epoch() const { return validated_epoch_.load(std::memory_order_relaxed); }
   void set_validated_epoch(std::uint64_t epoch) const {
     validated_epoch_.store(epoch, std::memory_order_relaxed);
@@ -78,6 +90,7 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   std::string distribution_;
   std::string path_;
   mutable std::atomic<std::uint64_t> validated_epoch_;
+  mutable Charge charge_;
 };
 
 }  // namespace headgate::cache

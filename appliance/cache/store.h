@@ -14,31 +14,40 @@ namespace headgate::cache {
 /// Octets and events since the start; a consistent enough picture for metrics.
 struct StoreStats {
   std::uint64_t budget_bytes = 0;
-  std::uint64_t resident_bytes = 0;  ///< in the policy
-  std::uint64_t pinned_bytes = 0;    ///< evicted or replaced, but still being sent
+  std::uint64_t resident_bytes = 0;  ///< of what can be found: bodies, heads, book-keeping
+  std::uint64_t index_bytes =
+      0;  ///< tables and ghosts; resident and index together stay within the budget
+  std::uint64_t pinned_bytes = 0;  ///< evicted or replaced, but still being sent
   std::uint64_t objects = 0;
   std::uint64_t insertions = 0;
   std::uint64_t evictions = 0;
   std::uint64_t rejected = 0;  ///< not admitted: too large, or too much pinned
 };
 
-/// Shards of a power of two, each with its own mutex, table and S3-FIFO queues (Yang et al., SOSP 2023).
-/// Threads: any.
+/// Shards of a power of two, each with its own mutex, table and S3-FIFO queues (Yang et al., SOSP
+/// 2023). Threads: any.
 class Store {
  public:
+  static constexpr std::size_t kMaxVariants = 64;
+
+  /// `threads`: how many will use it at once; decides the number of shards.
   explicit Store(std::uint64_t budget_bytes, unsigned threads);
   ~Store();
 
-  /// The stored response for `key` whose Vary fields match `request` (RFC 9111 section 4.1), fresh or stale, and what the invalidations
-  /// say of it; null when there is none, or when it was purged hard (then it is also removed).
+  /// The stored response for `key` whose Vary fields match `request` (RFC 9111 section 4.1), fresh
+  /// or stale, and what the invalidations say of it; null when there is none, or when it was purged
+  /// hard (then it is also removed).
   struct Found {
     base::Ref<StoredResponse> response;
     Purged purged = Purged::No;
   };
   Found find(const Key& key, http::Fields request, const PurgeTable& purges);
 
-  /// Stores a response whose body is complete; replaces the variant that the same request would have found. Not admitted when it is larger than
-  /// `max_object_bytes()` or while more than a quarter of the budget is pinned by slow readers. `request`: the fields that Vary names are kept.
+  /// Stores a response whose body is `storable()`; replaces the variant that the same request would
+  /// have found. Not admitted when it is larger than `max_object_bytes()` or while more than a
+  /// quarter of the budget is pinned by slow readers; what it would have replaced goes all the
+  /// same. `request`: of its fields, those that Vary names are kept. At most kMaxVariants a key,
+  /// the oldest goes first.
   void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
 
   /// The largest response that is kept in RAM: a sixteenth of the budget.

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+// Body: chunks behind one mutex while they grow, behind none once complete.
+//
+//                     append            finish                fail
+//   Growing, All      kept, true        Complete, no lock     Failed
+//   Growing, Window   kept until taken  Complete, locked      Failed
+//
+// A reader of a growing body shares the ownership of the chunks that it has been handed, so
+// dropping and shrinking chunks never takes memory away from it. Lock order: State::mutex, then
+// those inside WakeList and Loop::post.
+#include "appliance/cache/body.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <utility>
+
+#include "appliance/base/assert.h"
+#include "appliance/cache/wake_list.h"
+
+namespace headgate::cache {
+namespace {
+
+constexpr std::size_t kSmallestChunk = 16 * 1024;
+constexpr std::size_t kLargestChunk = 256 * 1024;
+/// Content-Length is the origin's word: up to here it decides an allocation.
+constexpr std::uint64_t kTrustedLength = 1024 * 1024;
+
+struct Chunk {
+  std::uint64_t offset = 0;
+  std::size_t size = 0;
+  std::size_t capacity = 0;
+  std::shared_ptr<char[]> data;
+
+  std::uint64_t end() const { return offset + size; }
+};
+
+enum class Phase { Growing, Complete, Failed };
+
+struct Producer {
+  base::Loop& loop;
+  base::UniqueFunction<void(bool)> on_demand;
+  bool attached = true;  // the producer's loop only
+};
+
+/// Adds the octets [next, end) of `chunks` to `slices` within the limits; calls `use` with each
+/// chunk touched. Returns the new `next`.
+template <class Use>
+std::uint64_t slice(const std::vector<Chunk>& chunks, std::uint64_t next, std::uint64_t end,
+                    std::size_t max_octets, std::size_t max_slices,
+                    std::vector<std::string_view>& slices, Use use) {
+  end = std::min(end, next + std::min<std::uint64_t>(max_octets, UINT64_MAX - next));
+  auto chunk = std::upper_bound(chunks.begin(), chunks.end(), next,
+                                [](std::uint64_t at, const Chunk& c) { return at < c.end(); });
+  for (; next < end && max_slices > 0 && chunk != chunks.end(); ++chunk, --max_slices) {
+    const std::uint64_t to = std::min(end, chunk->end());
+    slices.emplace_back(chunk->data.get() + (next - chunk->offset), to - next);
+    use(*chunk);
+    next = to;
+  }
+  return next;
+}
+
+}  // namespace
+
+struct BodyReader::Place {
+  std::uint64_t next = 0;                     // by State::mutex
+  std::vector<std::shared_ptr<char[]>> held;  // the reader's loop only
+  WakeList::SleeperPtr sleeper;
+};
+
+struct Body::State {
+  explicit State(Keep keep) : windowed(keep == Keep::Window) {}
+
+  base::Mutex mutex;
+  /// Without the mutex once `phase` is Complete and not `windowed`: then they never change.
+  std::vector<Chunk> chunks;
+  std::atomic<Phase> phase{Phase::Growing};
+  std::atomic<bool> windowed;  // changes only while Growing
+  std::atomic<std::uint64_t> size{0};
+  std::uint64_t kept_from GUARDED_BY(mutex) = 0;
+  std::vector<BodyReader::Place*> readers GUARDED_BY(mutex);
+  bool had_reader GUARDED_BY(mutex) = false;
+  WakeList sleepers GUARDED_BY(mutex);
+  std::shared_ptr<Producer> producer GUARDED_BY(mutex);
+  bool paused GUARDED_BY(mutex) = false;
+  bool demand_posted GUARDED_BY(mutex) = false;
+
+  bool lock_free() const {
+    return phase.load(std::memory_order_acquire) == Phase::Complete &&
+           !windowed.load(std::memory_order_relaxed);
+  }
+  bool growing() const { return phase.load(std::memory_order_relaxed) == Phase::Growing; }
+  bool is_abandoned() const REQUIRES(mutex) {
+    return windowed && growing() && had_reader && readers.empty();
+  }
+
+  std::size_t next_capacity(std::size_t wanted, std::optional<std::uint64_t> expected) const;
+  void add(std::string_view octets, std::optional<std::uint64_t> expected) REQUIRES(mutex);
+  std::uint64_t taken_by_all() const REQUIRES(mutex);
+  void drop_taken() REQUIRES(mutex);
+  void demand_if_due(Body& body) REQUIRES(mutex);
+  static void run_demand(Body& body, Producer& producer);
+  void settle(Phase to) REQUIRES(mutex);
+};
+
+std::size_t Body::State::next_capacity(std::size_t wanted,
+                                       std::optional<std::uint64_t> expected) const {
+  const std::uint64_t so_far = size.load(std::memory_order_relaxed);
+  if (windowed) return std::max(wanted, kSmallestChunk);
+  if (expected && *expected <= kTrustedLength && so_far + wanted <= *expected)
+    return static_cast<std::size_t>(*expected - so_far);
+  const std::size_t last = chunks.empty() ? 0 : chunks.back().capacity;
+  return std::max(wanted, std::clamp(2 * last, kSmallestChunk, kLargestChunk));
+}
+
+void Body::State::add(std::string_view octets, std::optional<std::uint64_t> expected) {
+  std::uint64_t at = size.load(std::memory_order_relaxed);
+  while (!octets.empty()) {
+    if (chunks.empty() || chunks.back().size == chunks.back().capacity) {
+      const std::size_t capacity = next_capacity(octets.size(), expected);
+      chunks.push_back({.offset = at,
+                        .size = 0,
+                        .capacity = capacity,
+                        .data = std::shared_ptr<char[]>(new char[capacity])});
+    }
+    Chunk& chunk = chunks.back();
+    const std::size_t n = std::min(octets.size(), chunk.capacity - chunk.size);
+    std::memcpy(chunk.data.get() + chunk.size, octets.data(), n);
+    chunk.size += n;
+    at += n;
+    octets.remove_prefix(n);
+  }
+  size.store(at, std::memory_order_release);
+}
+
+std::uint64_t Body::State::taken_by_all() const {
+  const std::uint64_t all = size.load(std::memory_order_relaxed);
+  if (readers.empty()) return had_reader ? all : kept_from;
+  std::uint64_t taken = all;
+  for (const BodyReader::Place* place : readers) taken = std::min(taken, place->next);
+  return taken;
+}
+
+void Body::State::drop_taken() {
+  if (!windowed) return;
+  const std::uint64_t taken = taken_by_all();
+  const auto keep = std::find_if(chunks.begin(), chunks.end(),
+                                 [taken](const Chunk& chunk) { return chunk.end() > taken; });
+  if (keep == chunks.begin()) return;
+  kept_from = std::prev(keep)->end();
+  chunks.erase(chunks.begin(), keep);
+}
+
+void Body::State::demand_if_due(Body& body) {
+  if (producer == nullptr || demand_posted) return;
+  const std::uint64_t unread = size.load(std::memory_order_relaxed) - taken_by_all();
+  // Half a window of slack, so that a reader does not wake the producer for every few octets.
+  if (!is_abandoned() && !(paused && unread <= kWindow / 2)) return;
+  demand_posted = true;
+  producer->loop.post([self = base::Ref<Body>(&body), to = producer] { run_demand(*self, *to); });
+}
+
+void Body::State::run_demand(Body& body, Producer& producer) {
+  if (!producer.attached) return;
+  bool abandoned = false;
+  {
+    State& state = *body.state_;
+    const base::MutexLock lock(state.mutex);
+    state.demand_posted = false;
+    abandoned = state.is_abandoned();
+    const std::uint64_t unread = state.size.load(std::memory_order_relaxed) - state.taken_by_all();
+    if (!abandoned && (!state.paused || unread > kWindow)) return;
+    state.paused = false;
+  }
+  producer.on_demand(abandoned);
+}
+
+void Body::State::settle(Phase to) {
+  HG_ASSERT(growing());
+  if (producer != nullptr) producer->attached = false;
+  producer.reset();
+  phase.store(to, std::memory_order_release);
+  sleepers.wake_all();
+}
+
+Body::Body(Keep keep, std::optional<std::uint64_t> expected_length)
+    : expected_length_(expected_length), state_(std::make_unique<State>(keep)) {}
+
+Body::~Body() = default;
+
+base::Ref<Body> Body::of(std::string_view octets) {
+  auto body = base::make_ref<Body>(Keep::All, octets.size());
+  static_cast<void>(body->append(octets));  // nothing pauses a body that keeps everything
+  body->finish();
+  return body;
+}
+
+void Body::set_producer(base::Loop& loop, base::UniqueFunction<void(bool abandoned)> on_demand) {
+  const base::MutexLock lock(state_->mutex);
+  state_->producer = std::make_shared<Producer>(
+      Producer{.loop = loop, .on_demand = std::move(on_demand), .attached = true});
+  state_->demand_if_due(*this);
+}
+
+void Body::detach_producer() {
+  std::shared_ptr<Producer> gone;  // its captures end without the mutex
+  const base::MutexLock lock(state_->mutex);
+  if (state_->producer != nullptr) state_->producer->attached = false;
+  gone = std::move(state_->producer);
+}
+
+bool Body::append(std::string_view octets) {
+  State& state = *state_;
+  const base::MutexLock lock(state.mutex);
+  HG_ASSERT(state.growing());
+  state.add(octets, expected_length_);
+  state.drop_taken();
+  state.sleepers.wake_all();
+  if (!state.windowed) return true;
+  if (state.is_abandoned()) state.demand_if_due(*this);
+  state.paused = state.is_abandoned() ||
+                 state.size.load(std::memory_order_relaxed) - state.taken_by_all() > kWindow;
+  return !state.paused;
+}
+
+void Body::finish() {
+  std::shared_ptr<Producer> gone;
+  State& state = *state_;
+  const base::MutexLock lock(state.mutex);
+  gone = state.producer;
+  if (!state.windowed && !state.chunks.empty()) {
+    // What is stored lives long: do not keep a mostly empty chunk for it.
+    Chunk& last = state.chunks.back();
+    if (last.capacity - last.size > last.size / 8) {
+      const std::shared_ptr<char[]> exact(new char[last.size]);
+      std::memcpy(exact.get(), last.data.get(), last.size);
+      last.data = exact;
+      last.capacity = last.size;
+    }
+    state.chunks.shrink_to_fit();
+  }
+  state.settle(Phase::Complete);
+}
+
+void Body::fail() {
+  std::shared_ptr<Producer> gone;
+  const base::MutexLock lock(state_->mutex);
+  gone = state_->producer;
+  state_->settle(Phase::Failed);
+}
+
+void Body::switch_to_window() {
+  State& state = *state_;
+  const base::MutexLock lock(state.mutex);
+  if (!state.growing() || state.windowed.exchange(true)) return;
+  state.drop_taken();
+  state.demand_if_due(*this);
+}
+
+bool Body::complete() const {
+  return state_->phase.load(std::memory_order_acquire) == Phase::Complete;
+}
+
+bool Body::failed() const { return state_->phase.load(std::memory_order_acquire) == Phase::Failed; }
+
+std::uint64_t Body::size() const { return state_->size.load(std::memory_order_acquire); }
+
+bool Body::storable() const { return state_->lock_free(); }
+
+std::optional<std::string_view> Body::contiguous() const {
+  if (!state_->lock_free() || state_->chunks.size() > 1) return std::nullopt;
+  if (state_->chunks.empty()) return std::string_view();
+  return std::string_view(state_->chunks.front().data.get(), state_->chunks.front().size);
+}
+
+std::uint64_t Body::memory_bytes() const {
+  constexpr std::uint64_t kControlBlock = 48;  // of a shared_ptr, and malloc's own words
+  const base::MutexLock lock(state_->mutex);
+  std::uint64_t bytes = sizeof(Body) + sizeof(State);
+  for (const Chunk& chunk : state_->chunks) bytes += sizeof(Chunk) + kControlBlock + chunk.capacity;
+  return bytes;
+}
+
+void Body::charge_to(const base::Ref<MemoryAccount>& account) const {
+  charge_.set(account, memory_bytes());
+}
+
+BodyReader::BodyReader(base::Ref<Body> body, base::Loop& loop,
+                       base::UniqueFunction<void()> on_ready, std::uint64_t first,
+                       std::uint64_t end)
+    : body_(std::move(body)), next_(first), end_(end) {
+  Body::State& state = *body_->state_;
+  if (state.lock_free()) return;
+  auto place = std::make_unique<Place>();
+  place->next = first;
+  place->sleeper = std::make_shared<WakeList::Sleeper>(loop, std::move(on_ready));
+  const base::MutexLock lock(state.mutex);
+  attached_ = first >= state.kept_from;
+  if (!attached_) return;
+  state.had_reader = true;
+  state.readers.push_back(place.get());
+  state.sleepers.attach(place->sleeper);
+  place_ = std::move(place);
+}
+
+BodyReader::~BodyReader() {
+  if (place_ == nullptr) return;
+  place_->sleeper->cancelled = true;
+  Body::State& state = *body_->state_;
+  const base::MutexLock lock(state.mutex);
+  std::erase(state.readers, place_.get());
+  state.sleepers.detach(place_->sleeper);
+  state.drop_taken();
+  state.demand_if_due(*body_);
+}
+
+BodyReader::Status BodyReader::read(std::size_t max_octets, std::size_t max_slices,
+                                    std::vector<std::string_view>& slices, bool& last) {
+  HG_ASSERT(max_octets > 0 && max_slices > 0);
+  last = false;
+  if (!attached_) return Status::Failed;
+  Body::State& state = *body_->state_;
+  if (place_ != nullptr) place_->held.clear();
+  if (!state.lock_free()) return read_growing(max_octets, max_slices, slices, last);
+  const std::uint64_t end = std::min(end_, state.size.load(std::memory_order_relaxed));
+  if (next_ >= end) return Status::End;
+  next_ = slice(state.chunks, next_, end, max_octets, max_slices, slices, [](const Chunk&) {});
+  last = next_ == end;
+  return Status::Data;
+}
+
+BodyReader::Status BodyReader::read_growing(std::size_t max_octets, std::size_t max_slices,
+                                            std::vector<std::string_view>& slices, bool& last) {
+  Body::State& state = *body_->state_;
+  const base::MutexLock lock(state.mutex);
+  const Phase phase = state.phase.load(std::memory_order_relaxed);
+  const std::uint64_t end = std::min(end_, state.size.load(std::memory_order_relaxed));
+  if (next_ < end) {
+    next_ = slice(state.chunks, next_, end, max_octets, max_slices, slices,
+                  [this](const Chunk& chunk) { place_->held.push_back(chunk.data); });
+    place_->next = next_;
+    last = next_ == end_ || (phase == Phase::Complete && next_ == end);
+    state.drop_taken();
+    state.demand_if_due(*body_);
+    return Status::Data;
+  }
+  if (next_ >= end_ || phase == Phase::Complete) return Status::End;
+  if (phase == Phase::Failed) return Status::Failed;
+  state.sleepers.wait(place_->sleeper);
+  return Status::Wait;
+}
+
+}  // namespace headgate::cache

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// FillTable: fills by key in shards, and beside them the marks of keys that are not worth waiting
+// for.
+#include <array>
+#include <deque>
+#include <unordered_map>
+#include <utility>
+
+#include "appliance/cache/fill.h"
+
+namespace headgate::cache {
+namespace {
+
+constexpr std::size_t kShards = 16;
+constexpr std::size_t kMarksPerShard = 8192 / kShards;
+constexpr Duration kMarkLifetime = std::chrono::seconds(120);
+
+struct HashOfKey {
+  std::size_t operator()(const base::Hash128& hash) const {
+    return static_cast<std::size_t>(hash.low);
+  }
+};
+
+/// Marks in order of marking, each good for kMarkLifetime. Marking again renews.
+class Marks {
+ public:
+  void add(std::uint64_t fingerprint, base::MonoTime now) {
+    expires_[fingerprint] = now + kMarkLifetime;
+    order_.push_back({fingerprint, now + kMarkLifetime});
+    while (order_.size() > kMarksPerShard || order_.front().expires_at <= now) drop_oldest();
+  }
+  bool contains(std::uint64_t fingerprint, base::MonoTime now) const {
+    const auto found = expires_.find(fingerprint);
+    return found != expires_.end() && now < found->second;
+  }
+
+ private:
+  struct Mark {
+    std::uint64_t fingerprint;
+    base::MonoTime expires_at;
+  };
+  void drop_oldest() {
+    const auto found = expires_.find(order_.front().fingerprint);
+    // One that was renewed since lives on by its later mark.
+    if (found != expires_.end() && found->second == order_.front().expires_at)
+      expires_.erase(found);
+    order_.pop_front();
+  }
+
+  std::unordered_map<std::uint64_t, base::MonoTime> expires_;
+  std::deque<Mark> order_;
+};
+
+}  // namespace
+
+struct FillTable::Impl {
+  struct Shard {
+    base::Mutex mutex;
+    std::unordered_map<base::Hash128, base::Ref<Fill>, HashOfKey> fills GUARDED_BY(mutex);
+    Marks marks GUARDED_BY(mutex);
+  };
+  std::array<Shard, kShards> shards;
+
+  Shard& shard(const base::Hash128& hash) { return shards[hash.high % kShards]; }
+};
+
+FillTable::FillTable() : impl_(std::make_unique<Impl>()) {}
+FillTable::~FillTable() = default;
+
+FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
+                                  std::uint64_t generation, base::MonoTime now) {
+  Impl::Shard& shard = impl_->shard(key.hash);
+  base::Ref<Fill> replaced;  // ends after the mutex is free
+  const base::MutexLock lock(shard.mutex);
+  const auto found = shard.fills.find(key.hash);
+  if (found != shard.fills.end()) {
+    const base::Ref<Fill>& fill = found->second;
+    if (fill->key_text_ != key.text) return {};
+    const Fill::State state = fill->state();
+    const bool open = state == Fill::State::Waiting || state == Fill::State::Shared;
+    // A leader that is gone without a word has left the table the only owner.
+    const bool led = state != Fill::State::Waiting || fill->use_count() > 1;
+    if (open && led && purges.check(key.distribution, key.path, fill->stamp()) == Purged::No)
+      return {.role = Role::Follower, .fill = fill};
+  }
+  if (shard.marks.contains(key.hash.low, now)) return {};
+  auto fill = base::make_ref<Fill>(key, Stamp{.epoch = purges.epoch(), .generation = generation});
+  replaced = std::exchange(shard.fills[key.hash], fill);
+  return {.role = Role::Leader, .fill = std::move(fill)};
+}
+
+void FillTable::finish(Fill& fill) {
+  Impl::Shard& shard = impl_->shard(fill.key_hash_);
+  base::Ref<Fill> finished;  // ends after the mutex is free
+  const base::MutexLock lock(shard.mutex);
+  const auto found = shard.fills.find(fill.key_hash_);
+  if (found == shard.fills.end() || found->second.get() != &fill) return;
+  finished = std::move(found->second);
+  shard.fills.erase(found);
+}
+
+void FillTable::mark_unshareable(const Key& key, base::MonoTime now) {
+  Impl::Shard& shard = impl_->shard(key.hash);
+  const base::MutexLock lock(shard.mutex);
+  shard.marks.add(key.hash.low, now);
+}
+
+std::size_t FillTable::size() const {
+  std::size_t size = 0;
+  for (Impl::Shard& shard : impl_->shards) {
+    const base::MutexLock lock(shard.mutex);
+    size += shard.fills.size();
+  }
+  return size;
+}
+
+}  // namespace headgate::cache

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/cache/response.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+namespace headgate::cache {
+namespace {
+
+/// Fields of a 304 that speak of the octets it does not carry.
+bool describes_octets(std::string_view name) {
+  constexpr std::array<std::string_view, 3> kNames = {"content-length", "content-encoding",
+                                                      "content-range"};
+  return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
+}
+
+std::vector<http::Field> merge(http::Fields old, http::Fields update) {
+  const auto stored_tag = http::find(old, "etag");
+  const auto updates = [&](const http::Field& field) {
+    if (field.name == "age" || describes_octets(field.name)) return false;
+    return field.name != "etag" || !stored_tag || *stored_tag == field.value;
+  };
+  std::vector<http::Field> merged;
+  merged.reserve(old.size() + update.size());
+  for (const http::Field& field : old) {
+    const bool replaced = std::any_of(update.begin(), update.end(), [&](const http::Field& u) {
+      return u.name == field.name && updates(u);
+    });
+    if (!replaced) merged.push_back(field);
+  }
+  std::copy_if(update.begin(), update.end(), std::back_inserter(merged), updates);
+  return merged;
+}
+
+}  // namespace
+
+StoredResponse::StoredResponse(const Key& key, int status, http::Fields fields,
+                               base::Ref<Body> body, Stamp stamp, base::MonoTime requested_at,
+                               base::MonoTime received_at, base::WallTime received_wall,
+                               Duration initial_age)
+    : status_(status),
+      fields_(fields),
+      body_(std::move(body)),
+      directives_(http::parse_directives(status, fields, received_wall)),
+      stamp_(stamp),
+      requested_at_(requested_at),
+      received_at_(received_at),
+      received_wall_(received_wall),
+      initial_age_(initial_age),
+      key_text_(key.text),
+      distribution_(key.distribution),
+      path_(key.path),
+      validated_epoch_(stamp.epoch) {}
+
+base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, http::Fields update,
+                                                    Stamp stamp, base::MonoTime requested_at,
+                                                    base::MonoTime received_at,
+                                                    base::WallTime received_wall,
+                                                    Duration initial_age) {
+  const Key key{
+      .hash = {}, .text = old.key_text_, .distribution = old.distribution_, .path = old.path_};
+  return base::make_ref<StoredResponse>(key, old.status_, merge(old.fields(), update), old.body_,
+                                        stamp, requested_at, received_at, received_wall,
+                                        initial_age);
+}
+
+std::size_t StoredResponse::head_size_bytes() const {
+  return sizeof(StoredResponse) + fields_.size_bytes() + key_text_.capacity() +
+         distribution_.capacity() + path_.capacity();
+}
+
+std::uint64_t StoredResponse::memory_bytes() const {
+  return head_size_bytes() + (body_ ? body_->memory_bytes() : 0);
+}
+
+void StoredResponse::charge_to(const base::Ref<MemoryAccount>& account) const {
+  charge_.set(account, head_size_bytes());
+  if (body_) body_->charge_to(account);
+}
+
+}  // namespace headgate::cache

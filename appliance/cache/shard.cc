@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/cache/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "appliance/base/assert.h"
+#include "appliance/http/vary.h"
+
+namespace headgate::cache {
+namespace {
+
+/// Compares a request with the variants of one key; makes the text of each set of names once.
+class VariantMatcher {
+ public:
+  explicit VariantMatcher(http::Fields request) : request_(request) {}
+
+  bool operator()(const StoreEntry& entry) {
+    if (entry.vary_names == nullptr) return true;
+    if (entry.vary_names.get() != names_) {
+      names_ = entry.vary_names.get();
+      values_.clear();
+      http::append_vary_key(values_, *names_, request_);
+    }
+    return values_ == entry.vary_values;
+  }
+
+ private:
+  http::Fields request_;
+  const std::vector<std::string>* names_ = nullptr;
+  std::string values_;
+};
+
+}  // namespace
+
+Shard::~Shard() {
+  Leavers leavers;
+  const base::MutexLock lock(mutex_);
+  while (S3Fifo::Entry* entry = policy_.evict())
+    leavers.push_back(unlink(static_cast<StoreEntry*>(entry)));
+}
+
+StoreEntry* Shard::first_variant(const Key& key) {
+  const Table::Slot* slot = table_.find(key.hash.low, [&key](const StoreEntry* entry) {
+    return entry->key_hash == key.hash && entry->response->key_text() == key.text;
+  });
+  return slot != nullptr ? slot->value : nullptr;
+}
+
+base::Ref<StoredResponse> Shard::find(const Key& key, http::Fields request) {
+  VariantMatcher matches(request);
+  const base::MutexLock lock(mutex_);
+  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant) {
+    if (!matches(*entry)) continue;
+    S3Fifo::on_hit(*entry);
+    return entry->response;
+  }
+  return {};
+}
+
+std::vector<StoreEntry*> Shard::matching(const Key& key, http::Fields request) {
+  VariantMatcher matches(request);
+  std::vector<StoreEntry*> found;
+  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant)
+    if (matches(*entry)) found.push_back(entry);
+  return found;
+}
+
+bool Shard::insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
+                   Leavers& leavers) {
+  const base::MutexLock lock(mutex_);
+  const std::vector<StoreEntry*> replaced = matching(key, request);
+  // The first one stays in the policy until its place there has been handed on.
+  for (std::size_t i = 1; i < replaced.size(); ++i) leave(replaced[i], leavers);
+  StoreEntry* heir_of = replaced.empty() ? nullptr : replaced.front();
+  if (heir_of != nullptr) leavers.push_back(unlink(heir_of));
+  if (!budget_.try_reserve(entry->charge)) {
+    if (heir_of != nullptr) policy_.on_remove(*heir_of);
+    return false;
+  }
+  StoreEntry* linked = entry.release();
+  link(linked, heir_of);
+  limit_variants(linked, leavers);
+  count_index();
+  return true;
+}
+
+void Shard::link(StoreEntry* entry, StoreEntry* replaced) {
+  const Key key{
+      .hash = entry->key_hash, .text = entry->response->key_text(), .distribution = {}, .path = {}};
+  Table::Slot* slot = table_.find(key.hash.low, [&key](const StoreEntry* other) {
+    return other->key_hash == key.hash && other->response->key_text() == key.text;
+  });
+  entry->next_variant = slot != nullptr ? slot->value : nullptr;
+  if (slot != nullptr)
+    slot->value = entry;
+  else
+    table_.insert(key.hash.low, entry);
+
+  for (const StoreEntry* other = entry->next_variant; other != nullptr; other = other->next_variant)
+    if (entry->vary_names && other->vary_names && *entry->vary_names == *other->vary_names)
+      entry->vary_names = other->vary_names;
+
+  if (replaced != nullptr)
+    policy_.on_replace(*replaced, *entry);
+  else
+    policy_.on_insert(*entry);
+  budget_.objects.fetch_add(1, std::memory_order_relaxed);
+  budget_.payload.fetch_add(entry->payload_bytes, std::memory_order_relaxed);
+}
+
+std::unique_ptr<StoreEntry> Shard::unlink(StoreEntry* entry) {
+  Table::Slot* slot = table_.find(entry->key_hash.low, [entry](const StoreEntry* other) {
+    return other->key_hash == entry->key_hash &&
+           other->response->key_text() == entry->response->key_text();
+  });
+  HG_ASSERT(slot != nullptr);
+  StoreEntry** link = &slot->value;
+  while (*link != entry) link = &(*link)->next_variant;
+  *link = std::exchange(entry->next_variant, nullptr);
+  if (slot->value == nullptr) table_.erase(slot);
+  budget_.release(entry->charge);
+  budget_.objects.fetch_sub(1, std::memory_order_relaxed);
+  budget_.payload.fetch_sub(entry->payload_bytes, std::memory_order_relaxed);
+  return std::unique_ptr<StoreEntry>(entry);
+}
+
+void Shard::leave(StoreEntry* entry, Leavers& leavers) {
+  policy_.on_remove(*entry);
+  leavers.push_back(unlink(entry));
+}
+
+void Shard::limit_variants(StoreEntry* newest, Leavers& leavers) {
+  std::size_t count = 0;
+  StoreEntry* oldest = nullptr;
+  for (StoreEntry* entry = newest; entry != nullptr; entry = entry->next_variant) {
+    oldest = entry;
+    ++count;
+  }
+  if (count > max_variants_) leave(oldest, leavers);
+}
+
+void Shard::remove_matching(const Key& key, http::Fields request, Leavers& leavers) {
+  const base::MutexLock lock(mutex_);
+  for (StoreEntry* entry : matching(key, request)) leave(entry, leavers);
+}
+
+void Shard::remove(const Key& key, const StoredResponse& response, Leavers& leavers) {
+  const base::MutexLock lock(mutex_);
+  StoreEntry* entry = first_variant(key);
+  while (entry != nullptr && entry->response.get() != &response) entry = entry->next_variant;
+  if (entry != nullptr) leave(entry, leavers);
+}
+
+std::unique_ptr<StoreEntry> Shard::evict() {
+  const base::MutexLock lock(mutex_);
+  auto* entry = static_cast<StoreEntry*>(policy_.evict());
+  if (entry == nullptr) return nullptr;
+  auto leaver = unlink(entry);
+  count_index();
+  return leaver;
+}
+
+std::uint64_t Shard::resident_bytes() const {
+  const base::MutexLock lock(mutex_);
+  const S3Fifo::Stats stats = policy_.stats();
+  return stats.small_bytes + stats.main_bytes;
+}
+
+void Shard::count_index() {
+  const std::uint64_t bytes = table_.memory_bytes() + policy_.stats().ghost_memory_bytes;
+  budget_.index_changed(std::exchange(index_bytes_, bytes), bytes);
+}
+
+}  // namespace headgate::cache

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// One part of the Store: a table from keys to variants, and the policy that orders them. Internal
+// to appliance/cache.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appliance/base/mutex.h"
+#include "appliance/cache/budget.h"
+#include "appliance/cache/flat_table.h"
+#include "appliance/cache/response.h"
+#include "appliance/cache/s3fifo.h"
+
+namespace headgate::cache {
+
+/// A stored response with its place in table and policy. The variants of a key form a list, newest
+/// first, whose head is in the table.
+struct StoreEntry : S3Fifo::Entry {
+  base::Hash128 key_hash;
+  base::Ref<StoredResponse> response;
+  /// The names in Vary, sorted, and the request's values for them (http::vary_key). Null without
+  /// Vary: then any request matches. Entries of one key with the same names share the vector, so
+  /// that a look-up makes each text once.
+  std::shared_ptr<const std::vector<std::string>> vary_names;
+  std::string vary_values;
+  std::uint64_t payload_bytes = 0;  ///< the part of `charge` that lives on while pinned
+  StoreEntry* next_variant = nullptr;
+};
+
+/// Entries that left a shard, to be destroyed after its mutex is free: that may free many chunks.
+using Leavers = std::vector<std::unique_ptr<StoreEntry>>;
+
+/// Threads: any; every method locks.
+class Shard {
+ public:
+  Shard(Budget& budget, const S3Fifo::Options& options, std::size_t max_variants)
+      : budget_(budget), policy_(options), max_variants_(max_variants) {}
+  ~Shard();
+  Shard(const Shard&) = delete;
+  Shard& operator=(const Shard&) = delete;
+
+  /// A use, as the policy counts them.
+  base::Ref<StoredResponse> find(const Key& key, http::Fields request);
+  /// Reserves `entry->charge` and links it in place of whatever `request` would have found. False
+  /// when the budget has no room: then what it replaces has left all the same and `entry` is still
+  /// the caller's.
+  bool insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
+              Leavers& leavers);
+  /// Whatever `request` would have found.
+  void remove_matching(const Key& key, http::Fields request, Leavers& leavers);
+  /// Only `response` itself.
+  void remove(const Key& key, const StoredResponse& response, Leavers& leavers);
+  /// Null when empty.
+  std::unique_ptr<StoreEntry> evict();
+
+  std::uint64_t resident_bytes() const;
+
+ private:
+  using Table = FlatTable<StoreEntry*>;
+
+  StoreEntry* first_variant(const Key& key) REQUIRES(mutex_);
+  std::vector<StoreEntry*> matching(const Key& key, http::Fields request) REQUIRES(mutex_);
+  void link(StoreEntry* entry, StoreEntry* replaced) REQUIRES(mutex_);
+  std::unique_ptr<StoreEntry> unlink(StoreEntry* entry) REQUIRES(mutex_);
+  void leave(StoreEntry* entry, Leavers& leavers) REQUIRES(mutex_);
+  void limit_variants(StoreEntry* newest, Leavers& leavers) REQUIRES(mutex_);
+  void count_index() REQUIRES(mutex_);
+
+  mutable base::Mutex mutex_;
+  Budget& budget_;
+  Table table_ GUARDED_BY(mutex_);
+  S3Fifo policy_ GUARDED_BY(mutex_);
+  std::uint64_t index_bytes_ GUARDED_BY(mutex_) = 0;
+  const std::size_t max_variants_;
+};
+
+}  // namespace headgate::cache

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/cache/store.h"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+#include <vector>
+
+#include "appliance/cache/account.h"
+#include "appliance/cache/budget.h"
+#include "appliance/cache/shard.h"
+#include "appliance/http/vary.h"
+
+namespace headgate::cache {
+namespace {
+
+/// Below this a shard's small queue is smaller than one large response, and S3-FIFO degrades.
+constexpr std::uint64_t kLeastShardBytes = std::uint64_t{40} << 20;
+/// A ghost is worth remembering for as many octets as the smallest responses take.
+constexpr std::uint64_t kBytesPerGhost = 2048;
+constexpr std::uint64_t kMaxObjectFraction = 16;
+constexpr std::uint64_t kMaxPinnedFraction = 4;
+
+std::size_t shard_count(std::uint64_t budget_bytes, unsigned threads) {
+  const std::uint64_t wanted = std::max<std::uint64_t>(std::uint64_t{4} * threads, 16);
+  const std::uint64_t most = std::max<std::uint64_t>(budget_bytes / kLeastShardBytes, 1);
+  return std::bit_floor(static_cast<std::size_t>(std::min(wanted, most)));
+}
+
+}  // namespace
+
+struct Store::Impl {
+  Impl(std::uint64_t budget_bytes, unsigned threads) : budget(budget_bytes) {
+    const std::size_t count = shard_count(budget_bytes, threads);
+    const std::uint64_t share = budget_bytes / count;
+    for (std::size_t i = 0; i < count; ++i)
+      shards.push_back(std::make_unique<Shard>(
+          budget,
+          S3Fifo::Options{.capacity_bytes = share,
+                          .max_ghosts = static_cast<std::uint32_t>(
+                              std::min<std::uint64_t>(share / kBytesPerGhost, UINT32_MAX))},
+          kMaxVariants));
+  }
+
+  Shard& shard(const Key& key) { return *shards[key.hash.high & (shards.size() - 1)]; }
+  bool evict_one(const Key& for_key);
+  std::unique_ptr<StoreEntry> make_entry(const Key& key, http::Fields request,
+                                         base::Ref<StoredResponse> response) const;
+  std::uint64_t pinned() const {
+    const std::uint64_t resident = budget.payload.load(std::memory_order_relaxed);
+    const std::uint64_t live = account->live_bytes();
+    return live > resident ? live - resident : 0;
+  }
+
+  Budget budget;
+  const base::Ref<MemoryAccount> account = base::make_ref<MemoryAccount>();
+  std::vector<std::unique_ptr<Shard>> shards;
+  std::atomic<std::uint64_t> turn{0};
+  std::atomic<std::uint64_t> insertions{0};
+  std::atomic<std::uint64_t> evictions{0};
+  std::atomic<std::uint64_t> rejected{0};
+};
+
+/// From the fuller of two shards, the key's own and one by turns, so that shards stay equally full;
+/// from any when both are empty.
+bool Store::Impl::evict_one(const Key& for_key) {
+  const std::uint64_t first = turn.fetch_add(1, std::memory_order_relaxed);
+  Shard* fuller = &shard(for_key);
+  Shard* other = shards[first & (shards.size() - 1)].get();
+  if (other != fuller && other->resident_bytes() > fuller->resident_bytes()) fuller = other;
+  std::unique_ptr<StoreEntry> leaver = fuller->evict();
+  for (std::size_t i = 0; leaver == nullptr && i < shards.size(); ++i) leaver = shards[i]->evict();
+  if (leaver == nullptr) return false;
+  evictions.fetch_add(1, std::memory_order_relaxed);
+  return true;
+}
+
+std::unique_ptr<StoreEntry> Store::Impl::make_entry(const Key& key, http::Fields request,
+                                                    base::Ref<StoredResponse> response) const {
+  auto entry = std::make_unique<StoreEntry>();
+  http::Vary vary = http::parse_vary(response->fields());
+  if (!vary.names.empty()) {
+    entry->vary_values = http::vary_key(vary.names, request);
+    entry->vary_names = std::make_shared<const std::vector<std::string>>(std::move(vary.names));
+  }
+  entry->key_hash = key.hash;
+  entry->fingerprint = static_cast<std::uint32_t>(
+      base::hash128(entry->vary_values).low * (entry->vary_names != nullptr) ^ key.hash.low);
+  entry->payload_bytes = response->memory_bytes();
+  entry->charge = entry->payload_bytes + sizeof(StoreEntry) + entry->vary_values.capacity();
+  entry->response = std::move(response);
+  return entry;
+}
+
+Store::Store(std::uint64_t budget_bytes, unsigned threads)
+    : impl_(std::make_unique<Impl>(budget_bytes, threads)) {}
+
+Store::~Store() = default;
+
+Store::Found Store::find(const Key& key, http::Fields request, const PurgeTable& purges) {
+  Shard& shard = impl_->shard(key);
+  Found found{.response = shard.find(key, request)};
+  if (!found.response) return found;
+  found.purged = purges.check(*found.response);
+  if (found.purged != Purged::Hard) return found;
+  Leavers leavers;
+  shard.remove(key, *found.response, leavers);
+  found.response.reset();
+  return found;
+}
+
+void Store::insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response) {
+  Impl& impl = *impl_;
+  Shard& shard = impl.shard(key);
+  Leavers leavers;
+  const base::Ref<Body>& body = response->body();
+  const bool storable =
+      (!body || body->storable()) && !http::varies_on_everything(response->fields());
+  std::unique_ptr<StoreEntry> entry;
+  if (storable) entry = impl.make_entry(key, request, response);
+  if (!storable || entry->charge > max_object_bytes() || !accepts_fills()) {
+    impl.rejected.fetch_add(1, std::memory_order_relaxed);
+    shard.remove_matching(key, request, leavers);
+    return;
+  }
+  while (!shard.insert(key, request, entry, leavers)) {
+    leavers.clear();
+    if (impl.evict_one(key)) continue;
+    // Others have reserved everything for what they are about to link.
+    impl.rejected.fetch_add(1, std::memory_order_relaxed);
+    return;
+  }
+  response->charge_to(impl.account);
+  impl.insertions.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint64_t Store::max_object_bytes() const { return impl_->budget.limit() / kMaxObjectFraction; }
+
+bool Store::accepts_fills() const {
+  return impl_->pinned() <= impl_->budget.limit() / kMaxPinnedFraction;
+}
+
+StoreStats Store::stats() const {
+  const auto read = [](const std::atomic<std::uint64_t>& value) {
+    return value.load(std::memory_order_relaxed);
+  };
+  return {.budget_bytes = impl_->budget.limit(),
+          .resident_bytes = impl_->budget.resident(),
+          .index_bytes = impl_->budget.index(),
+          .pinned_bytes = impl_->pinned(),
+          .objects = read(impl_->budget.objects),
+          .insertions = read(impl_->insertions),
+          .evictions = read(impl_->evictions),
+          .rejected = read(impl_->rejected)};
+}
+
+}  // namespace headgate::cache

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// The one place where a configuration goes live: snapshot file, journal record, pointer swap, in
+// this order.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "appliance/snapshot/snapshot.h"
+#include "reconciler/loop/pipeline.h"
+#include "reconciler/source/repository.h"
+#include "reconciler/state/history.h"
+#include "reconciler/state/journal.h"
+#include "reconciler/state/snapshot_store.h"
+#include "reconciler/state/state_folder.h"
+
+namespace headgate::reconciler {
+
+struct ActivatorOptions {
+  std::string state;                             ///< --state
+  std::size_t snapshots_kept = 5;                ///< distinct configurations
+  std::uint64_t journal_limit_bytes = 4U << 20;  ///< beyond it the journal is compacted
+  std::function<void(const std::string&)> log;   ///< one line for the operator
+};
+
+/// Owns the state folder. Crash before the journal record is durable: neither configuration nor
+/// purges happened; after it: both did. Threads: one at a time.
+class Activator {
+ public:
+  /// Errors: Blame::Config or Blame::Self, one line that says what to do.
+  static Result<std::unique_ptr<Activator>> open(ActivatorOptions options,
+                                                 snapshot::SnapshotHolder& holder, Disk& disk);
+
+  /// Publishes the newest configuration on disk that is whole and still compiles, without the
+  /// source. The newest of all keeps its generation; an older one gets a new generation, because
+  /// generations never go back. False when there is none.
+  bool resume(schema::Loader& loader, const snapshot::CompileOptions& options);
+
+  /// Makes `prepared`, read from `tree`, the configuration of a new generation, together with the
+  /// invalidations that have not been seen. Errors: Blame::Self when the state cannot be written;
+  /// nothing has changed then. `history_rewritten` goes into the record.
+  Result<Activation> activate(const Prepared& prepared, const schema::Tree& tree,
+                              const CommitInfo& commit, bool history_rewritten);
+
+  /// Writes an event. Errors: as above; events are not worth stopping for.
+  Status record(const Json& event);
+
+  const History& history() const { return history_; }
+  /// What is live, or null.
+  const std::shared_ptr<const snapshot::Snapshot>& current() const { return current_; }
+  const std::string& state_path() const { return folder_.path(); }
+  /// Called with every event that became durable: (sequence, JSON line).
+  void on_event(std::function<void(std::uint64_t, const std::string&)> callback);
+
+ private:
+  Activator(ActivatorOptions options, StateFolder folder, snapshot::SnapshotHolder& holder,
+            Disk& disk);
+  Result<Prepared> load(const std::string& digest, schema::Loader& loader,
+                        const snapshot::CompileOptions& options) const;
+  Result<Activation> commit(const std::string& digest, const CommitInfo& commit,
+                            const std::vector<LedgerEntry>& entries, const Json& details);
+  void publish(const Activation& activation,
+               std::shared_ptr<const snapshot::Configuration> configuration, bool purges_changed);
+  Status append(const Json& record);
+  void tidy();
+  void log(const std::string& line) const;
+
+  ActivatorOptions options_;
+  StateFolder folder_;
+  snapshot::SnapshotHolder& holder_;
+  std::unique_ptr<Journal> journal_;
+  SnapshotStore store_;
+  History history_;
+  std::shared_ptr<const snapshot::Snapshot> current_;
+  std::function<void(std::uint64_t, const std::string&)> on_event_;
+};
+
+}  // namespace headgate::reconciler

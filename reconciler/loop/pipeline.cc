@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// From the tree of a commit to a configuration that may go live: validate, compile, test. Touches
+// nothing that runs.
+#include "reconciler/loop/pipeline.h"
+
+#include <algorithm>
+#include <tuple>
+
+#include "appliance/snapshot/expect.h"
+
+namespace headgate::reconciler {
+namespace {
+
+using schema::Diagnostic;
+
+void add(std::vector<Diagnostic>& to, std::vector<Diagnostic> more) {
+  for (Diagnostic& diagnostic : more) to.push_back(std::move(diagnostic));
+}
+
+void sort(std::vector<Diagnostic>& diagnostics) {
+  std::stable_sort(diagnostics.begin(), diagnostics.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) {
+                     return std::tie(a.file, a.line, a.column) < std::tie(b.file, b.line, b.column);
+                   });
+}
+
+tl::unexpected<Refusal> refuse(Stage stage, std::vector<Diagnostic> diagnostics) {
+  sort(diagnostics);
+  return tl::unexpected<Refusal>(Refusal{stage, std::move(diagnostics)});
+}
+
+}  // namespace
+
+std::string_view name(Stage stage) {
+  switch (stage) {
+    case Stage::Validate:
+      return "validate";
+    case Stage::Compile:
+      return "compile";
+    case Stage::Test:
+      return "test";
+  }
+  return "";
+}
+
+Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree,
+                          std::vector<Diagnostic> found, const Ledger* ledger) {
+  schema::Loaded loaded = loader.load(tree);
+  add(found, std::move(loaded.diagnostics));
+  if (ledger != nullptr && loaded.model != nullptr) add(found, ledger->check(*loaded.model));
+  if (loaded.model == nullptr || schema::has_errors(found))
+    return refuse(Stage::Validate, std::move(found));
+  Prepared prepared;
+  prepared.model = std::move(loaded.model);
+  prepared.files = std::move(loaded.files);
+  sort(found);
+  prepared.diagnostics = std::move(found);
+  return prepared;
+}
+
+Staged<Prepared> compile(Prepared prepared, const snapshot::CompileOptions& options,
+                         const snapshot::Configuration* previous) {
+  snapshot::Compiled compiled = snapshot::compile(prepared.model, options, previous);
+  add(prepared.diagnostics, std::move(compiled.diagnostics));
+  if (compiled.configuration == nullptr)
+    return refuse(Stage::Compile, std::move(prepared.diagnostics));
+  sort(prepared.diagnostics);
+  prepared.configuration = std::move(compiled.configuration);
+  return prepared;
+}
+
+Staged<Prepared> test(Prepared prepared) {
+  std::vector<Diagnostic> failures = failed_expectations(*prepared.configuration, &prepared.cases);
+  if (failures.empty()) return prepared;
+  add(failures, std::move(prepared.diagnostics));
+  return refuse(Stage::Test, std::move(failures));
+}
+
+std::vector<Diagnostic> failed_expectations(const snapshot::Configuration& configuration,
+                                            std::size_t* cases) {
+  snapshot::ExpectReport report = snapshot::run_expectations(configuration);
+  *cases = report.cases;
+  std::vector<Diagnostic> diagnostics;
+  for (const snapshot::ExpectFailure& failure : report.failures)
+    diagnostics.push_back({failure.file, failure.line, 1, Diagnostic::Severity::Error, 1504,
+                           fmt::format("expectation {} fails: {}: {}", failure.expect,
+                                       failure.request, failure.message),
+                           "`headgate explain` shows the decision step by step"});
+  return diagnostics;
+}
+
+}  // namespace headgate::reconciler

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// From the tree of a commit to a configuration that may go live: validate, compile, test. Touches
+// nothing that runs.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "appliance/snapshot/configuration.h"
+#include "reconciler/state/history.h"
+#include "schema/load.h"
+
+namespace headgate::reconciler {
+
+/// Where a commit was refused.
+enum class Stage { Validate, Compile, Test };
+std::string_view name(Stage stage);  ///< "validate", "compile", "test"
+
+struct Refusal {
+  Stage stage = Stage::Validate;
+  std::vector<schema::Diagnostic> diagnostics;  ///< errors and warnings, by file and line
+};
+
+template <class T>
+using Staged = tl::expected<T, Refusal>;
+
+/// What came through every stage.
+struct Prepared {
+  std::shared_ptr<const schema::Model> model;
+  std::shared_ptr<const snapshot::Configuration> configuration;
+  std::vector<std::string> files;               ///< what the model was made of
+  std::vector<schema::Diagnostic> diagnostics;  ///< warnings
+  std::size_t cases = 0;                        ///< of `kind: Expect`, all passed
+};
+
+/// Loads `tree`. `found` is what the tree's maker already found wrong with it. With a ledger,
+/// invalidations that come again with other content are refused.
+Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree,
+                          std::vector<schema::Diagnostic> found, const Ledger* ledger);
+
+/// What `previous` shares with the model is not compiled again.
+Staged<Prepared> compile(Prepared prepared, const snapshot::CompileOptions& options,
+                         const snapshot::Configuration* previous);
+
+/// Runs the Expect cases.
+Staged<Prepared> test(Prepared prepared);
+
+/// "shop-routing: GET https://…: behavior: expected /api/*, got *" with file and line.
+std::vector<schema::Diagnostic> failed_expectations(const snapshot::Configuration& configuration,
+                                                    std::size_t* cases);
+
+}  // namespace headgate::reconciler

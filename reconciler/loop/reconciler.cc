@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+// The loop that makes the edge what the repository says: fetch, validate, compile, test, activate,
+// again and again.
+//
+//   a round ends as   when                                     the edge        next round
+//   Unchanged         the ref names what is live, or what       as before       after --poll
+//                     was refused and nobody asked again
+//   Applied           every stage passed                        new generation  after --poll
+//   Refused           validate, compile or test found errors    as before       after --poll
+//   SourceFailed      the remote or the mirror cannot be read   as before       soon, then later
+//   and later StateFailed       the journal or a snapshot cannot be       as before       soon,
+//   then later and later
+//                     written
+#include "reconciler/loop/reconciler.h"
+
+#include <algorithm>
+
+#include "schema/text.h"
+
+namespace headgate::reconciler {
+namespace {
+
+constexpr std::size_t kMaxRecordedDiagnostics = 100;
+
+std::string short_id(const std::string& commit) { return commit.substr(0, 7); }
+
+std::vector<std::string> texts(const std::vector<schema::Diagnostic>& diagnostics) {
+  std::vector<std::string> lines;
+  for (const schema::Diagnostic& diagnostic : diagnostics) lines.push_back(diagnostic.text());
+  return lines;
+}
+
+std::vector<std::string> at_most(std::vector<std::string> lines, std::size_t count) {
+  if (lines.size() <= count) return lines;
+  const std::size_t more = lines.size() - count;
+  lines.resize(count);
+  lines.push_back(fmt::format("… and {} more", more));
+  return lines;
+}
+
+}  // namespace
+
+std::string_view name(Round round) {
+  switch (round) {
+    case Round::Unchanged:
+      return "unchanged";
+    case Round::Applied:
+      return "applied";
+    case Round::Refused:
+      return "refused";
+    case Round::SourceFailed:
+      return "source_failed";
+    case Round::StateFailed:
+      return "state_failed";
+  }
+  return "";
+}
+
+Result<std::unique_ptr<Reconciler>> Reconciler::open(ReconcilerOptions options,
+                                                     snapshot::SnapshotHolder& holder, Disk& disk) {
+  HG_TRY(std::unique_ptr<Activator> activator, Activator::open(options.activator, holder, disk),
+         "opening the state");
+  HG_TRY(std::unique_ptr<Source> source, Source::open(options.source, activator->state_path()),
+         "opening the source");
+  return std::unique_ptr<Reconciler>(
+      new Reconciler(std::move(options), std::move(source), std::move(activator)));
+}
+
+Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,
+                       std::unique_ptr<Activator> activator)
+    : options_(std::move(options)),
+      source_(std::move(source)),
+      activator_(std::move(activator)),
+      board_(source_->location().shown, source_->ref()),
+      pace_(options_.source.poll) {
+  activator_->on_event([this](std::uint64_t sequence, const std::string& line) {
+    board_.add_event(sequence, line);
+  });
+}
+
+Reconciler::~Reconciler() { stop(); }
+
+bool Reconciler::resume() {
+  record(Json{{"type", "started"},
+              {"version", options_.version},
+              {"source", source_->location().shown},
+              {"ref", source_->ref()}});
+  if (!activator_->resume(loader_, options_.compile)) return false;
+  const Activation& activation = activator_->history().activations().back();
+  show_applied(activation, {});
+  log(fmt::format("generation {} ({}) is live, resumed from {}", activation.generation,
+                  short_id(activation.commit), options_.activator.state));
+  return true;
+}
+
+Round Reconciler::reconcile(bool asked) {
+  const auto began = std::chrono::steady_clock::now();
+  board_.set("Reconciling", Condition::Value::True, "Round", "");
+  const Round round = run_round(asked);
+  board_.set("Reconciling", Condition::Value::False, "Idle", "");
+  board_.count_reconcile(std::string(name(round)), std::chrono::steady_clock::now() - began);
+  const bool failed = round == Round::SourceFailed || round == Round::StateFailed;
+  failed ? pace_.failed() : pace_.succeeded();
+  return round;
+}
+
+Round Reconciler::run_round(bool asked) {
+  const auto fetched = source_->fetch(&cancellation_);
+  if (cancellation_.cancelled()) return Round::Unchanged;
+  if (!fetched) return on_source_failure(fetched.error().context);
+  const std::string& commit = *fetched;
+  board_.source_succeeded(commit);
+  if (source_failing_) {
+    source_failing_ = false;
+    record(Json{{"type", "sourceRecovered"}, {"commit", commit}});
+    log(fmt::format("the source answers again: {} is at {}", source_->ref(), short_id(commit)));
+  }
+  if (is_settled(commit, asked)) {
+    if (commit != refused_commit_ &&
+        !refused_commit_.empty()) {  // the ref went back to what is live
+      refused_commit_.clear();
+      board_.clear_refusal();
+      show_applied(activator_->history().activations().back(), {});
+    }
+    return Round::Unchanged;
+  }
+  const Round round = apply(commit);
+  if (round == Round::Applied)
+    if (const Status packed = source_->maintain(&cancellation_); !packed)
+      log(packed.error().context);
+  return round;
+}
+
+/// Whether there is nothing to do for `commit`.
+bool Reconciler::is_settled(const std::string& commit, bool asked) const {
+  if (commit == refused_commit_)
+    // What a machine lacks (a secret's file, say) may come without a commit.
+    return !asked && refused_stage_ != Stage::Compile;
+  return activator_->current() != nullptr && activator_->current()->commit == commit;
+}
+
+Round Reconciler::apply(const std::string& commit) {
+  board_.attempted(commit);
+  const auto info = source_->describe(commit);
+  const auto tree = source_->tree(commit);
+  if (!info || !tree) {
+    source_->distrust();
+    return on_source_failure(info ? tree.error().context : info.error().context);
+  }
+  const GitTree& files = **tree;
+  const auto& current = activator_->current();
+
+  auto staged = validate(loader_, files, files.diagnostics(), &activator_->history().ledger());
+  if (files.damaged()) {
+    source_->distrust();
+    return on_source_failure(fmt::format("the mirror is damaged: {} cannot be read", commit));
+  }
+  if (staged)
+    staged = compile(std::move(*staged), options_.compile,
+                     current != nullptr ? current->configuration.get() : nullptr);
+  if (staged) staged = test(std::move(*staged));
+  if (!staged) return refuse(*info, std::move(staged.error()));
+
+  const bool rewritten = current != nullptr && !current->commit.empty() &&
+                         !source_->is_ancestor(current->commit, commit);
+  const auto activated = activator_->activate(*staged, files, *info, rewritten);
+  if (!activated) return on_state_failure(activated.error().context);
+  refused_commit_.clear();
+  board_.clear_refusal();
+  show_applied(*activated, staged->diagnostics);
+  board_.set("TestsPassed", Condition::Value::True, "Passed",
+             fmt::format("{} cases", staged->cases));
+  for (const schema::Diagnostic& warning : staged->diagnostics) log(warning.text());
+  log(fmt::format("generation {} ({}) is live{}{}", activated->generation, short_id(commit),
+                  activated->invalidations > 0
+                      ? fmt::format(", {} new invalidations", activated->invalidations)
+                      : "",
+                  rewritten ? "; the history was rewritten" : ""));
+  return Round::Applied;
+}
+
+void Reconciler::show_applied(const Activation& activation,
+                              const std::vector<schema::Diagnostic>& warnings) {
+  board_.applied(activation, warnings, activator_->history().activations(),
+                 activator_->history().ledger());
+  board_.set_of_configuration(activator_->current()->configuration->conditions());
+  board_.set("Validated", Condition::Value::True, "Valid", short_id(activation.commit));
+  board_.set("TestsPassed", Condition::Value::True, "Passed", short_id(activation.commit));
+  board_.set("Stalled", Condition::Value::False, "Progressing", "");
+}
+
+Round Reconciler::refuse(const CommitInfo& commit, Refusal refusal) {
+  const std::vector<std::string> lines = texts(refusal.diagnostics);
+  const bool known = commit.id == refused_commit_ && lines == refused_diagnostics_;
+  refused_commit_ = commit.id;
+  refused_stage_ = refusal.stage;
+  refused_diagnostics_ = lines;
+  if (!known) {
+    record(Json{{"type", "refused"},
+                {"commit", commit.id},
+                {"subject", commit.subject},
+                {"author", commit.author},
+                {"stage", name(refusal.stage)},
+                {"diagnostics", at_most(lines, kMaxRecordedDiagnostics)}});
+    log(fmt::format("{} is refused; {}", short_id(commit.id),
+                    activator_->current() != nullptr
+                        ? fmt::format("generation {} serves on", activator_->current()->generation)
+                        : "nothing serves yet"));
+    for (const std::string& line : at_most(lines, kMaxRecordedDiagnostics)) log(line);
+  }
+  board_.refused({commit.id, commit.subject, rfc3339(base::wall_now()), std::move(refusal)});
+  return Round::Refused;
+}
+
+Round Reconciler::on_source_failure(const std::string& message) {
+  board_.source_failed(message);
+  if (!source_failing_) {
+    source_failing_ = true;
+    record(Json{{"type", "sourceFailed"}, {"message", message}});
+    log("the source cannot be read: " + message);
+  }
+  return Round::SourceFailed;
+}
+
+Round Reconciler::on_state_failure(const std::string& message) {
+  board_.set("Stalled", Condition::Value::True, "StateWriteFailed", message);
+  log("the state cannot be written: " + message);
+  return Round::StateFailed;
+}
+
+void Reconciler::start() {
+  thread_ = std::thread([this] { loop(); });
+}
+
+void Reconciler::loop() {
+  bool asked = false;
+  do {
+    reconcile(asked);
+  } while (wait_for_next_round(&asked));
+  record(Json{{"type", "stopped"}});
+}
+
+bool Reconciler::wait_for_next_round(bool* asked) {
+  const auto deadline = std::chrono::steady_clock::now() + pace_.next_wait();
+  base::MutexLock lock(mutex_);
+  while (!asked_ && !stopping_)
+    if (lock.wait_until(wake_, deadline) == std::cv_status::timeout) break;
+  *asked = asked_;
+  asked_ = false;
+  return !stopping_;
+}
+
+void Reconciler::reconcile_now() {
+  const base::MutexLock lock(mutex_);
+  asked_ = true;
+  wake_.notify_all();
+}
+
+void Reconciler::stop() {
+  cancellation_.cancel();
+  {
+    const base::MutexLock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+void Reconciler::record(const Json& event) {
+  // An event that cannot be kept must not stop the edge; activations have their own way.
+  if (const Status recorded = activator_->record(event); !recorded)
+    log("an event was not recorded: " + recorded.error().context);
+}
+
+void Reconciler::log(const std::string& line) const {
+  if (options_.activator.log) options_.activator.log(line);
+}
+
+}  // namespace headgate::reconciler

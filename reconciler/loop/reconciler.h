@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// The loop that makes the edge what the repository says: fetch, validate, compile, test, activate,
+// again and again.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "appliance/base/mutex.h"
+#include "appliance/snapshot/snapshot.h"
+#include "reconciler/loop/activator.h"
+#include "reconciler/loop/board.h"
+#include "reconciler/loop/pace.h"
+#include "reconciler/source/source.h"
+
+namespace headgate::reconciler {
+
+struct ReconcilerOptions {
+  schema::EdgeSource source;
+  ActivatorOptions activator;
+  snapshot::CompileOptions compile;
+  std::string version;  ///< of headgate, for the journal
+};
+
+/// What one round came to.
+enum class Round { Unchanged, Applied, Refused, SourceFailed, StateFailed };
+std::string_view name(Round round);  ///< "unchanged", "applied", …
+
+/// Threads: open, resume, reconcile, start and stop from one; the rest from any.
+class Reconciler {
+ public:
+  /// Opens state and source. Errors: Blame::Config or Blame::Self, one line that says what to do.
+  /// An unreachable source is none.
+  static Result<std::unique_ptr<Reconciler>> open(ReconcilerOptions options,
+                                                  snapshot::SnapshotHolder& holder, Disk& disk);
+  ~Reconciler();
+
+  /// Publishes the last good configuration from disk, without the source; false when there is none.
+  bool resume();
+  /// One round. `asked`: somebody wants it now, so a commit that was refused is tried again.
+  Round reconcile(bool asked);
+
+  /// Rounds on a thread of its own, until stop.
+  void start();
+  /// Ends a fetch that is under way.
+  void stop();
+  /// The next round begins at once.
+  void reconcile_now();
+
+  const Board& board() const { return board_; }
+
+ private:
+  Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,
+             std::unique_ptr<Activator> activator);
+  void loop();
+  bool wait_for_next_round(bool* asked);
+  Round run_round(bool asked);
+  Round apply(const std::string& commit);
+  Round on_source_failure(const std::string& message);
+  Round on_state_failure(const std::string& message);
+  Round refuse(const CommitInfo& commit, Refusal refusal);
+  bool is_settled(const std::string& commit, bool asked) const;
+  void show_applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings);
+  void record(const Json& event);
+  void log(const std::string& line) const;
+
+  ReconcilerOptions options_;
+  std::unique_ptr<Source> source_;
+  std::unique_ptr<Activator> activator_;
+  schema::Loader loader_;
+  Board board_;
+  Pace pace_;
+  Cancellation cancellation_;
+
+  // What the last round left, so that nothing is said or tried twice.
+  bool source_failing_ = false;
+  std::string refused_commit_;
+  Stage refused_stage_ = Stage::Validate;
+  std::vector<std::string> refused_diagnostics_;
+
+  base::Mutex mutex_;
+  std::condition_variable wake_;
+  bool asked_ GUARDED_BY(mutex_) = false;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace headgate::reconciler

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: MIT
+// The git program as the appliance runs it: no prompts, no hooks, no configuration but ours, a
+// closed list of transports.
+#include "reconciler/source/git_command.h"
+
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+
+namespace headgate::reconciler {
+namespace {
+
+// Auto maintenance would run in the background and outlive its deadline; Source does it in the
+// foreground.
+constexpr const char* kConfiguration =
+    "[safe]\n\tdirectory = *\n"
+    "[core]\n\thooksPath = /dev/null\n\tfsync = committed\n"
+    "[gc]\n\tauto = 0\n"
+    "[maintenance]\n\tauto = false\n"
+    "[fetch]\n\trecurseSubmodules = false\n\twriteCommitGraph = false\n"
+    "[credential]\n\thelper =\n"
+    "[http]\n\tlowSpeedLimit = 1\n\tlowSpeedTime = 30\n"
+    "[advice]\n\tdetachedHead = false\n";
+
+std::string shell_quote(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) {
+    if (c == '\'')
+      quoted += "'\\''";
+    else
+      quoted += c;
+  }
+  return quoted + "'";
+}
+
+void pass_on(std::vector<std::string>& environment, const char* name) {
+  if (const char* value = std::getenv(name)) environment.push_back(std::string(name) + "=" + value);
+}
+
+std::string_view last_line(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.remove_suffix(1);
+  const std::size_t newline = text.rfind('\n');
+  return newline == std::string_view::npos ? text : text.substr(newline + 1);
+}
+
+/// The line that says most: git's "fatal:" and "error:" before ssh's chatter.
+std::string_view telling_line(std::string_view errors) {
+  for (const std::string_view prefix : {"fatal: ", "error: "}) {
+    std::size_t at = errors.starts_with(prefix) ? 0 : errors.find("\n" + std::string(prefix));
+    if (at == std::string_view::npos) continue;
+    if (errors[at] == '\n') ++at;
+    const std::string_view rest = errors.substr(at + prefix.size());
+    return rest.substr(0, rest.find('\n'));
+  }
+  return last_line(errors);
+}
+
+struct Advice {
+  const char* symptom;
+  const char* remedy;
+};
+constexpr std::array<Advice, 7> kAdvice = {{
+    {"Host key verification failed",
+     "add the host's key to known_hosts (source.knownHosts), for example with ssh-keyscan"},
+    {"Permission denied (publickey", "give a key that the server knows with source.sshKeyFile"},
+    {"could not read Username",
+     "the repository wants credentials: put a token into the URL or ~/.netrc"},
+    {"Authentication failed", "check the credentials of the source"},
+    {"Could not resolve host", "check the host name and DNS"},
+    {"does not appear to be a git repository", "check the path of the source"},
+    {"terminal prompts disabled",
+     "the repository wants credentials: put a token into the URL or ~/.netrc"},
+}};
+
+}  // namespace
+
+GitCommand::GitCommand(Location location, GitAccess access, std::string state_directory)
+    : location_(std::move(location)),
+      access_(std::move(access)),
+      config_path_(std::move(state_directory) + "/gitconfig") {}
+
+Status GitCommand::prepare() {
+  std::ofstream file(config_path_, std::ios::trunc);
+  file << kConfiguration;
+  file.close();
+  if (!file) return fail(Blame::Self, "writing {}: {}", config_path_, std::strerror(errno));
+  return {};
+}
+
+std::string GitCommand::ssh_command() const {
+  std::string command =
+      "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ForwardAgent=no "
+      "-o PermitLocalCommand=no -o ConnectTimeout=15 -o ServerAliveInterval=15";
+  if (!access_.ssh_key_file.empty())
+    command += " -o IdentitiesOnly=yes -i " + shell_quote(access_.ssh_key_file);
+  if (!access_.known_hosts.empty())
+    command += " -o " + shell_quote("UserKnownHostsFile=\"" + access_.known_hosts + "\"");
+  return command;
+}
+
+std::vector<std::string> GitCommand::environment() const {
+  std::vector<std::string> environment = {
+      "LC_ALL=C",
+      "GIT_CONFIG_NOSYSTEM=1",
+      "GIT_CONFIG_GLOBAL=" + config_path_,
+      "GIT_TERMINAL_PROMPT=0",
+      "GIT_ASKPASS=/bin/false",
+      "SSH_ASKPASS=/bin/false",
+      "GIT_ALLOW_PROTOCOL=file:https:ssh:http:git",
+      "GIT_OPTIONAL_LOCKS=0",
+      "GIT_SSH_VARIANT=ssh",
+      "GIT_SSH_COMMAND=" + ssh_command(),
+  };
+  for (const char* name : {"PATH", "HOME", "TMPDIR", "https_proxy", "HTTPS_PROXY", "http_proxy",
+                           "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE",
+                           "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK"})
+    pass_on(environment, name);
+  if (!location_.authorization.empty()) {
+    // The environment is for the user's own eyes; an argument list is for everybody's.
+    environment.push_back("GIT_CONFIG_COUNT=1");
+    environment.push_back("GIT_CONFIG_KEY_0=http.extraHeader");
+    environment.push_back("GIT_CONFIG_VALUE_0=Authorization: " + location_.authorization);
+  }
+  return environment;
+}
+
+std::string GitCommand::explain(const Outcome& outcome, Duration deadline) const {
+  switch (outcome.end) {
+    case Outcome::End::TimedOut:
+      return fmt::format("no answer within {} (source.timeout)", format_duration(deadline));
+    case Outcome::End::Cancelled:
+      return "stopped";
+    case Outcome::End::Signalled:
+      return fmt::format("git was killed by signal {}", outcome.code);
+    case Outcome::End::Exited:
+      break;
+  }
+  std::string message = redact(location_, telling_line(outcome.errors));
+  if (message.empty()) message = fmt::format("git ended with status {}", outcome.code);
+  for (const Advice& advice : kAdvice)
+    if (outcome.errors.find(advice.symptom) != std::string::npos)
+      return message + "; " + advice.remedy;
+  return message;
+}
+
+Result<std::string> GitCommand::run(std::vector<std::string> arguments, Duration deadline,
+                                    const Cancellation* cancellation) const {
+  Command command;
+  command.argv = {"git"};
+  command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+  command.environment = environment();
+  command.deadline = deadline;
+  HG_TRY(Outcome outcome, run_process(command, cancellation), "running git");
+  if (!outcome.ok()) return fail(Blame::Self, "{}", explain(outcome, deadline));
+  return std::move(outcome.output);
+}
+
+}  // namespace headgate::reconciler

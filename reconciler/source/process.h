@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// Runs another program under a deadline, in a process group of its own that never outlives the
+// call.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "schema/base/result.h"
+#include "schema/base/units.h"
+
+namespace headgate::reconciler {
+
+/// Lets another thread end a wait: for stopping the appliance in the middle of a fetch.
+/// Threads: any.
+class Cancellation {
+ public:
+  Cancellation();
+  ~Cancellation();
+  Cancellation(const Cancellation&) = delete;
+  Cancellation& operator=(const Cancellation&) = delete;
+  /// For good: every wait that looks at this ends, now and later.
+  void cancel();
+  bool cancelled() const;
+  /// Readable once cancelled.
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_ = -1;
+};
+
+struct Command {
+  std::vector<std::string> argv;         ///< argv[0] is looked up in the environment's PATH
+  std::vector<std::string> environment;  ///< NAME=value; the whole of it
+  Duration deadline{};
+  std::size_t max_output_bytes = std::size_t{1}
+                                 << 20;  ///< of each stream; the rest is read and dropped
+};
+
+struct Outcome {
+  enum class End { Exited, Signalled, TimedOut, Cancelled };
+  End end = End::Exited;
+  int code = 0;  ///< the exit status, or the signal
+  std::string output;
+  std::string errors;
+  bool ok() const { return end == End::Exited && code == 0; }
+};
+
+/// Runs `command` with no standard input and waits for it. When it returns, no process of its group
+/// is left. Errors: Blame::Self when it cannot be started; how it ended is in the Outcome. Threads:
+/// any; the program is killed when the calling thread dies.
+Result<Outcome> run_process(const Command& command, const Cancellation* cancellation);
+
+}  // namespace headgate::reconciler

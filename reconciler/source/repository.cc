@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+// Reads a git repository in-process: names to commits, commits to trees. Never writes, never runs
+// anything.
+#include "reconciler/source/repository.h"
+
+#include <git2.h>
+
+#include <algorithm>
+#include <array>
+#include <ctime>
+
+#include "schema/text.h"
+
+namespace headgate::reconciler {
+namespace {
+
+constexpr std::size_t kMaxEntries = 200'000;
+constexpr int kMaxDepth = 64;
+constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 20;
+
+template <class T>
+using Handle = std::unique_ptr<T, void (*)(T*)>;
+
+std::string last_error() {
+  const git_error* error = git_error_last();
+  return error != nullptr && error->message != nullptr ? schema::escape_control(error->message)
+                                                       : "unknown error";
+}
+
+std::string hex(const git_oid& id) {
+  std::string text(GIT_OID_HEXSZ, '\0');
+  git_oid_fmt(text.data(), &id);
+  return text;
+}
+
+/// libgit2 counts its users itself; the repository that is alive holds it.
+std::shared_ptr<git_repository> share(git_repository* repository) {
+  return {repository, [](git_repository* handle) {
+            git_repository_free(handle);
+            git_libgit2_shutdown();
+          }};
+}
+
+void start_library() {
+  git_libgit2_init();
+  // Only objects and refs are read; no configuration of a repository can run anything, whoever owns
+  // it.
+  git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+  git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_BLOB, static_cast<std::size_t>(0));
+}
+
+Result<Handle<git_commit>> find_commit(git_repository* repository, const std::string& id) {
+  git_oid oid;
+  git_commit* commit = nullptr;
+  if (git_oid_fromstr(&oid, id.c_str()) != 0 || git_commit_lookup(&commit, repository, &oid) != 0)
+    return fail(Blame::Self, "commit {}: {}", schema::quoted(id), last_error());
+  return Handle<git_commit>(commit, git_commit_free);
+}
+
+std::string utc(std::int64_t seconds) {
+  const std::time_t time = static_cast<std::time_t>(seconds);
+  std::tm parts{};
+  gmtime_r(&time, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+struct Walk {
+  git_repository* repository;
+  git_odb* objects;
+  std::vector<schema::Tree::Entry>& entries;
+  std::vector<schema::Diagnostic>& diagnostics;
+
+  Status folder(const git_tree* tree, const std::string& prefix, int depth) {
+    if (depth > kMaxDepth)
+      return fail(Blame::Config, "{}: folders nested deeper than {}", schema::quoted(prefix),
+                  kMaxDepth);
+    const std::size_t count = git_tree_entrycount(tree);
+    for (std::size_t i = 0; i < count; ++i) {
+      const git_tree_entry* entry = git_tree_entry_byindex(tree, i);
+      const std::string path = prefix + git_tree_entry_name(entry);
+      HG_CHECK(one(entry, path, depth), "{}", schema::escape_control(path));
+    }
+    return {};
+  }
+
+  Status one(const git_tree_entry* entry, const std::string& path, int depth) {
+    const git_oid* id = git_tree_entry_id(entry);
+    switch (git_tree_entry_filemode(entry)) {
+      case GIT_FILEMODE_TREE: {
+        git_tree* child = nullptr;
+        if (git_tree_lookup(&child, repository, id) != 0)
+          return fail(Blame::Self, "{}", last_error());
+        const Handle<git_tree> owner(child, git_tree_free);
+        return folder(child, path + "/", depth + 1);
+      }
+      case GIT_FILEMODE_COMMIT:
+        diagnostics.push_back({path, 0, 0, schema::Diagnostic::Severity::Warning, 1502,
+                               "a submodule is not read",
+                               "configuration is read from the repository itself only"});
+        return {};
+      case GIT_FILEMODE_LINK:
+        if (looks_like_configuration(path)) diagnostics.push_back(symbolic_link_diagnostic(path));
+        return {};
+      default:
+        return file(id, path);
+    }
+  }
+
+  Status file(const git_oid* id, const std::string& path) {
+    if (entries.size() >= kMaxEntries)
+      return fail(Blame::Config, "more than {} files in the repository", kMaxEntries);
+    std::size_t size = 0;
+    git_object_t type = GIT_OBJECT_INVALID;
+    if (git_odb_read_header(&size, &type, objects, id) != 0)
+      return fail(Blame::Self, "{}", last_error());
+    entries.push_back({path, hex(*id), size});
+    return {};
+  }
+};
+
+}  // namespace
+
+bool looks_like_configuration(std::string_view path) {
+  if (path.starts_with('.') || path.find("/.") != std::string_view::npos) return false;
+  return path.ends_with(".yaml") || path.ends_with(".yml");
+}
+
+schema::Diagnostic symbolic_link_diagnostic(const std::string& path) {
+  return {path,
+          0,
+          0,
+          schema::Diagnostic::Severity::Error,
+          1501,
+          "a symbolic link is not read",
+          "put the file itself here, or rename the link so that it does not end in .yaml"};
+}
+
+std::string blob_id(std::string_view content) {
+  git_libgit2_init();
+  git_oid id;
+  git_odb_hash(&id, content.data(), content.size(), GIT_OBJECT_BLOB);
+  git_libgit2_shutdown();
+  return hex(id);
+}
+
+GitTree::~GitTree() = default;
+
+Result<std::string> GitTree::read(const Entry& entry) const {
+  git_oid id;
+  git_blob* blob = nullptr;
+  if (entry.size > kMaxBlobBytes)
+    return fail(Blame::Config, "larger than {}", format_size(kMaxBlobBytes));
+  if (git_oid_fromstr(&id, entry.id.c_str()) != 0 ||
+      git_blob_lookup(&blob, repository_.get(), &id) != 0) {
+    damaged_ = true;
+    return fail(Blame::Self, "reading {}: {}", schema::quoted(entry.path), last_error());
+  }
+  const Handle<git_blob> owner(blob, git_blob_free);
+  return std::string(static_cast<const char*>(git_blob_rawcontent(blob)),
+                     static_cast<std::size_t>(git_blob_rawsize(blob)));
+}
+
+Result<Repository> Repository::open(const std::string& path) {
+  start_library();
+  git_repository* handle = nullptr;
+  if (git_repository_open_ext(&handle, path.c_str(), GIT_REPOSITORY_OPEN_NO_SEARCH, nullptr) != 0) {
+    auto failure = fail(Blame::Config, "{} is not a git repository: {}", path, last_error());
+    git_libgit2_shutdown();
+    return failure;
+  }
+  return Repository(share(handle));
+}
+
+Result<Repository> Repository::discover(const std::string& path) {
+  start_library();
+  git_repository* handle = nullptr;
+  if (git_repository_open_ext(&handle, path.c_str(), 0, nullptr) != 0) {
+    auto failure = fail(Blame::Config, "{} is not inside a git repository", path);
+    git_libgit2_shutdown();
+    return failure;
+  }
+  return Repository(share(handle));
+}
+
+Result<std::string> Repository::resolve(const std::string& revision) const {
+  git_object* object = nullptr;
+  if (git_revparse_single(&object, handle_.get(), revision.c_str()) != 0)
+    return fail(Blame::Config, "no commit is called {}: {}", schema::quoted(revision),
+                last_error());
+  const Handle<git_object> owner(object, git_object_free);
+  git_object* commit = nullptr;
+  if (git_object_peel(&commit, object, GIT_OBJECT_COMMIT) != 0)
+    return fail(Blame::Config, "{} is not a commit: {}", schema::quoted(revision), last_error());
+  const Handle<git_object> commit_owner(commit, git_object_free);
+  return hex(*git_object_id(commit));
+}
+
+Result<CommitInfo> Repository::describe(const std::string& commit) const {
+  HG_TRY(auto handle, find_commit(handle_.get(), commit), "describing");
+  CommitInfo info;
+  info.id = commit;
+  const char* summary = git_commit_summary(handle.get());
+  if (summary != nullptr) info.subject = summary;
+  if (const git_signature* author = git_commit_author(handle.get())) info.author = author->name;
+  info.time = utc(git_commit_time(handle.get()));
+  return info;
+}
+
+Result<std::unique_ptr<GitTree>> Repository::tree(const std::string& commit) const {
+  HG_TRY(auto handle, find_commit(handle_.get(), commit), "reading");
+  git_tree* root = nullptr;
+  if (git_commit_tree(&root, handle.get()) != 0)
+    return fail(Blame::Self, "tree of {}: {}", commit, last_error());
+  const Handle<git_tree> root_owner(root, git_tree_free);
+  git_odb* objects = nullptr;
+  if (git_repository_odb(&objects, handle_.get()) != 0)
+    return fail(Blame::Self, "{}", last_error());
+  const Handle<git_odb> objects_owner(objects, git_odb_free);
+  std::unique_ptr<GitTree> tree(new GitTree());
+  tree->repository_ = handle_;
+  Walk walk{handle_.get(), objects, tree->entries_, tree->diagnostics_};
+  HG_CHECK(walk.folder(root, "", 0), "tree of {}", commit);
+  std::sort(tree->entries_.begin(), tree->entries_.end(),
+            [](const auto& a, const auto& b) { return a.path < b.path; });
+  return tree;
+}
+
+bool Repository::is_ancestor(const std::string& ancestor, const std::string& commit) const {
+  if (ancestor == commit) return true;
+  git_oid older;
+  git_oid newer;
+  return git_oid_fromstr(&older, ancestor.c_str()) == 0 &&
+         git_oid_fromstr(&newer, commit.c_str()) == 0 &&
+         git_graph_descendant_of(handle_.get(), &newer, &older) == 1;
+}
+
+std::string Repository::working_folder() const {
+  const char* folder = git_repository_workdir(handle_.get());
+  return folder != nullptr ? folder : "";
+}
+
+bool Repository::ignores(const std::string& path) const {
+  int ignored = 0;
+  return git_ignore_path_is_ignored(&ignored, handle_.get(), path.c_str()) == 0 && ignored == 1;
+}
+
+}  // namespace headgate::reconciler

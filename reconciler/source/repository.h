@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Reads a git repository in-process: names to commits, commits to trees. Never writes, never runs
+// anything.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schema/diagnostic.h"
+#include "schema/load.h"
+
+struct git_repository;
+
+namespace headgate::reconciler {
+
+struct CommitInfo {
+  std::string id;       ///< full, lower-case hex
+  std::string subject;  ///< first line of the message, as written
+  std::string author;   ///< name of the author, as written
+  std::string time;     ///< the committer's, RFC 3339 in UTC
+};
+
+/// The files of one commit. Symbolic links and submodules are not followed.
+class GitTree final : public schema::Tree {
+ public:
+  ~GitTree() override;
+  const std::vector<Entry>& entries() const override { return entries_; }
+  /// Errors: Blame::Self when the object is missing or damaged.
+  Result<std::string> read(const Entry& entry) const override;
+  /// An error for every symbolic link that is named like configuration, a warning for every
+  /// submodule.
+  const std::vector<schema::Diagnostic>& diagnostics() const { return diagnostics_; }
+  /// Whether a read failed because an object is missing or damaged: then what was made of the tree
+  /// says nothing about the commit.
+  bool damaged() const { return damaged_; }
+
+ private:
+  friend class Repository;
+  GitTree() = default;
+  std::shared_ptr<git_repository> repository_;
+  mutable bool damaged_ = false;
+  std::vector<Entry> entries_;
+  std::vector<schema::Diagnostic> diagnostics_;
+};
+
+/// Threads: one at a time.
+class Repository {
+ public:
+  /// Opens `path` itself: a working folder with .git, or a bare repository.
+  /// Errors: Blame::Config when there is none.
+  static Result<Repository> open(const std::string& path);
+  /// Opens the repository that holds `path`, looking upwards.
+  static Result<Repository> discover(const std::string& path);
+
+  /// The commit that `revision` (branch, tag, HEAD~1, a hash or its beginning) names.
+  /// Errors: Blame::Config when it names none or several.
+  Result<std::string> resolve(const std::string& revision) const;
+  Result<CommitInfo> describe(const std::string& commit) const;
+  /// Errors: Blame::Self when objects are missing or damaged; Blame::Config beyond the limits of
+  /// size and depth.
+  Result<std::unique_ptr<GitTree>> tree(const std::string& commit) const;
+  /// Whether `ancestor` is `commit` or comes before it; false when either is not there.
+  bool is_ancestor(const std::string& ancestor, const std::string& commit) const;
+  /// The working folder with a '/' at its end; empty for a bare repository.
+  std::string working_folder() const;
+  /// Whether .gitignore and its kin leave `path` (relative to the working folder, a '/' at the end
+  /// of folders) out.
+  bool ignores(const std::string& path) const;
+
+ private:
+  explicit Repository(std::shared_ptr<git_repository> handle) : handle_(std::move(handle)) {}
+  std::shared_ptr<git_repository> handle_;
+};
+
+/// The id that git gives `content` as a blob.
+std::string blob_id(std::string_view content);
+
+/// Whether `path` is read as configuration: *.yaml or *.yml, not in a dot-folder.
+bool looks_like_configuration(std::string_view path);
+
+schema::Diagnostic symbolic_link_diagnostic(const std::string& path);
+
+}  // namespace headgate::reconciler

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// The folder given by --state: made when missing, checked, and locked for one appliance.
+#include "reconciler/state/state_folder.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+
+namespace headgate::reconciler {
+namespace {
+
+namespace fs = std::filesystem;
+
+tl::unexpected<Error> not_usable(const std::string& path, int error) {
+  if (error == EACCES || error == EPERM)
+    return fail(
+        Blame::Config,
+        "--state {}: {}; the folder must belong to the user that headgate runs as (uid {}): "
+        "chown -R it, or choose another one",
+        path, std::strerror(error), ::geteuid());
+  return fail(Blame::Config, "--state {}: {}", path, std::strerror(error));
+}
+
+Status make_folder(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return not_usable(path, error.value());
+  if (::access(path.c_str(), R_OK | W_OK | X_OK) != 0) return not_usable(path, errno);
+  return {};
+}
+
+}  // namespace
+
+Result<StateFolder> StateFolder::open(const std::string& path) {
+  const bool existed = ::access(path.c_str(), F_OK) == 0;
+  HG_CHECK(make_folder(path), "opening the state folder");
+  // Snapshots hold a private repository's content.
+  if (!existed) ::chmod(path.c_str(), 0700);
+  std::error_code error;
+  const std::string absolute = fs::canonical(path, error).string();
+  if (error) return not_usable(path, error.value());
+  File lock(::open((absolute + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock.is_open()) return not_usable(path, errno);
+  if (::flock(lock.fd(), LOCK_EX | LOCK_NB) != 0)
+    return fail(Blame::Config,
+                "--state {}: another headgate uses this folder; stop it, or give each its own",
+                path);
+  HG_CHECK(make_folder(absolute + "/snapshots"), "opening the state folder");
+  return StateFolder(absolute, std::move(lock));
+}
+
+}  // namespace headgate::reconciler

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""What a commit costs among many distributions: how long until it is live, and what requests feel meanwhile."""
+import subprocess
+import sys
+import time
+
+import load
+from harness import Edge, Repository, behavior, cache_policy, distribution, header_policy
+from origin import Origin
+
+DISTRIBUTIONS = 1000
+REQUESTS_PER_SECOND = 4000
+CONNECTIONS = 16
+QUIET_SECONDS = 5
+
+
+def put_distribution(repository, number, port, comment):
+    behaviors = [behavior(pathPattern=pattern, responseHeadersPolicy="mark") for pattern in ("/images/*", "/api/*", "*.css", "/static/*")]
+    repository.put(f"distributions/site-{number}/distribution.yaml",
+                   distribution(port, name=f"site-{number}", aliases=[f"site-{number}.test", f"www.site-{number}.test"],
+                                comment=comment, cacheBehaviors=behaviors))
+
+
+def generate(repository, port):
+    for number in range(DISTRIBUTIONS):
+        put_distribution(repository, number, port, "as generated")
+    repository.put("policies.yaml", cache_policy(), header_policy(X_Mark="one"))
+    repository.commit(f"{DISTRIBUTIONS} distributions")
+
+
+def applied_seconds(edge):
+    """Time that rounds which applied a commit have taken so far, from the beginning of their fetch to live."""
+    return sum(value for labels, value in edge.metric("headgate_reconcile_seconds_total").items() if 'result="applied"' in labels)
+
+
+def percentile_99(latencies):
+    ordered = sorted(latencies)
+    return ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)]
+
+
+def rows(log):
+    """(start in seconds since 1970, microseconds until the end of the response) of every request; all must be 200."""
+    for line in log.read_text().splitlines():
+        start, status, micros = line.split("\t")[:3]
+        if status != "200":
+            raise RuntimeError(f"a request during activation got {status}")
+        yield int(start) / 1e6, int(micros)
+
+
+def measure(scratch, rounds):
+    commits = max(10, 4 * rounds)
+    origin = Origin()
+    origin.page("/page", b"x" * 1024, Cache_Control="max-age=3600")
+    repository = Repository(scratch / "many")
+    generate(repository, origin.port)
+    edge = Edge(repository.path, scratch / "many-state", "--access-log", scratch / "many.log", threads=1)
+    log = scratch / "requests.tsv"
+    generator = None
+    try:
+        edge.get("/page", host="site-1.test")
+        duration = QUIET_SECONDS + 2 * commits
+        generator = subprocess.Popen(
+            ["h2load", "-t1", "--h1", f"-c{CONNECTIONS}", f"--rps={REQUESTS_PER_SECOND // CONNECTIONS}", f"-D{duration}",
+             f"--log-file={log}", "-H", "Host: site-1.test", f"http://{edge.http}/page"], stdout=subprocess.DEVNULL)
+        began = time.time()
+        time.sleep(QUIET_SECONDS)  # the stretch that the rest is compared with
+        quiet = (began + 1, time.time())
+        windows, seconds = [], []
+        for number in range(commits):
+            put_distribution(repository, number, origin.port, f"changed by commit {number}")
+            commit = repository.commit(f"commit {number}")
+            before, start = applied_seconds(edge), time.time()
+            edge.reconcile()
+            edge.wait(commit)
+            seconds.append(applied_seconds(edge) - before)
+            windows.append((start, start + seconds[-1]))
+            print(f"activation: commit {number + 1} of {commits}   ", end="\r", file=sys.stderr, flush=True)
+        generator.terminate()
+        generator.wait()
+        requests = list(rows(log))
+    finally:
+        if generator and generator.poll() is None:
+            generator.kill()
+            generator.wait()
+        edge.stop()
+        origin.kill()
+    without = [micros for start, micros in requests if quiet[0] <= start <= quiet[1]]
+    during = [micros for start, micros in requests
+              if any(begin <= start + micros / 1e6 and start <= end for begin, end in windows)]
+    if len(during) < 100 or len(without) < 1000:
+        raise RuntimeError(f"too few requests to judge: {len(without)} without, {len(during)} during activations")
+    result = {"distributions": DISTRIBUTIONS, "commits": commits, "fetch_to_live_s": load.summary(seconds),
+              "requests_quiet": len(without), "requests_during": len(during),
+              "p99_quiet_us": percentile_99(without), "p99_during_us": percentile_99(during)}
+    result["p99_ratio"] = result["p99_during_us"] / result["p99_quiet_us"]
+    return result

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: MIT
+"""`./dev bench`: measures Headgate on this machine, against nginx in the same run. README.md says how."""
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+import activation  # noqa: E402
+import hits  # noqa: E402
+from harness import ROOT  # noqa: E402
+
+
+def main():
+    names = [case.name for case in hits.CASES] + ["activation"]
+    parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each comparison (5)")
+    parser.add_argument("--seconds", type=int, default=4, help="length of each measurement (4)")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"what to measure, of: {', '.join(names)} (all)")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(names):
+        parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(names)}")
+    wanted = options.names or names
+
+    out = ROOT / "build/bench"
+    out.mkdir(parents=True, exist_ok=True)
+    results = {"machine": {"cpu": cpu_model(), "cores": os.cpu_count(), "kernel": platform.release()}}
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        cases = [case for case in hits.CASES if case.name in wanted]
+        if cases:
+            results["hits"] = hits.measure(cases, Path(scratch), options.rounds, options.seconds)
+        if "activation" in wanted:
+            results["activation"] = activation.measure(Path(scratch), options.rounds)
+    (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    report(results)
+    print(f"\nEvery number: {out / 'results.json'}")
+    return 0 if all(met(entry) for entry in targets(results)) else 1
+
+
+def cpu_model():
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def targets(results):
+    """(what, value, relation, target) of everything that has a target."""
+    for name, entry in results.get("hits", {}).items():
+        if entry["target"]:
+            yield name, entry["ratio"]["median"], ">=", entry["target"]
+    if "activation" in results:
+        entry = results["activation"]
+        yield "activation, fetch to live", entry["fetch_to_live_s"]["median"], "<=", 1.0
+        yield "activation, p99 of requests", entry["p99_ratio"], "<=", 2.0
+
+
+def met(entry):
+    _, value, relation, target = entry
+    return value >= target if relation == ">=" else value <= target
+
+
+def report(results):
+    machine = results["machine"]
+    print(f"\n{machine['cpu']}, {machine['cores']} cores, Linux {machine['kernel']}\n")
+    if "hits" in results:
+        print(f"{'cached hit':<22}{'nginx':>12}{'headgate':>12}   {'ratio: min':>10} {'median':>7} {'max':>7}   target")
+        print(f"{'':<22}{'requests per CPU second':>24}")
+        for name, entry in results["hits"].items():
+            ratio = entry["ratio"]
+            target = f">= {entry['target']}" if entry["target"] else ""
+            print(f"{name:<22}{entry['nginx']['median']:>12.0f}{entry['headgate']['median']:>12.0f}   {ratio['min']:>10.2f} "
+                  f"{ratio['median']:>7.2f} {ratio['max']:>7.2f}   {target}")
+    if "activation" in results:
+        entry = results["activation"]
+        live = entry["fetch_to_live_s"]
+        print(f"\nactivation of a commit among {entry['distributions']} distributions, {entry['commits']} commits")
+        print(f"  fetch to live       min {live['min']:.3f} s   median {live['median']:.3f} s   max {live['max']:.3f} s   target <= 1 s")
+        print(f"  p99 of requests     {entry['p99_quiet_us']} us without, {entry['p99_during_us']} us during: "
+              f"{entry['p99_ratio']:.2f} times   target <= 2")
+    missed = [entry for entry in targets(results) if not met(entry)]
+    for what, value, relation, target in missed:
+        print(f"\nMISSED: {what}: {value:.2f}, wanted {relation} {target}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -94,6 +94,7 @@ struct EdgeLimits {
 
 /// `kind: Edge`: the machine's own file, not in the repository it follows. Flags override it.
 struct Edge {
+  std::string name;  ///< metadata.name; may be empty
   EdgeSource source;
   std::string state = "/var/lib/headgate";
   std::vector<std::string> http;   ///< ADDR:PORT

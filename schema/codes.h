@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+// Every code a diagnostic can carry, in one list that the README's table is generated from.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace headgate::schema {
+
+/// Stable: a code is never reused for another meaning, a retired one leaves a gap.
+/// 10xx what a file is · 11xx the envelope · 12xx fields · 13xx references · 14xx what a resource
+/// means.
+enum class Code : int {
+  FileTooLarge = 1001,
+  NotUtf8 = 1002,
+  ControlCharacter = 1003,
+  Tab = 1004,
+  Syntax = 1005,
+  UnterminatedQuote = 1006,
+  Alias = 1007,
+  Tag = 1008,
+  DuplicateKey = 1009,
+  TooDeep = 1010,
+  NotAMap = 1011,
+  KeyNotText = 1012,
+  NoResource = 1013,
+  TooManyNodes = 1014,
+  Unreadable = 1015,
+  TooManyFiles = 1016,
+
+  ApiVersion = 1101,
+  KindMissing = 1102,
+  KindUnknown = 1103,
+  KindNotSupported = 1104,
+  KindElsewhere = 1105,
+
+  FieldUnknown = 1201,
+  FieldNotSupported = 1202,
+  FieldMissing = 1203,
+  WrongType = 1204,
+  OutOfRange = 1205,
+  NotAChoice = 1206,
+  Malformed = 1207,
+  BooleanForText = 1208,
+  ItemCount = 1209,
+  DuplicateItem = 1210,
+  Combination = 1211,
+  NotSupportedValue = 1212,
+
+  DuplicateResource = 1301,
+  DuplicateAlias = 1302,
+  OriginUnknown = 1303,
+  PolicyUnknown = 1304,
+  CertificateUnknown = 1305,
+  DistributionUnknown = 1306,
+  DuplicateOriginId = 1307,
+  MemberUnknown = 1308,
+  FileMissing = 1309,
+  FileOutside = 1310,
+  ReferencedFileTooLarge = 1311,
+  BehaviorUnknown = 1312,
+
+  TtlOrder = 1401,
+  NotPem = 1402,
+  KeyInRepository = 1403,
+  ForbiddenHeader = 1404,
+  CloudFrontLimit = 1405,
+  Unreachable = 1406,
+  OriginUnused = 1407,
+  NothingToServe = 1408,
+  CountryUnknown = 1409,
+
+  InvalidationDigestMismatch = 1501,
+  ExpectationFailed = 1502,
+};
+
+struct CodeInfo {
+  Code code;
+  const char* meaning;  ///< one sentence: what is wrong
+  const char* remedy;   ///< one sentence: what to do
+};
+
+/// In ascending order of code.
+const std::vector<CodeInfo>& codes();
+
+/// The table of README.md.
+std::string codes_markdown();
+
+}  // namespace headgate::schema

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// The envelope of documents: apiVersion, kind, and the table that the kind names.
+#include "schema/document.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "schema/text.h"
+#include "schema/yaml/reader.h"
+
+namespace headgate::schema {
+namespace {
+
+void check_api_version(const Node& document, Decoder& decoder) {
+  const Node* version = document.find("apiVersion");
+  if (version == nullptr)
+    return decoder.error(Code::ApiVersion, document.mark, "`apiVersion` is missing",
+                         fmt::format("write apiVersion: {}", kApiVersion));
+  if (version->kind == Node::Kind::Scalar && version->text == kApiVersion) return;
+  decoder.error(Code::ApiVersion, version->mark,
+                fmt::format("`apiVersion` must be {}, not {}", kApiVersion, describe(*version)));
+}
+
+std::vector<std::string> kind_names(Owner owner) {
+  std::vector<std::string> names;
+  for (const Kind& kind : kinds())
+    if (kind.in_repository == (owner == Owner::Repository)) names.emplace_back(kind.name);
+  return names;
+}
+
+/// The kind of a document, or null after a diagnostic.
+const Kind* find_document_kind(const Node& document, Owner owner, Decoder& decoder) {
+  const Node* node = document.find("kind");
+  std::vector<std::string> names = kind_names(owner);
+  if (node == nullptr) {
+    decoder.error(
+        Code::KindMissing, document.mark, "the document has no `kind`",
+        fmt::format("one of {}; a file that is no configuration belongs into .headgateignore",
+                    join(names)));
+    return nullptr;
+  }
+  if (node->kind != Node::Kind::Scalar) {
+    wrong_type(*node, "a kind", decoder, fmt::format("one of {}", join(names)));
+    return nullptr;
+  }
+  const Kind* kind = find_kind(node->text);
+  const std::vector<std::string>& later = later_kinds();
+  if (kind == nullptr && std::find(later.begin(), later.end(), node->text) != later.end()) {
+    decoder.error(
+        Code::KindNotSupported, node->mark,
+        fmt::format("`kind: {}` is not supported by this version of headgate", node->text));
+    return nullptr;
+  }
+  if (kind == nullptr) {
+    decoder.error(Code::KindUnknown, node->mark,
+                  fmt::format("unknown kind {}", in_quotes(node->text)),
+                  did_you_mean(node->text, names, fmt::format("one of {}", join(names))));
+    return nullptr;
+  }
+  if (kind->in_repository != (owner == Owner::Repository)) {
+    decoder.error(
+        Code::KindElsewhere, node->mark,
+        fmt::format("`kind: {}` does not belong into {}", kind->name,
+                    owner == Owner::Repository ? "the repository" : "the machine's own file"),
+        owner == Owner::Repository ? "it is the machine's own file: headgate run --config FILE"
+                                   : "resources belong into the repository that `source` names");
+    return nullptr;
+  }
+  return kind;
+}
+
+std::string name_of(const AnyResource& value) {
+  return std::visit([](const auto& resource) { return resource->name; }, value);
+}
+
+}  // namespace
+
+DecodedFile decode_file(const std::string& path, std::string_view text, Owner owner,
+                        FileSource* files) {
+  DecodedFile out;
+  Decoder decoder(path, files, out.diagnostics);
+  YamlDocuments yaml = read_yaml(text);
+  for (YamlProblem& problem : yaml.problems)
+    decoder.error(problem.code, problem.mark, std::move(problem.message), std::move(problem.hint));
+  if (yaml.documents.empty() && yaml.problems.empty())
+    decoder.error(Code::NoResource, {}, "the file holds no resource",
+                  fmt::format("one has apiVersion: {} and a kind; a file that is no configuration "
+                              "belongs into .headgateignore",
+                              kApiVersion));
+  for (Node& document : yaml.documents) {
+    check_api_version(document, decoder);
+    const Kind* kind = find_document_kind(document, owner, decoder);
+    if (kind == nullptr) continue;
+    auto resource = std::make_shared<Resource>();
+    resource->kind = kind;
+    resource->file = path;
+    resource->value = kind->decode(document, decoder);
+    resource->name = name_of(resource->value);
+    resource->document = std::move(document);
+    out.resources.push_back(std::move(resource));
+  }
+  return out;
+}
+
+}  // namespace headgate::schema

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Resources as JSON, by their tables.
+#include "schema/encode.h"
+
+#include "schema/fields/kinds.h"
+
+namespace headgate::schema {
+namespace {
+
+template <class Map>
+void put_map(Json& out, const char* kind, const Map& map, const EncodeOptions& options) {
+  for (const auto& [name, resource] : map) out[kind][name] = to_json(*resource, options);
+}
+
+}  // namespace
+
+Json to_json(const Distribution& resource, const EncodeOptions& options) {
+  return distribution_table().encode(&resource, options);
+}
+Json to_json(const CachePolicy& resource, const EncodeOptions& options) {
+  return cache_policy_table().encode(&resource, options);
+}
+Json to_json(const OriginRequestPolicy& resource, const EncodeOptions& options) {
+  return origin_request_policy_table().encode(&resource, options);
+}
+Json to_json(const ResponseHeadersPolicy& resource, const EncodeOptions& options) {
+  return response_headers_policy_table().encode(&resource, options);
+}
+Json to_json(const Certificate& resource, const EncodeOptions& options) {
+  return certificate_table().encode(&resource, options);
+}
+Json to_json(const Invalidation& resource, const EncodeOptions& options) {
+  return invalidation_table().encode(&resource, options);
+}
+Json to_json(const Expect& resource, const EncodeOptions& options) {
+  return expect_table().encode(&resource, options);
+}
+Json to_json(const Fleet& resource, const EncodeOptions& options) {
+  return fleet_table().encode(&resource, options);
+}
+Json to_json(const Edge& resource, const EncodeOptions& options) {
+  return edge_table().encode(&resource, options);
+}
+
+Json to_json(const Model& model, const EncodeOptions& options) {
+  Json out = Json::object();
+  put_map(out, "Distribution", model.distributions, options);
+  put_map(out, "CachePolicy", model.cache_policies, options);
+  put_map(out, "OriginRequestPolicy", model.origin_request_policies, options);
+  put_map(out, "ResponseHeadersPolicy", model.response_headers_policies, options);
+  put_map(out, "Certificate", model.certificates, options);
+  put_map(out, "Invalidation", model.invalidations, options);
+  for (const auto& expect : model.expects) out["Expect"][expect->name] = to_json(*expect, options);
+  if (model.fleet) out["Fleet"] = to_json(*model.fleet, options);
+  return out;
+}
+
+}  // namespace headgate::schema

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// Fields of `kind: Edge`, the machine's own file, and of `kind: Fleet`.
+#include "schema/fields/envelope.h"
+#include "schema/fields/kinds.h"
+
+namespace headgate::schema {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// `urls`: a list, of which this version reads one.
+class SourceUrlsType final : public Type {
+ public:
+  bool decode(const Node& node, void* out, const Constraint& constraint,
+              Decoder& decoder) const override {
+    std::vector<std::string> urls;
+    Constraint each = constraint;
+    each.format = &kNotEmpty;
+    if (!type_of<std::vector<std::string>>().decode(node, &urls, each, decoder)) return false;
+    if (urls.size() != 1) {
+      decoder.error(Code::NotSupportedValue, node.mark,
+                    "several urls (mirrors) are not supported by this version of headgate",
+                    "name one url");
+      return false;
+    }
+    static_cast<EdgeSource*>(out)->url = urls[0];
+    return true;
+  }
+  Json encode(const void*, const EncodeOptions&) const override { return Json(); }
+  Json json_schema(const Constraint&, SchemaWriter&) const override {
+    return {{"type", "array"}, {"items", {{"type", "string"}}}, {"minItems", 1}, {"maxItems", 1}};
+  }
+  std::string label(const Constraint&) const override { return "list of one text"; }
+};
+
+void source_fields(Object<EdgeSource>& o) {
+  o.field("url", &EdgeSource::url,
+          "The configuration repository: a path, `https://…` or `ssh://…`.")
+      .format(kNotEmpty);
+  o.whole("urls", std::make_unique<SourceUrlsType>(), "The same as a list of one.");
+  o.field("ref", &EdgeSource::ref, "The branch or tag that the edge follows.").format(kNotEmpty);
+  o.field("poll", &EdgeSource::poll, "How often the edge asks for a new commit.")
+      .synonym("interval")
+      .at_least(100);
+  o.field("timeout", &EdgeSource::timeout, "How long one fetch may take.").at_least(100);
+  o.field("sshKeyFile", &EdgeSource::ssh_key_file, "File of the private key for `ssh://`.");
+  o.field("knownHosts", &EdgeSource::known_hosts, "File of the host keys that `ssh://` believes.");
+  o.field("webhookSecret", &EdgeSource::webhook_secret,
+          "The key that signs calls of `/hooks/git`.");
+  o.check([](EdgeSource&, const Node& node, Decoder& decoder) {
+    if (node.find("url") != nullptr && node.find("urls") != nullptr)
+      decoder.error(Code::Combination, node.find("urls")->key_mark,
+                    "`url` and `urls` exclude each other");
+  });
+}
+
+void limits_fields(Object<EdgeLimits>& o) {
+  o.field("maxRequestBody", &EdgeLimits::max_request_body, "The largest body of a request.");
+  o.field("maxConnections", &EdgeLimits::max_connections,
+          "How many connections of viewers may be open.")
+      .at_least(1);
+  o.field("requestHeaderTimeout", &EdgeLimits::request_header_timeout,
+          "How long the head of a request may take.")
+      .at_least(100);
+  o.field("idleTimeout", &EdgeLimits::idle_timeout, "How long a connection may be idle.")
+      .at_least(100);
+  o.field("bodyTimeout", &EdgeLimits::body_timeout, "How long a body may make no progress.")
+      .at_least(100);
+}
+
+void spec_fields(Object<Edge>& o) {
+  static const Object<EdgeSource> source("EdgeSource", "The repository that the edge follows.",
+                                         source_fields);
+  static const Object<EdgeLimits> limits("EdgeLimits", "What viewers may ask of the machine.",
+                                         limits_fields);
+  o.field("source", &Edge::source, source, "The repository that the edge follows.");
+  o.field("state", &Edge::state,
+          "Folder of the journal, snapshots and the mirror of the repository.")
+      .format(kNotEmpty);
+  o.field("http", &Edge::http, "Where to listen for HTTP.").format(kListen).unique();
+  o.field("https", &Edge::https, "Where to listen for HTTPS, on TCP and UDP.")
+      .format(kListen)
+      .unique();
+  o.field("admin", &Edge::admin, "Where the admin endpoints listen.").format(kAdmin);
+  o.field("health", &Edge::health,
+          "Where `/healthz` and `/readyz` alone listen; it may be exposed.")
+      .format(kListen);
+  o.field("accessLog", &Edge::access_log, "File of the access log, `-` for standard output, `off`.")
+      .format(kNotEmpty);
+  o.field("geoip", &Edge::geoip, "File of the country database (MMDB).");
+  o.field("user", &Edge::user, "The user to become once the sockets are open.");
+  o.field("threads", &Edge::threads, "Worker threads; 0 is one per processor.").range(0, 1024);
+  o.field("cacheMemory", &Edge::cache_memory, "Memory for the cache.").at_least(1 << 20);
+  o.field("trustedProxies", &Edge::trusted_proxies,
+          "Networks whose PROXY protocol, Forwarded and X-Forwarded-For are believed.")
+      .format(kCidr);
+  o.field("labels", &Edge::labels, "Free names and values of this edge.");
+  o.field("limits", &Edge::limits, limits, "What viewers may ask of the machine.");
+  for (const char* name :
+       {"verify", "cacheDisk", "snapshotDir", "cacheDirs", "parents", "wafDebugHeader", "logging"})
+    o.later(name);
+}
+
+}  // namespace
+
+const ObjectType& edge_table() {
+  static const Object<Edge> table(
+      "Edge", "The machine's own file; flags override it.", [](Object<Edge>& o) {
+        envelope(o, "Edge", Labels::No, false);
+        o.nest("spec", "EdgeSpec", "How this machine runs.", spec_fields).required();
+      });
+  return table;
+}
+
+const ObjectType& fleet_table() {
+  static const Object<Fleet> table(
+      "Fleet", "What holds for every edge that follows the repository.", [](Object<Fleet>& o) {
+        envelope(o, "Fleet", Labels::Yes, false);
+        o.nest("spec", "FleetSpec", "Defaults of later versions: empty in this one.",
+               [](Object<Fleet>& s) {
+                 for (const char* name : {"defaults", "guards", "changeWindows", "waves", "rollout",
+                                          "suspend", "verify"})
+                   s.later(name);
+               });
+      });
+  return table;
+}
+
+}  // namespace headgate::schema

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// One example a kind for the reference. A unit test loads them all together, so that what the
+// reference shows runs.
+#pragma once
+
+namespace headgate::schema {
+
+inline constexpr const char* kDistributionExample = R"(apiVersion: headgate/v1
+kind: Distribution
+metadata:
+  name: shop
+spec:
+  aliases: [shop.example.com]
+  origins:
+    - id: web
+      domainName: web.example.com
+  defaultCacheBehavior:
+    targetOriginId: web
+    viewerProtocolPolicy: redirect-to-https
+  cacheBehaviors:
+    - pathPattern: /api/*
+      targetOriginId: web
+      viewerProtocolPolicy: https-only
+      cachePolicy: products-5m
+)";
+
+inline constexpr const char* kCachePolicyExample = R"(apiVersion: headgate/v1
+kind: CachePolicy
+metadata: { name: products-5m }
+spec:
+  defaultTTL: 5m
+  maxTTL: 1h
+  parametersInCacheKeyAndForwardedToOrigin:
+    enableAcceptEncodingGzip: true
+    queryStrings: { behavior: whitelist, items: [category, page] }
+)";
+
+inline constexpr const char* kOriginRequestPolicyExample = R"(apiVersion: headgate/v1
+kind: OriginRequestPolicy
+metadata: { name: session }
+spec:
+  headers: { behavior: whitelist, items: [Origin, User-Agent] }
+  cookies: { behavior: whitelist, items: [session] }
+  queryStrings: { behavior: all }
+)";
+
+inline constexpr const char* kResponseHeadersPolicyExample = R"(apiVersion: headgate/v1
+kind: ResponseHeadersPolicy
+metadata: { name: mark }
+spec:
+  customHeaders: [{ header: X-Mark, value: "m1", override: true }]
+  removeHeaders: [Server]
+  securityHeaders:
+    strictTransportSecurity: { accessControlMaxAgeSec: 365d, includeSubdomains: true }
+    frameOptions: { frameOption: DENY }
+)";
+
+inline constexpr const char* kCertificateExample = R"(apiVersion: headgate/v1
+kind: Certificate
+metadata: { name: shop-cert }
+spec:
+  certificate: { file: certs/shop.pem }
+  privateKey: { valueFrom: { file: /run/credentials/headgate/shop.key } }
+)";
+
+inline constexpr const char* kInvalidationExample = R"(apiVersion: headgate/v1
+kind: Invalidation
+metadata: { name: 2026-11-20-spring-prices }
+spec:
+  distribution: shop
+  select:
+    paths: [/images/hero.jpg, "/api/products*"]
+)";
+
+inline constexpr const char* kExpectExample = R"(apiVersion: headgate/v1
+kind: Expect
+metadata: { name: shop-routing }
+spec:
+  distribution: shop
+  cases:
+    - request: { url: "https://shop.example.com/api/products?page=2&utm=x" }
+      expect: { behavior: /api/*, originId: web, cacheKey: { query: { page: "2" } }, ttl: 5m }
+    - request: { url: "http://shop.example.com/" }
+      expect: { status: 301, headers: { location: "https://shop.example.com/" } }
+)";
+
+inline constexpr const char* kFleetExample = R"(apiVersion: headgate/v1
+kind: Fleet
+metadata: { name: storefront, labels: { team: web } }
+)";
+
+inline constexpr const char* kEdgeExample = R"(apiVersion: headgate/v1
+kind: Edge
+spec:
+  source: { url: https://git.example.com/edge.git, ref: main, poll: 15s }
+  http: ["0.0.0.0:80"]
+  https: ["0.0.0.0:443"]
+  trustedProxies: [10.0.0.0/8]
+)";
+
+}  // namespace headgate::schema

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Fields of cache policies and origin request policies.
+#include "schema/validate/policy.h"
+
+#include "schema/fields/choices.h"
+#include "schema/fields/envelope.h"
+#include "schema/fields/kinds.h"
+
+namespace headgate::schema {
+namespace {
+
+/// One collection of a request: which of its members take part.
+Object<Selector> selector(const char* name, const char* doc, const Type& behaviors,
+                          const Format& items) {
+  return Object<Selector>(name, doc, [&](Object<Selector>& o) {
+    o.field("behavior", &Selector::behavior, behaviors, "Which of them take part.").required();
+    o.field("items", &Selector::items, "The names that `behavior` speaks of.")
+        .format(items)
+        .unique();
+    o.check(check_selector);
+  });
+}
+
+void key_fields(Object<CacheKeyParameters>& o) {
+  static const Object<Selector> headers = selector("CacheKeyHeaders", "Headers in the cache key.",
+                                                   cache_header_selections(), kHeaderName);
+  static const Object<Selector> cookies =
+      selector("CacheKeyCookies", "Cookies in the cache key.", all_selections(), kCookieName);
+  static const Object<Selector> queries = selector(
+      "CacheKeyQueryStrings", "Query strings in the cache key.", all_selections(), kQueryName);
+  o.field("enableAcceptEncodingGzip", &CacheKeyParameters::enable_accept_encoding_gzip,
+          "Whether gzip variants are kept apart and asked for.");
+  o.field("enableAcceptEncodingBrotli", &CacheKeyParameters::enable_accept_encoding_brotli,
+          "Whether Brotli variants are kept apart and asked for.");
+  o.field("headers", &CacheKeyParameters::headers, headers,
+          "Which headers are in the cache key and go to the origin.");
+  o.field("cookies", &CacheKeyParameters::cookies, cookies,
+          "Which cookies are in the cache key and go to the origin.");
+  o.field("queryStrings", &CacheKeyParameters::query_strings, queries,
+          "Which query strings are in the cache key and go to the origin.");
+  o.later("normalize");
+}
+
+void cache_policy_fields(Object<CachePolicy>& o) {
+  static const Object<CacheKeyParameters> parameters(
+      "ParametersInCacheKeyAndForwardedToOrigin",
+      "What makes two requests ask for the same object.", key_fields);
+  o.field("comment", &CachePolicy::comment, "For people.").max_length(1024);
+  o.field("minTTL", &CachePolicy::min_ttl, "How long objects stay cached at least.");
+  o.field("defaultTTL", &CachePolicy::default_ttl,
+          "How long objects stay cached when the origin does not say.");
+  o.field("maxTTL", &CachePolicy::max_ttl, "How long objects stay cached at most.");
+  o.field("parametersInCacheKeyAndForwardedToOrigin", &CachePolicy::parameters, parameters,
+          "What is in the cache key; it also goes to the origin.");
+  o.check(check_cache_policy);
+}
+
+void origin_request_policy_fields(Object<OriginRequestPolicy>& o) {
+  static const Object<Selector> headers =
+      selector("ForwardedHeaders", "Headers that go to the origin.", forwarded_header_selections(),
+               kHeaderName);
+  static const Object<Selector> cookies =
+      selector("ForwardedCookies", "Cookies that go to the origin.", all_selections(), kCookieName);
+  static const Object<Selector> queries =
+      selector("ForwardedQueryStrings", "Query strings that go to the origin.", all_selections(),
+               kQueryName);
+  o.field("comment", &OriginRequestPolicy::comment, "For people.").max_length(1024);
+  o.field("headers", &OriginRequestPolicy::headers, headers, "Which headers go to the origin.");
+  o.field("cookies", &OriginRequestPolicy::cookies, cookies, "Which cookies go to the origin.");
+  o.field("queryStrings", &OriginRequestPolicy::query_strings, queries,
+          "Which query strings go to the origin.");
+  o.check(check_origin_request_policy);
+}
+
+}  // namespace
+
+const ObjectType& cache_policy_table() {
+  static const Object<CachePolicy> table(
+      "CachePolicy", "What is in the cache key, and how long objects stay cached.",
+      [](Object<CachePolicy>& o) {
+        envelope(o, "CachePolicy", Labels::No);
+        o.nest("spec", "CachePolicySpec", "CloudFront's CachePolicyConfig.", cache_policy_fields);
+      });
+  return table;
+}
+
+const ObjectType& origin_request_policy_table() {
+  static const Object<OriginRequestPolicy> table(
+      "OriginRequestPolicy", "What goes to the origin without being in the cache key.",
+      [](Object<OriginRequestPolicy>& o) {
+        envelope(o, "OriginRequestPolicy", Labels::No);
+        o.nest("spec", "OriginRequestPolicySpec", "CloudFront's OriginRequestPolicyConfig.",
+               origin_request_policy_fields);
+      });
+  return table;
+}
+
+}  // namespace headgate::schema

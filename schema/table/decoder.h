@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// What decoding needs beside the node: where diagnostics go, and the files that a resource refers
+// to.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "schema/codes.h"
+#include "schema/diagnostic.h"
+#include "schema/yaml/node.h"
+
+namespace headgate::schema {
+
+/// The contents of a file that a resource refers to.
+struct ReferencedFile {
+  std::string path;  ///< from the repository's root
+  std::string content;
+};
+
+/// Why a referenced file could not be had.
+struct FileProblem {
+  Code code = Code::FileMissing;
+  std::string message;
+  std::string hint;
+};
+
+/// Finds the files that resources of one file refer to.
+class FileSource {
+ public:
+  virtual ~FileSource() = default;
+  /// `path` as written. Exactly one of `file` and `problem` is filled.
+  virtual bool read(std::string_view path, ReferencedFile& file, FileProblem& problem) = 0;
+};
+
+/// Collects the diagnostics of one file. `files` may be null: then nothing can be referred to.
+class Decoder {
+ public:
+  Decoder(std::string file, FileSource* files, std::vector<Diagnostic>& out)
+      : file_(std::move(file)), files_(files), out_(out) {}
+
+  void error(Code code, Mark mark, std::string message, std::string hint = {}) {
+    report(Diagnostic::Severity::Error, code, mark, std::move(message), std::move(hint));
+  }
+  void warning(Code code, Mark mark, std::string message, std::string hint = {}) {
+    report(Diagnostic::Severity::Warning, code, mark, std::move(message), std::move(hint));
+  }
+
+  /// The content of the file that `where` names by `path`; reports and returns nothing when it
+  /// cannot be had.
+  std::optional<ReferencedFile> read_referenced(const Node& where, std::string_view path);
+
+  const std::string& file() const { return file_; }
+
+ private:
+  void report(Diagnostic::Severity severity, Code code, Mark mark, std::string message,
+              std::string hint);
+
+  std::string file_;
+  FileSource* files_;
+  std::vector<Diagnostic>& out_;
+};
+
+}  // namespace headgate::schema

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// Names and references across files.
+#include "schema/validate/references.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "schema/model/managed.h"
+#include "schema/text.h"
+
+namespace headgate::schema {
+namespace {
+
+using Resources = std::vector<std::shared_ptr<const Resource>>;
+
+class Linker {
+ public:
+  Linker(const Resources& resources, Model& model, std::vector<Diagnostic>& out)
+      : resources_(resources), model_(model), out_(out) {}
+
+  void run() {
+    for (const auto& resource : resources_) {
+      file_ = resource.get();
+      std::visit([&](const auto& value) { add(value); }, resource->value);
+    }
+    for (const auto& resource : resources_) {
+      file_ = resource.get();
+      std::visit([&](const auto& value) { check(value); }, resource->value);
+    }
+    if (model_.distributions.empty() && !has_errors(out_)) {
+      Diagnostic nothing;
+      nothing.file = resources_.empty() ? "." : resources_.front()->file;
+      nothing.severity = Diagnostic::Severity::Warning;
+      nothing.code = static_cast<int>(Code::NothingToServe);
+      nothing.message = "there is no `kind: Distribution`: every request gets 421";
+      nothing.hint = "headgate init writes a small repository to begin with";
+      out_.push_back(std::move(nothing));
+    }
+  }
+
+ private:
+  void error(Code code, Mark mark, std::string message, std::string hint = {}) {
+    Decoder(file_->file, nullptr, out_).error(code, mark, std::move(message), std::move(hint));
+  }
+  Mark mark(std::string_view path) const { return file_->document.locate(path).mark; }
+  static std::string place(const Resource& resource, std::string_view path) {
+    return fmt::format("{}:{}", resource.file, resource.document.locate(path).mark.line);
+  }
+
+  /// False, after a diagnostic that names both, when the kind has that name already.
+  bool claim(const std::string& name) {
+    if (name.empty()) return false;
+    auto [known, fresh] = names_.emplace(fmt::format("{}/{}", file_->kind->name, name), file_);
+    if (fresh) return true;
+    error(Code::DuplicateResource, mark("metadata.name"),
+          fmt::format("there already is a {} {}", file_->kind->name, in_quotes(name)),
+          fmt::format("the first one is in {}", place(*known->second, "metadata.name")));
+    return false;
+  }
+
+  bool claim_policy(const std::string& name) {
+    if (to_lower(name).starts_with("managed-")) {
+      error(Code::Malformed, mark("metadata.name"),
+            fmt::format("{} is not a name for a policy", in_quotes(name)),
+            "names that start with Managed- are CloudFront's");
+      return false;
+    }
+    return claim(name);
+  }
+
+  void add(const std::shared_ptr<const Distribution>& value) {
+    if (claim(value->name)) model_.distributions[value->name] = value;
+    for (std::size_t i = 0; i < value->aliases.size(); ++i) {
+      auto [known, fresh] = aliases_.emplace(value->aliases[i], file_);
+      if (fresh || known->second == file_) continue;  // twice in one list is the decoder's
+      const std::string& alias = value->aliases[i];
+      error(Code::DuplicateAlias, mark(fmt::format("spec.aliases.{}", i)),
+            fmt::format("the alias {} belongs to the distribution {} already", in_quotes(alias),
+                        in_quotes(known->second->name)),
+            fmt::format("{}{}", place(*known->second, "spec.aliases"),
+                        alias == "*" ? ": one distribution may claim what no other one does" : ""));
+    }
+  }
+  void add(const std::shared_ptr<const CachePolicy>& value) {
+    if (claim_policy(value->name)) model_.cache_policies[value->name] = value;
+  }
+  void add(const std::shared_ptr<const OriginRequestPolicy>& value) {
+    if (claim_policy(value->name)) model_.origin_request_policies[value->name] = value;
+  }
+  void add(const std::shared_ptr<const ResponseHeadersPolicy>& value) {
+    if (claim_policy(value->name)) model_.response_headers_policies[value->name] = value;
+  }
+  void add(const std::shared_ptr<const Certificate>& value) {
+    if (claim(value->name)) model_.certificates[value->name] = value;
+  }
+  void add(const std::shared_ptr<const Invalidation>& value) {
+    if (claim(value->name)) model_.invalidations[value->id()] = value;
+  }
+  void add(const std::shared_ptr<const Expect>& value) {
+    if (claim(value->name)) model_.expects.push_back(value);
+  }
+  void add(const std::shared_ptr<const Fleet>& value) {
+    if (model_.fleet != nullptr)
+      error(Code::DuplicateResource, mark("kind"), "there already is a Fleet",
+            fmt::format("the first one is in {}", fleet_file_));
+    model_.fleet = value;
+    fleet_file_ = file_->file;
+  }
+  void add(const std::shared_ptr<const Edge>&) {}
+
+  /// `find` gives a managed policy or null; a managed one in use becomes part of the model.
+  template <class Map, class Find, class Names>
+  void check_policy(const std::string& reference, const std::string& path, Map& map, Find find,
+                    Names names, const char* kind) {
+    if (reference.empty() || map.contains(reference)) return;
+    if (auto managed = find(reference)) {
+      map.emplace(managed->name, managed);
+      return;
+    }
+    std::vector<std::string> known = names();
+    for (const auto& [name, policy] : map) known.push_back(name);
+    error(
+        Code::PolicyUnknown, mark(path),
+        fmt::format("there is no {} {}", kind, in_quotes(reference)),
+        did_you_mean(
+            reference, known,
+            fmt::format("add a `kind: {}` of that name, or take one of CloudFront's Managed- ones",
+                        kind)));
+  }
+
+  void check_behavior(const CacheBehavior& behavior, const std::string& path) {
+    check_policy(behavior.cache_policy, path + ".cachePolicy", model_.cache_policies,
+                 find_managed_cache_policy, managed_cache_policy_names, "CachePolicy");
+    check_policy(behavior.origin_request_policy, path + ".originRequestPolicy",
+                 model_.origin_request_policies, find_managed_origin_request_policy,
+                 managed_origin_request_policy_names, "OriginRequestPolicy");
+    check_policy(behavior.response_headers_policy, path + ".responseHeadersPolicy",
+                 model_.response_headers_policies, find_managed_response_headers_policy,
+                 managed_response_headers_policy_names, "ResponseHeadersPolicy");
+  }
+
+  void check(const std::shared_ptr<const Distribution>& value) {
+    check_behavior(value->default_cache_behavior, "spec.defaultCacheBehavior");
+    for (std::size_t i = 0; i < value->cache_behaviors.size(); ++i)
+      check_behavior(value->cache_behaviors[i], fmt::format("spec.cacheBehaviors.{}", i));
+    const std::string& reference = value->viewer_certificate.certificate_ref;
+    if (reference.empty() || model_.certificates.contains(reference)) return;
+    error(Code::CertificateUnknown, mark("spec.viewerCertificate.certificateRef"),
+          fmt::format("there is no Certificate {}", in_quotes(reference)),
+          did_you_mean(reference, keys(model_.certificates),
+                       "add a `kind: Certificate` of that name"));
+  }
+
+  void check(const std::shared_ptr<const Invalidation>& value) {
+    find_distribution(value->distribution, "spec.distribution");
+  }
+
+  void check(const std::shared_ptr<const Expect>& value) {
+    find_distribution(value->distribution, "spec.distribution");
+    for (std::size_t i = 0; i < value->cases.size(); ++i) {
+      const ExpectCase::Expected& expected = value->cases[i].expected;
+      std::string path = fmt::format("spec.cases.{}.expect", i);
+      find_distribution(expected.distribution, path + ".distribution");
+      const std::string& name =
+          expected.distribution.empty() ? value->distribution : expected.distribution;
+      auto found = model_.distributions.find(name);
+      if (found == model_.distributions.end()) continue;
+      check_expected(*found->second, expected, path);
+    }
+  }
+
+  void check_expected(const Distribution& distribution, const ExpectCase::Expected& expected,
+                      const std::string& path) {
+    std::vector<std::string> patterns = {"*"};
+    for (const CacheBehavior& behavior : distribution.cache_behaviors)
+      patterns.push_back(behavior.path_pattern);
+    if (!expected.behavior.empty() &&
+        std::find(patterns.begin(), patterns.end(), expected.behavior) == patterns.end())
+      error(
+          Code::BehaviorUnknown, mark(path + ".behavior"),
+          fmt::format("the distribution {} has no behavior {}", in_quotes(distribution.name),
+                      in_quotes(expected.behavior)),
+          did_you_mean(expected.behavior, patterns, fmt::format("behaviors: {}", join(patterns))));
+    std::vector<std::string> ids;
+    for (const Origin& origin : distribution.origins) ids.push_back(origin.id);
+    for (const OriginGroup& group : distribution.origin_groups) ids.push_back(group.id);
+    if (!expected.origin_id.empty() &&
+        std::find(ids.begin(), ids.end(), expected.origin_id) == ids.end())
+      error(Code::OriginUnknown, mark(path + ".originId"),
+            fmt::format("the distribution {} has no origin or origin group {}",
+                        in_quotes(distribution.name), in_quotes(expected.origin_id)),
+            did_you_mean(expected.origin_id, ids, fmt::format("ids: {}", join(ids))));
+  }
+
+  void check(const std::shared_ptr<const CachePolicy>&) {}
+  void check(const std::shared_ptr<const OriginRequestPolicy>&) {}
+  void check(const std::shared_ptr<const ResponseHeadersPolicy>&) {}
+  void check(const std::shared_ptr<const Certificate>&) {}
+  void check(const std::shared_ptr<const Fleet>&) {}
+  void check(const std::shared_ptr<const Edge>&) {}
+
+  void find_distribution(const std::string& reference, const std::string& path) {
+    if (reference.empty() || model_.distributions.contains(reference)) return;
+    error(Code::DistributionUnknown, mark(path),
+          fmt::format("there is no Distribution {}", in_quotes(reference)),
+          did_you_mean(reference, keys(model_.distributions),
+                       "add a `kind: Distribution` of that name"));
+  }
+
+  template <class Map>
+  static std::vector<std::string> keys(const Map& map) {
+    std::vector<std::string> out;
+    for (const auto& [name, value] : map) out.push_back(name);
+    return out;
+  }
+
+  const Resources& resources_;
+  Model& model_;
+  std::vector<Diagnostic>& out_;
+  const Resource* file_ = nullptr;
+  std::unordered_map<std::string, const Resource*> names_;
+  std::unordered_map<std::string, const Resource*> aliases_;
+  std::string fleet_file_;
+};
+
+}  // namespace
+
+void link(const Resources& resources, Model& model, std::vector<Diagnostic>& diagnostics) {
+  Linker(resources, model, diagnostics).run();
+}
+
+}  // namespace headgate::schema

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+// Names, headers and paths.
+#include "schema/validate/syntax.h"
+
+#include <algorithm>
+#include <array>
+
+#include "schema/text.h"
+
+namespace headgate::schema {
+namespace {
+
+bool is_alnum(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/// RFC 9110 section 5.6.2.
+bool is_token_char(char c) {
+  return is_alnum(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+}
+
+bool is_visible(char c) { return c > 0x20 && c < 0x7F; }
+
+bool all_of(std::string_view text, bool (*accepts)(char)) {
+  return std::all_of(text.begin(), text.end(), accepts);
+}
+
+std::string check_resource_name(std::string& text) {
+  bool good = !text.empty() && text.size() <= 128 && is_alnum(text[0]) &&
+              all_of(text, [](char c) { return is_alnum(c) || c == '.' || c == '_' || c == '-'; });
+  return good ? ""
+              : "1 to 128 letters, digits, dots, hyphens and underscores, the first a letter or "
+                "digit";
+}
+
+std::string check_token(std::string& text) {
+  if (text.empty() || text.size() > 256) return "1 to 256 characters";
+  return all_of(text, is_token_char) ? "" : "letters, digits and !#$%&'*+-.^_`|~";
+}
+
+std::string check_lower_token(std::string& text) {
+  text = to_lower(text);
+  return check_token(text);
+}
+
+std::string check_header_value(std::string& text) {
+  if (text.size() > 8192) return "at most 8192 octets";
+  if (!text.empty() && (text.front() == ' ' || text.back() == ' ')) return "no space at its ends";
+  return all_of(text,
+                [](char c) {
+                  auto octet = static_cast<unsigned char>(c);
+                  return octet == '\t' || (octet >= 0x20 && octet != 0x7F);
+                })
+             ? ""
+             : "no line breaks or other control characters";
+}
+
+std::string check_query_name(std::string& text) {
+  if (text.empty() || text.size() > 128) return "1 to 128 characters";
+  return all_of(text,
+                [](char c) {
+                  return static_cast<unsigned char>(c) > 0x20 && c != 0x7F && c != '&' &&
+                         c != '=' && c != '#';
+                })
+             ? ""
+             : "no spaces, &, = or #";
+}
+
+std::string check_method(std::string& text) {
+  if (text.empty() || text.size() > 32) return "1 to 32 characters";
+  return all_of(text, [](char c) { return is_token_char(c) && !(c >= 'a' && c <= 'z'); })
+             ? ""
+             : "methods are case-sensitive; write GET, HEAD, …";
+}
+
+std::string check_path_pattern(std::string& text) {
+  if (text.empty() || text.size() > 255) return "1 to 255 characters";
+  return all_of(text,
+                [](char c) {
+                  return is_alnum(c) ||
+                         std::string_view("_-.*$/~\"'@:+&?").find(c) != std::string_view::npos;
+                })
+             ? ""
+             : "letters, digits, _-.$/~\"'@:+& and the wildcards * and ?; the query string is not "
+               "matched";
+}
+
+bool is_path(std::string_view text) {
+  return text.starts_with('/') && all_of(text, [](char c) { return is_visible(c) && c != '#'; });
+}
+
+std::string check_origin_path(std::string& text) {
+  if (text.empty()) return "";
+  if (text.size() > 255) return "at most 255 characters";
+  bool good = is_path(text) && text.back() != '/' && text.find('?') == std::string::npos;
+  return good ? "" : "it starts with / and does not end with it, as in /live";
+}
+
+std::string check_root_object(std::string& text) {
+  if (text.empty()) return "";
+  if (text.size() > 255) return "at most 255 characters";
+  bool good = text[0] != '/' && is_path("/" + text) && text.find('?') == std::string::npos;
+  return good ? "" : "a name without a leading slash, as in index.html";
+}
+
+std::string check_page_path(std::string& text) {
+  return is_path(text) && text.size() <= 4000 ? "" : "it starts with /, as in /errors/404.html";
+}
+
+std::string check_invalidation_path(std::string& text) {
+  if (text.empty() || text.size() > 4000) return "1 to 4000 characters";
+  if (text[0] != '/') text.insert(0, "/");
+  if (!all_of(text, is_visible)) return "percent-encode spaces and other characters than ASCII";
+  std::size_t star = text.find('*');
+  if (star != std::string::npos && star + 1 != text.size()) return "* stands only at the end";
+  return "";
+}
+
+std::string check_url(std::string& text) {
+  std::string_view rest = text;
+  if (rest.starts_with("http://")) {
+    rest.remove_prefix(7);
+  } else if (rest.starts_with("https://")) {
+    rest.remove_prefix(8);
+  } else {
+    return "it is absolute: https://shop.example.com/path";
+  }
+  bool host = !rest.empty() && rest[0] != '/' && rest[0] != '?' && rest[0] != ':';
+  if (!host) return "it has no host";
+  return all_of(rest, [](char c) { return is_visible(c) && c != '#'; })
+             ? ""
+             : "percent-encode spaces, # and other characters than ASCII";
+}
+
+std::string check_not_empty(std::string& text) { return text.empty() ? "it is empty" : ""; }
+
+bool listed(std::string_view name, std::initializer_list<std::string_view> names) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+bool is_hop_by_hop(std::string_view name) {
+  return listed(
+      name, {"connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding",
+             "upgrade", "proxy-authenticate", "proxy-authorization"});
+}
+
+}  // namespace
+
+const Format kResourceName{"a name", "^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", check_resource_name};
+const Format kHeaderName{"a header name", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$", check_token};
+const Format kLowerHeaderName{"a header name", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$",
+                              check_lower_token};
+const Format kHeaderValue{"a header value", nullptr, check_header_value};
+const Format kCookieName{"a cookie name", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$", check_token};
+const Format kQueryName{"a query string name", "^[^\\s&=#]{1,128}$", check_query_name};
+const Format kMethod{"a method", "^[A-Z0-9!#$%&'*+.^_`|~-]{1,32}$", check_method};
+const Format kPathPattern{"a path pattern", "^[A-Za-z0-9_.*$/~\"'@:+&?-]{1,255}$",
+                          check_path_pattern};
+const Format kOriginPath{"an origin path", "^(/[^#?\\s]*[^/#?\\s])?$", check_origin_path};
+const Format kRootObject{"a default root object", "^([^/#?\\s][^#?\\s]*)?$", check_root_object};
+const Format kPagePath{"a path", "^/[^#\\s]*$", check_page_path};
+const Format kInvalidationPath{"an invalidation path", "^[^\\s*]*\\*?$", check_invalidation_path};
+const Format kUrl{"a URL", "^https?://[^/?#\\s][^#\\s]*$", check_url};
+const Format kNotEmpty{"a text", "^.", check_not_empty};
+
+std::string forbidden_header(std::string_view name, HeaderUse use) {
+  std::string lower = to_lower(name);
+  if (is_hop_by_hop(lower)) return "it is about one connection (RFC 9110 section 7.6.1)";
+  switch (use) {
+    case HeaderUse::ToOrigin:
+      if (lower == "host") return "use custom.hostHeader";
+      if (listed(lower, {"content-length", "cache-control", "cookie", "expect", "if-match",
+                         "if-modified-since", "if-none-match", "if-range", "if-unmodified-since",
+                         "max-forwards", "pragma", "range", "via"}))
+        return "the edge makes it for each request";
+      return {};
+    case HeaderUse::ToViewer:
+      if (listed(lower,
+                 {"content-length", "content-encoding", "content-range", "age", "date", "via",
+                  "warning", "cache-status", "proxy-status", "headgate-generation", "x-cache"}))
+        return "the edge makes it for each response";
+      return {};
+    case HeaderUse::Forwarded:
+      if (lower == "cookie") return "use cookies:";
+      if (listed(lower, {"content-length", "expect", "max-forwards", "via"}))
+        return "the edge makes it for each request";
+      return {};
+  }
+  return {};
+}
+
+bool is_country(std::string_view code) {
+  // ISO 3166-1 alpha-2, officially assigned, and XK, which databases use for Kosovo.
+  static constexpr std::string_view kCodes =
+      " AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ "
+      "BR"
+      " BS BT BV BW BY BZ CA CC CD CF CG CH CI CK CL CM CN CO CR CU CV CW CX CY CZ DE DJ DK DM DO "
+      "DZ"
+      " EC EE EG EH ER ES ET FI FJ FK FM FO FR GA GB GD GE GF GG GH GI GL GM GN GP GQ GR GS GT GU "
+      "GW"
+      " GY HK HM HN HR HT HU ID IE IL IM IN IO IQ IR IS IT JE JM JO JP KE KG KH KI KM KN KP KR KW "
+      "KY"
+      " KZ LA LB LC LI LK LR LS LT LU LV LY MA MC MD ME MF MG MH MK ML MM MN MO MP MQ MR MS MT MU "
+      "MV"
+      " MW MX MY MZ NA NC NE NF NG NI NL NO NP NR NU NZ OM PA PE PF PG PH PK PL PM PN PR PS PT PW "
+      "PY"
+      " QA RE RO RS RU RW SA SB SC SD SE SG SH SI SJ SK SL SM SN SO SR SS ST SV SX SY SZ TC TD TF "
+      "TG"
+      " TH TJ TK TL TM TN TO TR TT TV TW TZ UA UG UM US UY UZ VA VC VE VG VI VN VU WF WS XK YE YT "
+      "ZA"
+      " ZM ZW ";
+  return code.size() == 2 &&
+         kCodes.find(std::string(" ").append(code).append(" ")) != std::string_view::npos;
+}
+
+}  // namespace headgate::schema

@@ -2,8 +2,14 @@
 #include "appliance/base/timer_heap.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace headgate::base {
+
+Timer::~Timer() {
+  cancel();
+  if (heap_.running_ == this) heap_.running_ = nullptr;
+}
 
 void Timer::schedule_at(MonoTime deadline) {
   cancel();
@@ -24,13 +30,26 @@ Duration TimerHeap::wait_at_most(Duration limit) const {
 
 bool TimerHeap::run_expired(MonoTime now) {
   now_ = now;
-  bool any = false;
   while (!heap_.empty() && heap_.front()->deadline_ <= now) {
     Timer& timer = *heap_.front();
     remove(timer);
-    any = true;
-    timer.on_expiry_();
+    timer.index_ = due_.size();
+    timer.is_due_ = true;
+    due_.push_back(&timer);
   }
+  bool any = false;
+  for (std::size_t i = 0; i < due_.size(); ++i) {
+    if (due_[i] == nullptr) continue;
+    any = true;
+    running_ = due_[i];
+    remove(*running_);
+    // Held here while it runs: a call-back that destroys its own timer must keep its captures.
+    UniqueFunction<void()> on_expiry = std::move(running_->on_expiry_);
+    on_expiry();
+    if (running_ != nullptr) running_->on_expiry_ = std::move(on_expiry);
+  }
+  running_ = nullptr;
+  due_.clear();
   return any;
 }
 
@@ -41,8 +60,11 @@ void TimerHeap::insert(Timer& timer) {
 }
 
 void TimerHeap::remove(Timer& timer) {
-  const std::size_t hole = timer.index_;
-  timer.index_ = Timer::kNone;
+  const std::size_t hole = std::exchange(timer.index_, Timer::kNone);
+  if (std::exchange(timer.is_due_, false)) {
+    due_[hole] = nullptr;
+    return;
+  }
   Timer* last = heap_.back();
   heap_.pop_back();
   if (last == &timer) return;

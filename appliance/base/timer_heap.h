@@ -18,7 +18,7 @@ class Timer {
  public:
   Timer(TimerHeap& heap, UniqueFunction<void()> on_expiry)
       : heap_(heap), on_expiry_(std::move(on_expiry)) {}
-  ~Timer() { cancel(); }
+  ~Timer();
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
 
@@ -34,14 +34,16 @@ class Timer {
   TimerHeap& heap_;
   UniqueFunction<void()> on_expiry_;
   MonoTime deadline_{};
-  std::size_t index_ = kNone;
+  std::size_t index_ = kNone;  ///< in the heap, or in what is due while `is_due_`
+  bool is_due_ = false;
 };
 
-/// A binary min-heap of Timers. The loop asks for the next deadline before it waits and calls `run_expired` after.
-/// Threads: one.
+/// A binary min-heap of Timers. The loop asks for the next deadline before it waits and calls
+/// `run_expired` after. Threads: one.
 class TimerHeap {
  public:
-  /// Tells the time of the loop's current iteration, for loops that read their clock once an iteration.
+  /// Tells the time of the loop's current iteration, for loops that read their clock once an
+  /// iteration.
   using Clock = MonoTime (*)(void* context);
   TimerHeap() = default;
   TimerHeap(Clock clock, void* context) : clock_(clock), context_(context) {}
@@ -49,8 +51,10 @@ class TimerHeap {
   MonoTime now() const { return clock_ == nullptr ? now_ : clock_(context_); }
   /// How long the loop may wait, at most `limit`.
   Duration wait_at_most(Duration limit) const;
-  /// Calls back every timer whose deadline is not after `now`; a call-back may schedule and cancel any timer, itself included, and may
-  /// destroy its own as the last thing it does. Without a Clock `now` also becomes the heap's. Whether there was any.
+  /// Calls back, earliest first, every timer whose deadline is not after `now`; says whether there
+  /// was any. A call-back may schedule, cancel and destroy any timer, its own included; what it
+  /// schedules runs in a later call, however soon it is due. Without a Clock `now` also becomes the
+  /// heap's. Not to be called from a call-back.
   bool run_expired(MonoTime now);
 
  private:
@@ -62,6 +66,8 @@ class TimerHeap {
   void place(std::size_t index, Timer* timer);
 
   std::vector<Timer*> heap_;
+  std::vector<Timer*> due_;   ///< of the run_expired under way; null once called or cancelled
+  Timer* running_ = nullptr;  ///< null again when its call-back has destroyed it
   MonoTime now_ = mono_now();
   Clock clock_ = nullptr;
   void* context_ = nullptr;

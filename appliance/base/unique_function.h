@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A callable that is owned once and may own what cannot be copied; std::move_only_function is C++23.
+// A callable that is owned once and may own what cannot be copied; std::move_only_function is
+// C++23.
 #pragma once
 
 #include <memory>
@@ -15,8 +16,8 @@ class UniqueFunction<R(Args...)> {
  public:
   UniqueFunction() = default;
   template <class F>
-    requires(!std::is_same_v<std::decay_t<F>, UniqueFunction>)
-  UniqueFunction(F&& callable)  // implicit, as std::function
+  requires(!std::is_same_v<std::decay_t<F>, UniqueFunction>)
+      UniqueFunction(F&& callable)  // implicit, as std::function
       : target_(std::make_unique<Holder<std::decay_t<F>>>(std::forward<F>(callable))) {}
 
   R operator()(Args... args) { return target_->call(std::forward<Args>(args)...); }

@@ -107,11 +107,11 @@ struct Body::State {
 std::size_t Body::State::next_capacity(std::size_t wanted,
                                        std::optional<std::uint64_t> expected) const {
   const std::uint64_t so_far = size.load(std::memory_order_relaxed);
-  if (windowed) return std::max(wanted, kSmallestChunk);
+  if (windowed) return std::clamp(wanted, kSmallestChunk, kLargestChunk);
   if (expected && *expected <= kTrustedLength && so_far + wanted <= *expected)
     return static_cast<std::size_t>(*expected - so_far);
   const std::size_t last = chunks.empty() ? 0 : chunks.back().capacity;
-  return std::max(wanted, std::clamp(2 * last, kSmallestChunk, kLargestChunk));
+  return std::clamp(std::max(wanted, 2 * last), kSmallestChunk, kLargestChunk);
 }
 
 void Body::State::add(std::string_view octets, std::optional<std::uint64_t> expected) {

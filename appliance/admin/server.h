@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The operator's HTTP listener: health, status, metrics, events, webhook. cpp-httplib on threads of its own, loopback or a unix socket.
+// The operator's HTTP listener: health, status, metrics, events, webhook. cpp-httplib on threads of
+// its own, loopback or a unix socket.
 #pragma once
 
 #include <functional>
@@ -21,13 +22,16 @@ struct Readiness {
   double source_age_seconds = -1;  ///< since the source was last read with success; negative: never
 };
 
-/// What the listener shows and asks for; each is called from the listener's threads and must not block for long.
+/// What the listener shows and asks for; each is called from the listener's threads and must not
+/// block for long.
 struct Appliance {
   std::function<Readiness()> readiness;
   std::function<std::string()> status_json;
   std::function<std::string()> metrics_text;
   /// Journal lines after sequence number `after`, as (sequence, JSON object) pairs, at most `max`.
-  std::function<std::vector<std::pair<std::uint64_t, std::string>>(std::uint64_t after, std::size_t max)> events;
+  std::function<std::vector<std::pair<std::uint64_t, std::string>>(std::uint64_t after,
+                                                                   std::size_t max)>
+      events;
   std::function<void()> reconcile_now;
   std::function<std::string()> invalidations_json;
 };
@@ -35,8 +39,9 @@ struct Appliance {
 struct Options {
   std::string listen;  ///< ADDR:PORT or unix:PATH; port 0 takes a free one
   std::optional<schema::Redacted> webhook_secret;  ///< none: the webhook answers 404
-  std::optional<schema::Redacted> token;           ///< bearer token, required when the address is not loopback
-  bool health_only = false;   ///< --health: only /healthz and /readyz
+  std::optional<schema::Redacted>
+      token;                 ///< bearer token, required when the address is not loopback
+  bool health_only = false;  ///< --health: only /healthz and /readyz
   double strict_max_source_age_seconds = 300;  ///< /readyz?strict
 };
 
@@ -49,17 +54,26 @@ class Server {
   virtual std::string address() const = 0;
 };
 
-/// Whether `signature` (GitHub's and Gitea's X-Hub-Signature-256 / X-Gitea-Signature, or GitLab's X-Gitlab-Token) proves `body`. Constant time.
+/// Whether `signature` (GitHub's and Gitea's X-Hub-Signature-256 / X-Gitea-Signature, or GitLab's
+/// X-Gitlab-Token) proves `body`. Constant time.
 bool webhook_is_authentic(const schema::Redacted& secret, std::string_view body,
                           const std::vector<std::pair<std::string, std::string>>& headers);
 
-/// The client's side, for status, wait and events: one request to a listener at ADDR:PORT, http://… or unix:PATH.
+/// The client's side, for status, wait and events: one request to a listener at ADDR:PORT, http://…
+/// or unix:PATH.
 struct Reply {
   int status = 0;
   std::string body;
 };
-Result<Reply> get(const std::string& address, const std::string& target, const std::optional<schema::Redacted>& token);
+Result<Reply> get(const std::string& address, const std::string& target,
+                  const std::optional<schema::Redacted>& token);
 Result<Reply> post(const std::string& address, const std::string& target, const std::string& body,
                    const std::optional<schema::Redacted>& token);
+/// A GET whose answer goes on for as long as it likes: `/events?follow=1`. `on_octets` gets what
+/// arrives as it arrives, cut anywhere, and returns false to stop. Returns when it does, or when
+/// the appliance ends the answer.
+Status follow(const std::string& address, const std::string& target,
+              const std::optional<schema::Redacted>& token,
+              const std::function<bool(std::string_view)>& on_octets);
 
 }  // namespace headgate::admin

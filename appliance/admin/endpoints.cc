@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: MIT
+// The table of endpoints and what each does.
+#include "appliance/admin/endpoints.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "appliance/admin/authentic.h"
+#include "appliance/admin/page.h"
+#include "appliance/base/ip_address.h"
+#include "appliance/http/field.h"
+
+namespace headgate::admin {
+namespace {
+
+constexpr std::size_t kEventsAtOnce = 256;
+constexpr std::size_t kMaxEventsSize = 4 * 1024 * 1024;
+
+using Json = nlohmann::ordered_json;
+
+/// Never throws: what is not UTF-8 becomes U+FFFD.
+std::string dump(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string_view find_header(const Call& call, std::string_view name) {
+  for (const auto& [key, value] : call.headers) {
+    if (http::equals_ignoring_case(key, name)) return value;
+  }
+  return {};
+}
+
+/// `host` without its port.
+std::string_view host_name(std::string_view host) {
+  if (!host.empty() && host.front() == '[') {
+    const auto close = host.find(']');
+    return close == std::string_view::npos ? host : host.substr(1, close - 1);
+  }
+  return host.substr(0, host.find(':'));
+}
+
+}  // namespace
+
+Answer refuse(int status, std::string_view problem) {
+  Answer answer;
+  answer.status = status;
+  answer.body = dump(Json{{"error", problem}});
+  return answer;
+}
+
+struct Endpoints::Endpoint {
+  std::string_view path;
+  bool posts = false;          ///< POST; else GET and HEAD
+  bool health = false;         ///< served by --health listeners, and to everybody
+  bool proves_itself = false;  ///< its requests carry their own proof
+  Answer (Endpoints::*handle)(const Call&) const;
+};
+
+const std::vector<Endpoints::Endpoint>& Endpoints::table() {
+  static const std::vector<Endpoint> kTable = {
+      {"/healthz", false, true, false, &Endpoints::health},
+      {"/readyz", false, true, false, &Endpoints::ready},
+      {"/status", false, false, false, &Endpoints::status},
+      {"/metrics", false, false, false, &Endpoints::metrics},
+      {"/events", false, false, false, &Endpoints::events},
+      {"/hooks/git", true, false, true, &Endpoints::hook},
+      {"/invalidations", false, false, false, &Endpoints::invalidations},
+      {"/", false, false, false, &Endpoints::page},
+  };
+  return kTable;
+}
+
+Endpoints::Endpoints(Options options, Appliance appliance, bool tcp)
+    : options_(std::move(options)), appliance_(std::move(appliance)), tcp_(tcp) {}
+
+bool Endpoints::serves(const Endpoint& endpoint) const {
+  if (options_.health_only) return endpoint.health;
+  return endpoint.path != "/hooks/git" || options_.webhook_secret.has_value();
+}
+
+Answer Endpoints::answer(const Call& call) const {
+  const auto& all = table();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Endpoint& e) { return e.path == call.path; });
+  if (found == all.end() || !serves(*found)) return refuse(404, "there is nothing at this path");
+  const bool reads = call.method == "GET" || call.method == "HEAD";
+  if (found->posts ? call.method != "POST" : !reads) {
+    auto refused =
+        refuse(405, found->posts ? "only POST is allowed" : "only GET and HEAD are allowed");
+    refused.headers.emplace_back("Allow", found->posts ? "POST" : "GET, HEAD");
+    return refused;
+  }
+  if (auto forbidden = forbid(call, *found)) return std::move(*forbidden);
+  return (this->*found->handle)(call);
+}
+
+/// Why the caller may not, if so.
+std::optional<Answer> Endpoints::forbid(const Call& call, const Endpoint& endpoint) const {
+  if (endpoint.health || endpoint.proves_itself) return std::nullopt;
+  if (options_.token) {
+    constexpr std::string_view kScheme = "Bearer ";
+    const auto given = find_header(call, "authorization");
+    if (given.size() > kScheme.size() &&
+        http::equals_ignoring_case(given.substr(0, kScheme.size()), kScheme) &&
+        same_secret(*options_.token, given.substr(kScheme.size()))) {
+      return std::nullopt;
+    }
+    auto refused = refuse(401, "send the admin token as Authorization: Bearer");
+    refused.headers.emplace_back("WWW-Authenticate", "Bearer realm=\"headgate\"");
+    return refused;
+  }
+  if (!tcp_) return std::nullopt;
+  // A page of somebody else's, in a browser on this machine, can point a name of its own at a
+  // loopback address and then read what is there; it cannot do so with an address.
+  const auto host = host_name(find_header(call, "host"));
+  if (host.empty() || http::equals_ignoring_case(host, "localhost") || base::IpAddress::parse(host))
+    return std::nullopt;
+  return refuse(403, "without a token, Host must be an IP address or localhost");
+}
+
+Answer Endpoints::health(const Call&) const {
+  Answer answer;
+  answer.body = dump(Json{{"alive", true}});
+  return answer;
+}
+
+Answer Endpoints::ready(const Call& call) const {
+  const auto readiness = appliance_.readiness();
+  std::string reason = readiness.ready ? "" : readiness.reason;
+  if (readiness.ready && call.parameters.count("strict") != 0) {
+    if (readiness.source_age_seconds < 0) {
+      reason = "the source was never read";
+    } else if (readiness.source_age_seconds > options_.strict_max_source_age_seconds) {
+      reason = fmt::format("the source was last read {:.0f} s ago, which is more than {:.0f} s",
+                           readiness.source_age_seconds, options_.strict_max_source_age_seconds);
+    }
+  }
+  const bool ready = readiness.ready && reason.empty();
+  Json json{{"ready", ready}};
+  if (!ready) json["reason"] = reason;
+  Answer answer;
+  answer.status = ready ? 200 : 503;
+  answer.body = dump(json);
+  return answer;
+}
+
+Answer Endpoints::status(const Call&) const {
+  Answer answer;
+  answer.body = appliance_.status_json();
+  return answer;
+}
+
+Answer Endpoints::metrics(const Call&) const {
+  Answer answer;
+  answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
+  answer.body = appliance_.metrics_text();
+  return answer;
+}
+
+Endpoints::Events Endpoints::events_after(std::uint64_t after) const {
+  Events events{.lines = {}, .last = after};
+  while (events.lines.size() < kMaxEventsSize) {
+    const auto some = appliance_.events(events.last, kEventsAtOnce);
+    for (const auto& [sequence, json] : some) {
+      events.lines.append(json).append("\n");
+      events.last = std::max(events.last, sequence);
+    }
+    if (some.size() < kEventsAtOnce) break;
+  }
+  return events;
+}
+
+Answer Endpoints::events(const Call& call) const {
+  std::uint64_t after = 0;
+  if (const auto found = call.parameters.find("after"); found != call.parameters.end()) {
+    const auto& text = found->second;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), after);
+    if (text.empty() || error != std::errc{} || end != text.data() + text.size()) {
+      return refuse(400, "after must be the sequence number of an event");
+    }
+  }
+  const auto follow = call.parameters.find("follow");
+  auto events = events_after(after);
+  Answer answer;
+  answer.content_type = "application/jsonl";
+  answer.body = std::move(events.lines);
+  if (follow != call.parameters.end() && follow->second == "1" && call.method == "GET") {
+    answer.follow_after = events.last;
+  }
+  return answer;
+}
+
+Answer Endpoints::hook(const Call& call) const {
+  if (!webhook_is_authentic(*options_.webhook_secret, call.body, call.headers)) {
+    return refuse(401, "the webhook's signature or token is missing or wrong");
+  }
+  appliance_.reconcile_now();
+  Answer answer;
+  answer.status = 202;
+  answer.body = dump(Json{{"accepted", true}});
+  return answer;
+}
+
+Answer Endpoints::invalidations(const Call&) const {
+  Answer answer;
+  answer.body = appliance_.invalidations_json();
+  return answer;
+}
+
+Answer Endpoints::page(const Call&) const {
+  Answer answer;
+  answer.content_type = "text/html; charset=utf-8";
+  answer.body = status_page();
+  answer.headers.emplace_back("Content-Security-Policy", status_page_policy());
+  answer.headers.emplace_back("Referrer-Policy", "no-referrer");
+  return answer;
+}
+
+}  // namespace headgate::admin

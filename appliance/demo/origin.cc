@@ -161,17 +161,20 @@ struct Origin::Impl {
   }
 
   void add_fixed(const char* path, std::string_view body, const char* type, const char* cached) {
-    server.Get(path, [this, body, type, cached](const auto& request, auto& response) {
-      answer(request, response, std::string(body), type, cached, started);
-    });
+    server.Get(path,
+               [this, body = std::string(body), type, cached](const auto& request, auto& response) {
+                 answer(request, response, body, type, cached, started);
+               });
   }
 
   void add_pages() {
-    server.Get("/", [this](const httplib::Request& request, httplib::Response& response) {
-      const std::int64_t slot = price_slot(base::wall_now());
-      answer(request, response, shop_html(options.name, slot), kHtml, kForSeconds,
-             slot_start(slot));
-    });
+    server.Get("/(?:index\\.html)?",
+               [this](const httplib::Request& request, httplib::Response& response) {
+                 const std::int64_t slot = price_slot(base::wall_now());
+                 answer(request, response, shop_html(options.name, slot), kHtml, kForSeconds,
+                        slot_start(slot));
+               });
+    add_fixed("/404\\.html", not_found_html(options.name), kHtml, kForADay);
     add_fixed("/assets/shop\\.css", style_css(), "text/css; charset=utf-8", kForAYear);
     add_fixed("/assets/shop\\.js", shop_js(), "text/javascript; charset=utf-8", kForAYear);
     add_fixed("/favicon\\.svg", favicon_svg(), "image/svg+xml", kForADay);

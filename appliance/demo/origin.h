@@ -18,15 +18,23 @@ struct OriginOptions {
 };
 
 /// GET, unless said otherwise:
-///   /                      the shop: HTML that references the style sheet, the script and an image
-///   a product /assets/… /images/…    for a year and a day /api/products[/{id}]   JSON whose prices
-///   change every five seconds; ETag, 304 /slow?ms=              answers after that long, at most
-///   30 s /fail?status=          answers with that status, 400 to 599 /flaky                 503
-///   every other time /large?mb=             1 to 1024 MiB, streamed, with ranges /headers the
-///   request as it arrived, as JSON /healthz               200, or 503 while down /down?seconds=
-///   GET or POST: everything else answers 503 for that long, at most an hour; 0 ends it
+/// - `/`, `/index.html`: the shop, HTML that references the style sheet, the script and an image a
+///   product
+/// - `/assets/…`, `/images/…`: for a year and a day
+/// - `/404.html`: the page that unknown paths get, with 200
+/// - `/api/products[/{id}]`: JSON whose prices change every five seconds; ETag, 304
+/// - `/slow?ms=`: answers after that long, at most 30 s
+/// - `/fail?status=`: answers with that status, 400 to 599
+/// - `/flaky`: 503 every other time
+/// - `/large?mb=`: 1 to 1024 MiB, streamed, with ranges
+/// - `/headers`: the request as it arrived, as JSON
+/// - `/healthz`: 200, or 503 while down
+/// - `/down?seconds=`, GET or POST: everything else answers 503 for that long, at most an hour; 0
+///   ends it
+///
 /// Every response has X-Demo-Origin and X-Demo-Served, which counts the requests that came this
-/// far. Threads: `stop` from any; the rest from one. Answers on threads of its own.
+/// far.
+/// Threads: `stop` from any; the rest from one. Answers on threads of its own.
 class Origin {
  public:
   explicit Origin(OriginOptions options);

@@ -39,6 +39,16 @@ struct RunningOrigin {
 
 }  // namespace
 
+TEST_CASE(
+    "the shop is at the root and at index.html, and the page for unknown paths can be fetched") {
+  RunningOrigin shop;
+  CHECK(shop.get("/index.html").status == 200);
+  CHECK(shop.get("/index.html").get_header_value("Content-Type") ==
+        shop.get("/").get_header_value("Content-Type"));
+  CHECK(shop.get("/404.html").status == 200);
+  CHECK(shop.get("/404.html").body == shop.get("/no-such-page").body);
+}
+
 TEST_CASE("everything the shop's page references is there, cacheable, and validates") {
   RunningOrigin shop;
   const std::string page = shop.get("/").body;

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/server/body_sender.h"
+
+#include <algorithm>
+#include <array>
+
+namespace headgate::server {
+namespace {
+
+constexpr std::size_t kMaxOctets = 128 * 1024;
+constexpr std::size_t kMaxSlices = 8;
+
+}  // namespace
+
+void BodySender::start() {
+  started_ = true;
+  generator_.sender = this;
+  generator_.super.proceed = [](h2o_generator_t* generator, h2o_req_t*) {
+    BodySender& sender = *reinterpret_cast<Generator*>(generator)->sender;
+    sender.sending_ = false;
+    sender.pump();
+  };
+  // The exchange goes with the request's pool, and with it all that is still wanted.
+  generator_.super.stop = [](h2o_generator_t*, h2o_req_t*) {};
+  h2o_start_response(&request_, &generator_.super);
+}
+
+void BodySender::hand_over(h2o_iovec_t* pieces, std::size_t count) {
+  sending_ = true;
+  head_sent_ = true;
+  h2o_send(&request_, pieces, count, H2O_SEND_STATE_IN_PROGRESS);
+}
+
+void BodySender::finish(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state) {
+  finished_ = state == H2O_SEND_STATE_FINAL;
+  failed_ = state == H2O_SEND_STATE_ERROR;
+  h2o_send(&request_, pieces, count, state);
+}
+
+void BodySender::send_nothing() {
+  start();
+  finish(nullptr, 0, H2O_SEND_STATE_FINAL);
+}
+
+void BodySender::send_text(std::string_view text) {
+  start();
+  h2o_iovec_t piece = iovec(text);
+  finish(&piece, 1, H2O_SEND_STATE_FINAL);
+}
+
+void BodySender::send(base::Ref<cache::Body> body, std::uint64_t first, std::uint64_t end) {
+  body_ = std::move(body);
+  start();
+  if (const auto whole = body_->contiguous(); whole && whole->size() <= kMaxOctets) {
+    const auto part = whole->substr(first, std::min<std::uint64_t>(end, whole->size()) - first);
+    h2o_iovec_t piece = iovec(part);
+    finish(&piece, part.empty() ? 0 : 1, H2O_SEND_STATE_FINAL);
+    return;
+  }
+  reader_.emplace(
+      body_, loop_,
+      [this] {
+        if (!sending_) pump();
+      },
+      first, end);
+  pump();
+}
+
+void BodySender::pump() {
+  if (finished_ || failed_) return;
+  slices_.clear();
+  bool last = false;
+  const auto status = reader_->read(kMaxOctets, kMaxSlices, slices_, last);
+  std::array<h2o_iovec_t, kMaxSlices> pieces;
+  for (std::size_t i = 0; i < slices_.size(); ++i) pieces[i] = iovec(slices_[i]);
+  switch (status) {
+    case cache::BodyReader::Status::Data:
+      if (last) {
+        finish(pieces.data(), slices_.size(), H2O_SEND_STATE_FINAL);
+      } else {
+        hand_over(pieces.data(), slices_.size());
+      }
+      return;
+    case cache::BodyReader::Status::Wait:
+      // The head need not wait for a body that has not come.
+      if (!head_sent_) hand_over(nullptr, 0);
+      return;
+    case cache::BodyReader::Status::End:
+      finish(nullptr, 0, H2O_SEND_STATE_FINAL);
+      return;
+    case cache::BodyReader::Status::Failed:
+      // Never a clean end: the connection or stream is reset.
+      finish(nullptr, 0, H2O_SEND_STATE_ERROR);
+      return;
+  }
+}
+
+}  // namespace headgate::server

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Sends a body, or a part of it, at the pace of the viewer: never more than 128 KiB are handed to libh2o at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "appliance/cache/body.h"
+#include "appliance/server/h2o.h"
+
+namespace headgate::server {
+
+/// Owned by the request's exchange, which outlives every call of libh2o's.
+/// Threads: the request's loop.
+class BodySender {
+ public:
+  BodySender(h2o_req_t& request, base::Loop& loop) : request_(request), loop_(loop) {}
+
+  /// The head is in `request.res`. Octets [first, end) of `body`; none for a response without content.
+  void send(base::Ref<cache::Body> body, std::uint64_t first, std::uint64_t end);
+  void send_nothing();
+  /// Octets in pool memory.
+  void send_text(std::string_view text);
+
+  bool started() const { return started_; }
+  bool finished() const { return finished_; }
+  bool failed() const { return failed_; }
+
+ private:
+  struct Generator {
+    h2o_generator_t super;  // first: libh2o hands it back
+    BodySender* sender;
+  };
+  void start();
+  void pump();
+  void hand_over(h2o_iovec_t* pieces, std::size_t count);
+  void finish(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state);
+
+  h2o_req_t& request_;
+  base::Loop& loop_;
+  Generator generator_{};
+  base::Ref<cache::Body> body_;
+  std::optional<cache::BodyReader> reader_;
+  std::vector<std::string_view> slices_;
+  bool started_ = false;
+  bool sending_ = false;  ///< libh2o has octets of ours: wait for its `proceed`
+  bool head_sent_ = false;
+  bool finished_ = false;
+  bool failed_ = false;
+};
+
+}  // namespace headgate::server

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// A worker's listeners and the connections that came through them: accepted, counted, told when the edge goes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "appliance/base/timer_heap.h"
+#include "appliance/base/unique_function.h"
+#include "appliance/guard/client_address.h"
+#include "appliance/observe/metrics.h"
+#include "appliance/server/h2o.h"
+#include "appliance/server/h2o_loop.h"
+
+namespace headgate::server {
+
+struct Commons;
+
+/// Connections of trusted proxies may begin with a PROXY head (versions 1 and 2), whose address then is the peer's.
+/// Threads: the worker's.
+class Connections {
+ public:
+  Connections(Commons& commons, H2oLoop& loop, h2o_context_t& context, observe::WorkerMetrics& metrics);
+  ~Connections();
+  Connections(const Connections&) = delete;
+  Connections& operator=(const Connections&) = delete;
+
+  void add_listener(int fd, bool tls);
+  /// No more connections; those without a request end. `on_idle` once none is left.
+  void drain(base::UniqueFunction<void()> on_idle);
+  /// Breaks those that are left.
+  void abort_all();
+  std::size_t count() const { return open_.size(); }
+
+  /// A request on `connection` begins or has ended: tells busy connections from idle ones.
+  static void request_began(h2o_conn_t* connection);
+  static void request_ended(h2o_conn_t* connection);
+
+ private:
+  struct Listener;
+  struct Connection;
+  struct ProxyHead;
+
+  void accept(Listener& listener);
+  void read_proxy_head(h2o_socket_t* socket, Listener& listener);
+  void on_proxy_octets(ProxyHead& head, bool lost);
+  void admit_after_proxy_head(ProxyHead& head);
+  static void set_peer(h2o_socket_t* socket, const base::IpAddress& address, std::uint16_t port);
+  void on_closed(Connection& connection);
+  static Connection* find(h2o_conn_t* connection);
+
+  Commons& commons_;
+  H2oLoop& loop_;
+  h2o_context_t& context_;
+  observe::WorkerMetrics& metrics_;
+  std::vector<std::unique_ptr<Listener>> listeners_;
+  std::unordered_map<Connection*, std::unique_ptr<Connection>> open_;
+  std::unordered_map<h2o_socket_t*, std::unique_ptr<ProxyHead>> proxy_heads_;
+  base::UniqueFunction<void()> on_idle_;
+  bool draining_ = false;
+};
+
+}  // namespace headgate::server

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/server/edge.h"
+
+#include <condition_variable>
+#include <memory>
+
+#include "appliance/base/mutex.h"
+#include "appliance/server/listen.h"
+#include "appliance/server/worker.h"
+
+namespace headgate::server {
+namespace {
+
+class RunningEdge final : public Edge {
+ public:
+  RunningEdge(EdgeOptions options, snapshot::SnapshotHolder& snapshots, observe::Metrics& metrics,
+              observe::AccessLog* access_log, std::unique_ptr<Tls> tls)
+      : commons_(std::move(options), snapshots, metrics, access_log, std::move(tls)) {
+    for (unsigned i = 0; i < commons_.options.threads; ++i)
+      workers_.push_back(std::make_unique<Worker>(commons_));
+  }
+
+  ~RunningEdge() override {
+    for (const auto& worker : workers_) worker->stop();
+  }
+
+  Status bind() {
+    for (const auto& address : commons_.options.http) {
+      HG_TRY(const Bound bound, add(address, false), "http");
+      http_.push_back(bound.address);
+    }
+    for (const auto& address : commons_.options.https) {
+      HG_TRY(const Bound bound, add(address, true), "https");
+      if (https_.empty()) commons_.https_port = bound.port;
+      https_.push_back(bound.address);
+    }
+    return {};
+  }
+
+  void start() {
+    for (const auto& worker : workers_) worker->start();
+  }
+
+  std::vector<std::string> http_addresses() const override { return http_; }
+  std::vector<std::string> https_addresses() const override { return https_; }
+  cache::StoreStats cache_stats() const override { return commons_.store.stats(); }
+
+  void drain(Duration limit) override {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    busy_ = workers_.size();
+    for (const auto& worker : workers_) {
+      worker->drain([this] {
+        const base::MutexLock lock(mutex_);
+        --busy_;
+        idle_.notify_all();
+      });
+    }
+    base::MutexLock lock(mutex_);
+    while (busy_ != 0 && lock.wait_until(idle_, deadline) == std::cv_status::no_timeout) {
+    }
+  }
+
+ private:
+  Result<Bound> add(const std::string& address, bool tls) {
+    auto bound = listen_on(address, static_cast<unsigned>(workers_.size()));
+    if (bound)
+      for (std::size_t i = 0; i < workers_.size(); ++i)
+        workers_[i]->add_listener(bound->descriptors[i], tls);
+    return bound;
+  }
+
+  Commons commons_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::string> http_;
+  std::vector<std::string> https_;
+  base::Mutex mutex_;
+  std::condition_variable idle_;
+  std::size_t busy_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Edge>> Edge::start(EdgeOptions options, snapshot::SnapshotHolder& snapshots,
+                                          observe::Metrics& metrics,
+                                          observe::AccessLog* access_log) {
+  if (options.threads == 0) options.threads = 1;
+  HG_TRY(auto tls, Tls::make(snapshots), "edge");
+  auto edge = std::make_unique<RunningEdge>(std::move(options), snapshots, metrics, access_log,
+                                            std::move(tls));
+  HG_CHECK(edge->bind(), "edge");
+  edge->start();
+  return std::unique_ptr<Edge>(std::move(edge));
+}
+
+}  // namespace headgate::server

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/server/exchange.h"
+
+#include <new>
+
+#include "appliance/server/worker.h"
+
+namespace headgate::server {
+namespace {
+
+using guard::Reason;
+using observe::CacheOutcome;
+
+/// How long a request waits for another one's fetch before it goes alone. http-caching.md: less than 10 s.
+constexpr Duration kCollapseTimeout = std::chrono::seconds(8);
+
+}  // namespace
+
+void Exchange::begin(h2o_req_t& request, Worker& worker) {
+  // The pool runs the destructor when libh2o disposes of the request, for whatever reason.
+  void* place = h2o_mem_alloc_shared(&request.pool, sizeof(Exchange),
+                                     [](void* exchange) { static_cast<Exchange*>(exchange)->~Exchange(); });
+  auto* exchange = new (place) Exchange(request, worker);
+  exchange->run();
+}
+
+Exchange::Exchange(h2o_req_t& request, Worker& worker)
+    : request_(request),
+      worker_(worker),
+      memory_(request.pool),
+      pin_(worker.snapshots().pin()),
+      peer_(peer_facts(request.conn)),
+      facts_(read_facts(request, peer_, worker.commons().options.trusted_proxies, memory_)),
+      sender_(request, worker.loop()),
+      began_(std::chrono::steady_clock::now()) {
+  worker.make_request_id(request_id_);
+  Connections::request_began(request.conn);
+}
+
+Exchange::~Exchange() {
+  waiter_.reset();
+  note_origin();
+  release_fetch();
+  Connections::request_ended(request_.conn);
+  record();
+}
+
+void Exchange::note_origin() {
+  const auto job = job_.lock();
+  if (job == nullptr) return;
+  origin_ = memory_.persist(job->origin_id());
+  origin_status_ = job->origin_status();
+}
+
+void Exchange::release_fetch() {
+  if (upload_) {
+    received_ = upload_->received();
+    upload_->detach();
+    upload_.reset();
+  }
+  if (const auto job = job_.lock()) job->release();
+  job_.reset();
+}
+
+void Exchange::run() {
+  if (!pin_) return respond_error(503, Reason::NoConfiguration, "destination_unavailable", "nothing has been applied yet");
+  const snapshot::Configuration& configuration = *pin_->configuration;
+  if (configuration.geo() != nullptr) facts_.country = configuration.geo()->country(facts_.client);
+  facts_.https_port = worker_.commons().https_port;
+  decision_ = snapshot::decide(configuration, facts_, memory_);
+  switch (decision_.action) {
+    case snapshot::Decision::Action::Deny:
+      return respond_error(decision_.status, decision_.reason, guard::proxy_error(decision_.reason),
+                           guard::code(decision_.reason));
+    case snapshot::Decision::Action::Redirect:
+      return respond_redirect();
+    case snapshot::Decision::Action::Serve:
+      break;
+  }
+  if (Upload::present(request_)) {
+    upload_ = std::make_shared<Upload>(request_);
+    if (upload_->length().value_or(0) > worker_.commons().options.limits.max_request_body)
+      return respond_error(413, Reason::BodyTooLarge, guard::proxy_error(Reason::BodyTooLarge),
+                           guard::code(Reason::BodyTooLarge));
+  }
+  if (decision_.uses_cache && upload_ == nullptr) return look_up();
+  go_alone();
+}
+
+http::Fields Exchange::vary_fields() {
+  // Vary selects by what the origin is shown: of Accept-Encoding that is the normalised value.
+  if (decision_.behavior == nullptr) return facts_.fields;
+  const auto& policy = *decision_.behavior->cache_policy;
+  if (!policy.gzip && !policy.brotli) return facts_.fields;
+  if (!http::find(facts_.fields, "accept-encoding")) return facts_.fields;
+  std::pmr::vector<http::Field> fields(facts_.fields.begin(), facts_.fields.end(), &memory_);
+  std::erase_if(fields, [](const auto& field) { return field.name == "accept-encoding"; });
+  if (!decision_.accept_encoding.empty())
+    fields.push_back({"accept-encoding", decision_.accept_encoding});
+  return {fields.data(), fields.size()};
+}
+
+void Exchange::look_up() {
+  auto found = worker_.commons().store.find(decision_.key, vary_fields(), *pin_->purges);
+  if (!found.response) return join(false);
+  switch (evaluate(*found.response, found.purged)) {
+    case Usable::Fresh:
+      return respond_stored(found.response, CacheOutcome::FreshHit);
+    case Usable::WhileRevalidate:
+      stale_ = std::move(found.response);
+      return join(true);
+    case Usable::No:
+      stale_ = std::move(found.response);
+      purged_ = found.purged;
+      return join(false);
+  }
+}
+
+Exchange::Usable Exchange::evaluate(const cache::StoredResponse& response, cache::Purged purged) {
+  if (purged != cache::Purged::No) return Usable::No;
+  const auto policy = ttl_policy(*decision_.distribution, *decision_.behavior, response.status());
+  const Duration lifetime = http::freshness_lifetime(response.directives(), policy);
+  const Duration age = response.current_age(worker_.loop().now());
+  if (age < lifetime) return Usable::Fresh;
+  if (response.directives().must_revalidate || response.directives().no_cache) return Usable::No;
+  const auto window = response.directives().stale_while_revalidate
+                          ? response.directives().stale_while_revalidate
+                          : decision_.distribution->stale_while_revalidate;
+  return window && age < lifetime + *window ? Usable::WhileRevalidate : Usable::No;
+}
+
+bool Exchange::may_serve_on_error() const {
+  if (!stale_ || purged_ != cache::Purged::No) return false;
+  const auto& directives = stale_->directives();
+  if (directives.must_revalidate || directives.no_cache) return false;
+  const auto window =
+      directives.stale_if_error ? directives.stale_if_error : decision_.distribution->stale_if_error;
+  if (!window) return false;
+  const auto policy = ttl_policy(*decision_.distribution, *decision_.behavior, stale_->status());
+  const Duration lifetime = http::freshness_lifetime(directives, policy);
+  return stale_->current_age(worker_.loop().now()) < lifetime + *window;
+}
+
+void Exchange::join(bool serve_stale_meanwhile) {
+  auto& commons = worker_.commons();
+  auto joined = commons.fills.join(decision_.key, *pin_->purges, pin_->generation, worker_.loop().now());
+  switch (joined.role) {
+    case cache::FillTable::Role::Leader:
+      leads_ = true;
+      start_job(cache::FillLead(commons.fills, std::move(joined.fill)));
+      break;
+    case cache::FillTable::Role::Follower:
+      if (!serve_stale_meanwhile) wait_for(std::move(joined.fill));
+      break;
+    case cache::FillTable::Role::Alone:
+      hit_for_miss_ = true;
+      if (!serve_stale_meanwhile) go_alone();
+      break;
+  }
+  if (serve_stale_meanwhile) {
+    waiter_.reset();
+    respond_stored(stale_, CacheOutcome::StaleHit);
+  }
+}
+
+FetchJob::Plan Exchange::plan(bool for_cache) {
+  FetchJob::Plan plan;
+  plan.snapshot = pin_.share();
+  plan.distribution = decision_.distribution;
+  plan.behavior = decision_.behavior;
+  plan.draft = snapshot::draft_origin_request(decision_, facts_, upload_ != nullptr,
+                                              for_cache ? stale_.get() : nullptr, memory_);
+  plan.key = decision_.key;
+  plan.may_store = for_cache;
+  plan.viewer_fields = for_cache ? vary_fields() : http::Fields();
+  if (for_cache) plan.stale = stale_;
+  plan.upload = upload_;
+  return plan;
+}
+
+void Exchange::start_job(cache::FillLead lead) {
+  auto job = FetchJob::start(worker_.fetch_context(), plan(decision_.uses_cache && upload_ == nullptr),
+                             std::move(lead));
+  job_ = job;
+  if (upload_ != nullptr) {
+    upload_->set_callbacks(
+        [job_ref = job_] {
+          if (const auto running = job_ref.lock()) running->upload_ready();
+        },
+        [this] {
+          // libh2o has answered, or closes: the request is not ours to respond to any more.
+          waiter_.reset();
+          if (const auto running = job_.lock()) running->cancel();
+        });
+  }
+  wait_for(job->fill());
+}
+
+void Exchange::go_alone() {
+  leads_ = true;
+  start_job({});
+}
+
+void Exchange::wait_for(base::Ref<cache::Fill> fill) {
+  fill_ = std::move(fill);
+  waiter_.emplace(fill_, worker_.loop(), [this] { on_settled(); });
+  if (leads_) return;
+  wait_timer_.emplace(worker_.loop().timers(), [this] { on_wait_timeout(); });
+  wait_timer_->schedule_after(kCollapseTimeout);
+}
+
+void Exchange::on_wait_timeout() {
+  waiter_.reset();
+  go_alone();
+}
+
+void Exchange::on_settled() {
+  if (wait_timer_) wait_timer_->cancel();
+  switch (fill_->state()) {
+    case cache::Fill::State::Waiting:
+      return;
+    case cache::Fill::State::Shared:
+    case cache::Fill::State::Private: {
+      // A follower uses only what is shared and selected by its own fields; it does not wait a second time.
+      if (!leads_ && (fill_->state() == cache::Fill::State::Private || !fill_->matches(vary_fields()))) return go_alone();
+      const auto response = fill_->response();
+      if (response->status() >= 500 && may_serve_on_error())
+        return respond_stored(stale_, CacheOutcome::StaleHit);
+      const bool revalidated = stale_ && response->body().get() == stale_->body().get();
+      return respond_stored(response, revalidated     ? CacheOutcome::RevalidatedHit
+                                      : !leads_       ? CacheOutcome::CollapsedHit
+                                      : hit_for_miss_ ? CacheOutcome::HitForMiss
+                                      : decision_.uses_cache ? CacheOutcome::Miss
+                                                             : CacheOutcome::Bypass);
+    }
+    case cache::Fill::State::Failed: {
+      if (may_serve_on_error()) return respond_stored(stale_, CacheOutcome::StaleHit);
+      const auto failure = fill_->failure();
+      return respond_error(failure.status, Reason::OriginFailure,
+                           memory_.persist(failure.proxy_error), memory_.persist(failure.details));
+    }
+    case cache::Fill::State::Abandoned:
+      if (leads_) return respond_error(502, Reason::OriginFailure, "connection_terminated", "fetch abandoned");
+      return go_alone();
+  }
+}
+
+}  // namespace headgate::server

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+// One request's way through the edge: decided once under one pinned snapshot, then served from the cache or an origin.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "appliance/base/timer_heap.h"
+#include "appliance/cache/fill.h"
+#include "appliance/observe/record.h"
+#include "appliance/server/body_sender.h"
+#include "appliance/server/fetch_job.h"
+#include "appliance/server/h2o.h"
+#include "appliance/server/local_snapshot.h"
+#include "appliance/server/pool_memory.h"
+#include "appliance/server/reply.h"
+#include "appliance/server/request_facts.h"
+#include "appliance/server/upload.h"
+#include "appliance/snapshot/decide.h"
+
+namespace headgate::server {
+
+class Worker;
+
+/// Lives in the request's pool from the handler's call until libh2o disposes of the request, which may be at any moment: the viewer leaves when it
+/// likes. The destructor is therefore where waiting ends and where the request is recorded, once.
+/// ```
+/// begin ─▶ deny, redirect ────────────────────────────────────────────▶ respond
+///       ─▶ look up ─▶ fresh, or stale-while-revalidate ───────────────▶ respond
+///                  ─▶ join a fill ─▶ wait ─▶ shared, or ours ─────────▶ respond
+///                                         ─▶ private to another ▶ go alone ─▶ respond
+///                                         ─▶ failed: stale-if-error, error page, 502 or 504 ▶ respond
+///       ─▶ go alone (the cache has no part) ─▶ wait ──────────────────▶ respond
+/// ```
+/// Threads: the worker's.
+class Exchange {
+ public:
+  /// The handler of every request.
+  static void begin(h2o_req_t& request, Worker& worker);
+  ~Exchange();
+  Exchange(const Exchange&) = delete;
+  Exchange& operator=(const Exchange&) = delete;
+
+ private:
+  Exchange(h2o_req_t& request, Worker& worker);
+
+  void run();
+  void execute(const snapshot::Decision& decision);
+
+  // Through the cache.
+  void look_up();
+  enum class Usable { Fresh, WhileRevalidate, No };
+  Usable evaluate(const cache::StoredResponse& response, cache::Purged purged);
+  bool may_serve_on_error() const;
+  void join(bool serve_stale_meanwhile);
+  void go_alone();
+  void start_job(cache::FillLead lead);
+  FetchJob::Plan plan(bool for_cache);
+  void wait_for(base::Ref<cache::Fill> fill);
+  void on_settled();
+  void on_wait_timeout();
+
+  void note_origin();
+  void release_fetch();
+  http::Fields vary_fields();
+
+  // Answers: exchange_answers.cc.
+  void respond_stored(const base::Ref<cache::StoredResponse>& response,
+                      observe::CacheOutcome outcome);
+  bool respond_from_body(const cache::StoredResponse& response, Reply& reply);
+  void respond_error(int status, guard::Reason reason, std::string_view proxy_error,
+                     std::string_view details);
+  void respond_plain(int status, http::Fields fields);
+  void respond_redirect();
+  bool respond_error_page(int status);
+  void fetch_error_page(const snapshot::ErrorPage& page);
+  Reply reply_of(int status, http::Fields fields, observe::CacheOutcome outcome);
+  http::CacheStatus cache_status_of(const cache::StoredResponse& response,
+                                    observe::CacheOutcome outcome);
+  void record();
+
+  h2o_req_t& request_;
+  Worker& worker_;
+  PoolMemory memory_;
+  SnapshotPin pin_;
+  PeerFacts peer_;
+  snapshot::RequestFacts facts_;
+  snapshot::Decision decision_;
+  BodySender sender_;
+
+  base::Ref<cache::StoredResponse> stale_;   ///< what was found but may not be served as it is
+  base::Ref<cache::StoredResponse> served_;  ///< keeps the fields that are being sent
+  cache::Purged purged_ = cache::Purged::No;
+  base::Ref<cache::Fill> fill_;
+  std::optional<cache::Fill::Waiter> waiter_;
+  std::optional<base::Timer> wait_timer_;
+  std::weak_ptr<FetchJob> job_;
+  std::shared_ptr<Upload> upload_;
+  bool leads_ = false;         ///< the fill is fetched by our own job
+  bool hit_for_miss_ = false;
+  bool head_only_ = false;     ///< HEAD
+  /// While, and after, a custom error page is fetched: what it stands in for.
+  struct StandIn {
+    int error_status = 0;
+    int response_status = 0;
+  };
+  std::optional<StandIn> stand_in_;
+
+  // For the log.
+  std::chrono::steady_clock::time_point began_;
+  std::chrono::steady_clock::time_point first_octet_;
+  std::array<char, 25> request_id_{};
+  observe::CacheOutcome outcome_ = observe::CacheOutcome::Bypass;
+  guard::Reason reason_ = guard::Reason::None;
+  std::string_view origin_;
+  int origin_status_ = 0;
+  std::string_view proxy_error_;
+  std::string_view details_;
+  std::uint64_t received_ = 0;  ///< octets of the request's body
+};
+
+}  // namespace headgate::server

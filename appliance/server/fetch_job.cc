@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/server/fetch_job.h"
+
+#include <algorithm>
+
+#include "appliance/http/hop_by_hop.h"
+#include "appliance/http/vary.h"
+
+namespace headgate::server {
+namespace {
+
+/// An error that is not stored is still shared with those who wait, when it is no larger than this: a sick origin is asked once, not a thousand times.
+constexpr std::uint64_t kMaxSharedError = 1024 * 1024;
+
+bool has_validator(http::Fields fields) {
+  return http::find(fields, "etag").has_value() || http::find(fields, "last-modified").has_value();
+}
+
+}  // namespace
+
+http::TtlPolicy ttl_policy(const snapshot::Distribution& distribution,
+                           const snapshot::Behavior& behavior, int status) {
+  http::TtlPolicy policy = behavior.cache_policy->ttl;
+  if (status < 400) return policy;
+  const auto* page = distribution.error_page(status);
+  policy.min = page != nullptr ? page->caching_min_ttl.value_or(Duration::zero()) : Duration::zero();
+  policy.default_ttl = Duration::zero();
+  policy.max = std::max(policy.max, policy.min);
+  return policy;
+}
+
+std::shared_ptr<FetchJob> FetchJob::start(FetchContext context, Plan plan, cache::FillLead lead) {
+  auto job = std::make_shared<FetchJob>(context, std::move(plan), std::move(lead));
+  context.jobs.emplace(job.get(), job);
+  context.metrics.origin_request_started();
+  job->fetch_.start();
+  return job;
+}
+
+FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
+    : context_(context),
+      snapshot_(std::move(plan.snapshot)),
+      distribution_(plan.distribution),
+      behavior_(plan.behavior),
+      draft_(std::move(plan.draft)),
+      key_text_(plan.key.text),
+      key_path_(plan.key.path),
+      key_hash_(plan.key.hash),
+      may_store_(plan.may_store),
+      stale_(std::move(plan.stale)),
+      lead_(std::move(lead)),
+      upload_(std::move(plan.upload)),
+      requested_at_(context.loop.now()),
+      fetch_(context.origins, context.loop, behavior_->target, draft_.method,
+             [this](const origin::Group::Member& member) {
+               origin::Request request = snapshot::address(draft_, member);
+               request.body = upload_;
+               return request;
+             },
+             *this) {
+  fill_ = lead_.fill();
+  if (!fill_)
+    fill_ = base::make_ref<cache::Fill>(
+        key(), cache::Stamp{snapshot_->purges->epoch(), snapshot_->generation});
+  if (may_store_) viewer_fields_ = http::FieldBlock(plan.viewer_fields);
+  has_authorization_ = std::any_of(draft_.fields.begin(), draft_.fields.end(),
+                                   [](const auto& field) { return field.first == "authorization"; });
+}
+
+cache::Key FetchJob::key() const {
+  return {key_hash_, key_text_, distribution_->name, key_path_};
+}
+
+std::string_view FetchJob::origin_id() const {
+  const auto attempted = fetch_.attempted();
+  return attempted.member == nullptr ? std::string_view()
+                                     : distribution_->origins[attempted.member->index].id;
+}
+
+std::vector<http::Field> FetchJob::end_to_end_fields(const origin::ResponseHead& head) {
+  const http::HopByHop hop_by_hop(head.fields);
+  std::vector<http::Field> fields;
+  fields.reserve(head.fields.size() + 1);
+  bool has_date = false;
+  for (const auto& field : head.fields) {
+    if (field.name == "age" || hop_by_hop.drops(field.name)) continue;
+    has_date = has_date || field.name == "date";
+    fields.push_back(field);
+  }
+  if (!has_date) {  // RFC 9110 section 6.6.1: a recipient with a clock adds one
+    http::format_http_date(context_.loop.wall_now(), date_);
+    fields.push_back({"date", {date_, sizeof date_}});
+  }
+  return fields;
+}
+
+void FetchJob::on_head(const origin::ResponseHead& head) {
+  origin_status_ = head.status;
+  if (stale_ && head.status == 304) return on_not_modified(head);
+
+  const auto now = context_.loop.now();
+  const auto wall = context_.loop.wall_now();
+  const auto fields = end_to_end_fields(head);
+  const bool small_error = head.status >= 500 && head.content_length.value_or(0) <= kMaxSharedError;
+  body_ = base::make_ref<cache::Body>(may_store_ ? cache::Body::Keep::All : cache::Body::Keep::Window,
+                                      head.content_length);
+  response_ = base::make_ref<cache::StoredResponse>(
+      key(), head.status, fields, body_, fill_->stamp(), requested_at_, now, wall,
+      http::initial_age(head.fields, wall, now - requested_at_));
+  stores_ = may_store_ && decide_storing(*response_, head);
+  const bool shared = stores_ || (may_store_ && small_error);
+  if (!shared) {
+    body_->switch_to_window();
+    stop_collapsing();
+  }
+  body_->set_producer(context_.loop, [this](bool abandoned) {
+    if (abandoned) {
+      cancel();
+    } else if (!ended_) {
+      fetch_.resume();
+    }
+  });
+  fill_->respond(response_, shared, viewer_fields_.fields());
+  // Whoever began this has gone, and nobody else may use a private response.
+  if (!shared && released_) cancel();
+}
+
+void FetchJob::on_not_modified(const origin::ResponseHead& head) {
+  const auto now = context_.loop.now();
+  const auto wall = context_.loop.wall_now();
+  revalidated_ = true;
+  response_ = cache::StoredResponse::refreshed(*stale_, end_to_end_fields(head), fill_->stamp(),
+                                               requested_at_, now, wall,
+                                               http::initial_age(head.fields, wall, now - requested_at_));
+  stores_ = true;
+  context_.store.insert(key(), viewer_fields_.fields(), response_);
+  fill_->respond(response_, true, viewer_fields_.fields());
+}
+
+bool FetchJob::decide_storing(const cache::StoredResponse& response,
+                              const origin::ResponseHead& head) {
+  const auto policy = ttl_policy(*distribution_, *behavior_, head.status);
+  if (!http::may_store(head.status, response.directives(), response.fields(), policy, has_authorization_)) {
+    if (head.status < 500) context_.fills.mark_unshareable(key(), context_.loop.now());
+    return false;
+  }
+  // What is stale at once and cannot be revalidated is of no use later, but those who wait now may share it.
+  if (http::freshness_lifetime(response.directives(), policy) <= Duration::zero() &&
+      !has_validator(response.fields()))
+    return false;
+  return head.content_length.value_or(0) <= context_.store.max_object_bytes() &&
+         context_.store.accepts_fills();
+}
+
+void FetchJob::stop_collapsing() {
+  stores_ = false;
+  lead_.end();
+}
+
+bool FetchJob::on_octets(std::string_view octets) {
+  if (!body_) return true;  // the content of a 304, which has none by RFC 9110 section 15.4.5
+  const bool go_on = body_->append(octets);
+  if (body_->size() > context_.store.max_object_bytes() && stores_) {
+    // Too large after all: those who read go on within a window, nobody new joins.
+    stores_ = false;
+    lead_ = {};
+    body_->switch_to_window();
+  }
+  return go_on;
+}
+
+void FetchJob::on_complete() {
+  if (body_) {
+    body_->finish();
+    if (stores_) context_.store.insert(key(), viewer_fields_.fields(), response_);
+  }
+  end(false);
+}
+
+void FetchJob::on_failure(origin::Failure failure, std::string_view details) {
+  if (response_) {
+    if (body_) body_->fail();
+  } else {
+    fill_->fail({origin::status_of(failure), std::string(origin::proxy_error(failure)),
+                 std::string(details)});
+  }
+  end(true);
+}
+
+void FetchJob::release() {
+  released_ = true;
+  const bool followed = may_store_ && (!response_ || stores_);
+  if (!followed && !(response_ && fill_->state() == cache::Fill::State::Shared)) cancel();
+}
+
+void FetchJob::cancel() {
+  if (ended_) return;
+  if (body_) body_->fail();
+  if (!response_) fill_->abandon();
+  end(true);
+}
+
+void FetchJob::end(bool failed) {
+  if (ended_) return;
+  ended_ = true;
+  if (body_) body_->detach_producer();
+  context_.metrics.origin_request_ended(failed);
+  lead_ = {};
+  // We may be inside a call-back of our own fetch: it goes once this has returned.
+  const auto self = context_.jobs.find(this);
+  context_.loop.post([kept = std::move(self->second)] {});
+  context_.jobs.erase(self);
+}
+
+}  // namespace headgate::server

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// One fetch from an origin on behalf of the cache: what the origin says becomes a StoredResponse that waiting requests share.
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+
+#include "appliance/base/ref.h"
+#include "appliance/cache/fill.h"
+#include "appliance/cache/store.h"
+#include "appliance/observe/metrics.h"
+#include "appliance/origin/failover.h"
+#include "appliance/server/upload.h"
+#include "appliance/snapshot/origin_request.h"
+#include "appliance/snapshot/snapshot.h"
+
+namespace headgate::server {
+
+class FetchJob;
+
+/// What a fetch needs of its worker. Threads: the worker's.
+struct FetchContext {
+  base::Loop& loop;
+  origin::Client& origins;
+  cache::Store& store;
+  cache::FillTable& fills;
+  observe::WorkerMetrics& metrics;
+  std::unordered_map<FetchJob*, std::shared_ptr<FetchJob>>& jobs;  ///< those that have not ended
+};
+
+/// How the cache policy treats a status: CloudFront's TTLs for what is no error; for errors only what the origin says and errorCachingMinTTL.
+http::TtlPolicy ttl_policy(const snapshot::Distribution& distribution, const snapshot::Behavior& behavior, int status);
+
+/// Lives until the response has ended, however many requests read it and whether or not they stay; a fetch that nobody can use any more is cancelled.
+/// Threads: the worker's.
+class FetchJob final : public origin::Sink {
+ public:
+  struct Plan {
+    std::shared_ptr<const snapshot::Snapshot> snapshot;
+    const snapshot::Distribution* distribution = nullptr;
+    const snapshot::Behavior* behavior = nullptr;
+    snapshot::OriginRequestDraft draft;
+    cache::Key key;                  ///< views valid during `start` only
+    bool may_store = false;          ///< the request allows it: method and policy
+    http::Fields viewer_fields;      ///< what Vary selects by; valid during `start` only
+    base::Ref<cache::StoredResponse> stale;  ///< revalidated when it has validators; null: none
+    std::shared_ptr<Upload> upload;  ///< null: no body
+  };
+
+  /// `lead`: of the fill that others follow; empty for a fetch that only the caller waits for. `context.jobs` keeps the job alive until it has ended.
+  static std::shared_ptr<FetchJob> start(FetchContext context, Plan plan, cache::FillLead lead);
+
+  const base::Ref<cache::Fill>& fill() const { return fill_; }
+  /// The request that began this has gone. Ends the fetch when nobody else can use it.
+  void release();
+  /// Octets of the viewer are there, or never will be.
+  void upload_ready() { fetch_.body_ready(); }
+  void cancel();
+
+  // What the access log tells.
+  std::string_view origin_id() const;
+  int origin_status() const { return origin_status_; }
+  bool revalidated() const { return revalidated_; }
+  bool stores() const { return stores_; }
+
+  void on_head(const origin::ResponseHead& head) override;
+  [[nodiscard]] bool on_octets(std::string_view octets) override;
+  void on_complete() override;
+  void on_failure(origin::Failure failure, std::string_view details) override;
+
+  FetchJob(FetchContext context, Plan plan, cache::FillLead lead);
+
+ private:
+  cache::Key key() const;
+  std::vector<http::Field> end_to_end_fields(const origin::ResponseHead& head);
+  void on_not_modified(const origin::ResponseHead& head);
+  bool decide_storing(const cache::StoredResponse& response, const origin::ResponseHead& head);
+  void stop_collapsing();
+  void end(bool failed);
+
+  FetchContext context_;
+  std::shared_ptr<const snapshot::Snapshot> snapshot_;
+  const snapshot::Distribution* distribution_;
+  const snapshot::Behavior* behavior_;
+  snapshot::OriginRequestDraft draft_;
+  // The key and the viewer's fields, owned.
+  std::string key_text_;
+  std::string key_path_;
+  base::Hash128 key_hash_;
+  http::FieldBlock viewer_fields_;
+  bool has_authorization_ = false;
+
+  bool may_store_;
+  bool stores_ = false;
+  bool released_ = false;
+  bool ended_ = false;
+  bool revalidated_ = false;
+  int origin_status_ = 0;
+  base::Ref<cache::StoredResponse> stale_;
+  base::Ref<cache::StoredResponse> response_;
+  base::Ref<cache::Body> body_;
+  cache::FillLead lead_;
+  base::Ref<cache::Fill> fill_;
+  std::shared_ptr<Upload> upload_;
+  base::MonoTime requested_at_;
+  char date_[29] = {};
+  origin::Fetch fetch_;
+};
+
+}  // namespace headgate::server

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// A worker's own view of the published snapshot: pinned by requests without an atomic operation that workers would fight over.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "appliance/snapshot/snapshot.h"
+
+namespace headgate::server {
+
+/// Keeps the snapshot of the moment it was made for as long as it lives.
+/// Threads: the worker's.
+class SnapshotPin {
+ public:
+  SnapshotPin() = default;
+  SnapshotPin(SnapshotPin&& other) noexcept : held_(std::exchange(other.held_, nullptr)) {}
+  SnapshotPin& operator=(SnapshotPin&& other) noexcept {
+    std::swap(held_, other.held_);
+    return *this;
+  }
+  ~SnapshotPin() {
+    if (held_ != nullptr && --held_->pins == 0) delete held_;
+  }
+
+  explicit operator bool() const { return held_ != nullptr && held_->snapshot != nullptr; }
+  const snapshot::Snapshot* operator->() const { return held_->snapshot.get(); }
+  const snapshot::Snapshot& operator*() const { return *held_->snapshot; }
+  /// For what outlives the request or leaves the worker.
+  const std::shared_ptr<const snapshot::Snapshot>& share() const { return held_->snapshot; }
+
+ private:
+  friend class LocalSnapshot;
+  struct Held {
+    std::shared_ptr<const snapshot::Snapshot> snapshot;
+    unsigned pins = 0;
+  };
+  explicit SnapshotPin(Held* held) : held_(held) { ++held_->pins; }
+  Held* held_ = nullptr;
+};
+
+/// Looks at the holder's version at every pin; generations never go backwards on a worker, so neither do they on a connection.
+/// Threads: the worker's.
+class LocalSnapshot {
+ public:
+  explicit LocalSnapshot(const snapshot::SnapshotHolder& holder) : holder_(holder) {}
+
+  SnapshotPin pin() {
+    if (const auto version = holder_.version(); version != version_) {
+      version_ = version;
+      auto held = std::make_unique<SnapshotPin::Held>();
+      held->snapshot = holder_.get();
+      current_ = SnapshotPin(held.release());
+    }
+    return current_.held_ == nullptr ? SnapshotPin() : SnapshotPin(current_.held_);
+  }
+
+ private:
+  const snapshot::SnapshotHolder& holder_;
+  std::uint64_t version_ = 0;
+  SnapshotPin current_;
+};
+
+}  // namespace headgate::server

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// The head of a response to a viewer: stored fields through the response headers policy, and what the edge itself has to say.
+#pragma once
+
+#include <optional>
+#include <string_view>
+
+#include "appliance/http/cache_status.h"
+#include "appliance/http/field.h"
+#include "appliance/observe/record.h"
+#include "appliance/server/h2o.h"
+#include "appliance/server/pool_memory.h"
+#include "appliance/snapshot/distribution.h"
+
+namespace headgate::server {
+
+struct Reply {
+  int status = 0;
+  http::Fields fields;                       ///< the origin's, or the edge's own
+  const snapshot::Distribution* distribution = nullptr;  ///< may be null
+  const snapshot::Behavior* behavior = nullptr;          ///< may be null
+  http::Fields request;                      ///< for CORS
+  std::optional<Duration> age;
+  observe::CacheOutcome outcome = observe::CacheOutcome::Bypass;
+  http::CacheStatus cache_status;
+  std::string_view generation;
+  std::string_view request_id;
+  std::string_view proxy_error;   ///< RFC 9209 error type, when the edge makes this response
+  std::string_view proxy_details;
+  std::optional<std::uint64_t> content_length;
+};
+
+/// Fills in `request.res`. Threads: the request's loop.
+void write_head(h2o_req_t& request, const Reply& reply, PoolMemory& memory);
+
+/// The plain page of an answer that the edge makes itself, in pool memory.
+std::string_view plain_page(int status, std::string_view reason, std::string_view request_id,
+                            PoolMemory& memory);
+
+}  // namespace headgate::server

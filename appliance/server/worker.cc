@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/server/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <random>
+
+#include "appliance/server/exchange.h"
+
+namespace headgate::server {
+namespace {
+
+constexpr Duration kLogFlushInterval = std::chrono::milliseconds(100);
+
+int on_request(h2o_handler_t*, h2o_req_t* request) {
+  Exchange::begin(*request, Worker::of(request->conn->ctx));
+  return 0;
+}
+
+std::uint64_t milliseconds(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
+
+void configure(h2o_globalconf_t& h2o, const EdgeOptions& options) {
+  h2o_config_init(&h2o);
+  h2o.server_name = h2o_iovec_init(nullptr, 0);
+  h2o.stream_request_body = 1;
+  h2o.max_request_entity_size = options.limits.max_request_body;
+  h2o.http1.upgrade_to_http2 = 0;
+  h2o.http1.req_timeout = milliseconds(options.limits.request_header_timeout);
+  h2o.http1.body_timeout = milliseconds(options.limits.body_timeout);
+  h2o.http2.idle_timeout = milliseconds(options.limits.idle_timeout);
+  h2o.http2.header_timeout = milliseconds(options.limits.request_header_timeout);
+  h2o.http2.body_timeout = milliseconds(options.limits.body_timeout);
+
+  // One host and one path for everything: routing is the snapshot's business.
+  h2o_hostconf_t* host = h2o_config_register_host(&h2o, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+  h2o_pathconf_t* path = h2o_config_register_path(host, "/", 0);
+  h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_request;
+  h2o_handler_t* rest = h2o_create_handler(&host->fallback_path, sizeof(h2o_handler_t));
+  rest->on_req = on_request;
+}
+
+}  // namespace
+
+Commons::Commons(EdgeOptions options_, snapshot::SnapshotHolder& snapshots_,
+                 observe::Metrics& metrics_, observe::AccessLog* access_log_,
+                 std::unique_ptr<Tls> tls_)
+    : options(std::move(options_)),
+      snapshots(snapshots_),
+      metrics(metrics_),
+      access_log(access_log_),
+      tls(std::move(tls_)),
+      store(options.cache_memory, options.threads) {
+  configure(h2o, options);
+}
+
+Commons::~Commons() { h2o_config_dispose(&h2o); }
+
+Worker::Worker(Commons& commons)
+    : commons_(commons),
+      metrics_(commons.metrics.add_worker()),
+      log_(commons.access_log == nullptr ? nullptr : commons.access_log->add_worker()),
+      log_timer_(loop_.timers(), [this] { flush_log(); }),
+      origins_(loop_),
+      snapshots_(commons.snapshots),
+      connections_(commons, loop_, context_.super, metrics_),
+      id_prefix_((std::uint64_t{std::random_device{}()} << 32) | std::random_device{}()) {
+  h2o_context_init(&context_.super, loop_.h2o(), &commons_.h2o);
+  context_.worker = this;
+}
+
+Worker::~Worker() { h2o_context_dispose(&context_.super); }
+
+Worker& Worker::of(h2o_context_t* context) {
+  return *H2O_STRUCT_FROM_MEMBER(Context, super, context)->worker;
+}
+
+void Worker::add_listener(int fd, bool tls) { connections_.add_listener(fd, tls); }
+
+void Worker::start() {
+  thread_ = std::thread([this] {
+    // Signals are for the main thread.
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, nullptr);
+    pthread_setname_np(pthread_self(), "headgate-worker");
+    if (log_ != nullptr) log_timer_.schedule_after(kLogFlushInterval);
+    loop_.run();
+  });
+}
+
+void Worker::drain(base::UniqueFunction<void()> on_idle) {
+  loop_.post([this, idle = std::move(on_idle)]() mutable { connections_.drain(std::move(idle)); });
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  loop_.post([this] {
+    connections_.abort_all();
+    end_what_is_left();
+  });
+  thread_.join();
+}
+
+void Worker::end_what_is_left() {
+  while (!jobs_.empty()) jobs_.begin()->second->cancel();
+  if (connections_.count() != 0) {
+    loop_.post([this] { end_what_is_left(); });
+    return;
+  }
+  if (log_ != nullptr) log_->flush();
+  // Once more around, so that what the last jobs posted has run.
+  loop_.post([this] { loop_.stop(); });
+}
+
+void Worker::record(const observe::RequestRecord& record) {
+  metrics_.record(record);
+  if (log_ != nullptr) log_->write(record);
+}
+
+void Worker::flush_log() {
+  log_->flush();
+  log_timer_.schedule_after(kLogFlushInterval);
+}
+
+void Worker::make_request_id(std::array<char, 25>& out) {
+  static constexpr char kDigits[] = "0123456789abcdef";
+  std::uint64_t high = id_prefix_;
+  std::uint32_t low = id_counter_++;
+  for (std::size_t i = 16; i-- > 0; high >>= 4) out[i] = kDigits[high & 15];
+  for (std::size_t i = 24; i-- > 16; low >>= 4) out[i] = kDigits[low & 15];
+  out[24] = '\0';
+}
+
+}  // namespace headgate::server

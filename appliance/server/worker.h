@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+// One thread of the edge: a loop, its listeners and connections, and a client to the origins.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "appliance/cache/fill.h"
+#include "appliance/cache/store.h"
+#include "appliance/observe/access_log.h"
+#include "appliance/observe/metrics.h"
+#include "appliance/origin/client.h"
+#include "appliance/server/connections.h"
+#include "appliance/server/edge.h"
+#include "appliance/server/fetch_job.h"
+#include "appliance/server/h2o.h"
+#include "appliance/server/h2o_loop.h"
+#include "appliance/server/local_snapshot.h"
+#include "appliance/server/tls.h"
+
+namespace headgate::server {
+
+/// What the workers share. Threads: each member says.
+struct Commons {
+  Commons(EdgeOptions options_, snapshot::SnapshotHolder& snapshots_, observe::Metrics& metrics_,
+          observe::AccessLog* access_log_, std::unique_ptr<Tls> tls_);
+  ~Commons();
+
+  const EdgeOptions options;
+  snapshot::SnapshotHolder& snapshots;
+  observe::Metrics& metrics;
+  observe::AccessLog* access_log;
+  const std::unique_ptr<Tls> tls;
+  cache::Store store;
+  cache::FillTable fills;
+  std::atomic<std::uint32_t> connections{0};
+  std::uint16_t https_port = 443;  ///< of the first https listener
+  h2o_globalconf_t h2o{};          ///< immutable once the workers run
+};
+
+/// Threads: constructed and destroyed by the edge's; `start` begins the worker's own, to which everything else belongs.
+class Worker {
+ public:
+  explicit Worker(Commons& commons);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  /// Takes over bound, listening descriptors. Before `start`.
+  void add_listener(int fd, bool tls);
+  void start();
+  /// Closes listeners and idle connections, lets requests finish; `on_idle` is called once on the worker's thread when no connection is left.
+  /// Threads: any.
+  void drain(base::UniqueFunction<void()> on_idle);
+  /// Ends what is left and the thread. Threads: the edge's.
+  void stop();
+
+  Commons& commons() { return commons_; }
+  H2oLoop& loop() { return loop_; }
+  LocalSnapshot& snapshots() { return snapshots_; }
+  FetchContext fetch_context() {
+    return {loop_, origins_, commons_.store, commons_.fills, metrics_, jobs_};
+  }
+  void record(const observe::RequestRecord& record);
+  /// A name for a request that no other has: 24 hexadecimal digits.
+  void make_request_id(std::array<char, 25>& out);
+
+  /// The worker whose context `context` is.
+  static Worker& of(h2o_context_t* context);
+
+ private:
+  struct Context {
+    h2o_context_t super;  // first: libh2o hands it back
+    Worker* worker;
+  };
+  void flush_log();
+  void end_what_is_left();
+
+  Commons& commons_;
+  H2oLoop loop_;
+  Context context_{};
+  observe::WorkerMetrics& metrics_;
+  std::unique_ptr<observe::AccessLog::Channel> log_;
+  base::Timer log_timer_;
+  origin::Client origins_;
+  std::unordered_map<FetchJob*, std::shared_ptr<FetchJob>> jobs_;
+  LocalSnapshot snapshots_;
+  Connections connections_;
+  std::uint64_t id_prefix_;
+  std::uint32_t id_counter_ = 0;
+  std::thread thread_;
+};
+
+}  // namespace headgate::server

@@ -1,0 +1,564 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""An HTTP/1.1 origin for end-to-end tests that does exactly what it is told, faults included.
+
+    with Origin() as origin:
+        origin.route("/a", Reply(body=b"hello", headers={"Cache-Control": "max-age=60"}))
+        ...
+        assert origin.count("/a") == 1
+        assert origin.requests[0].header("Host") == "shop.test"
+
+Standard library only. One thread a connection; every method of Origin may be called from any thread.
+"""
+
+import argparse
+import dataclasses
+import hashlib
+import json
+import os
+import pathlib
+import select
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.parse
+
+PATTERN = b"0123456789abcdef" * 4096
+SEND_BUFFER = 64 * 1024
+REASONS = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 302: "Found", 304: "Not Modified",
+           400: "Bad Request", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error",
+           502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
+
+
+@dataclasses.dataclass
+class Request:
+    """A request as it arrived. `headers` keeps order, case and repetition."""
+    method: str
+    target: str
+    version: str
+    headers: list
+    body: bytes = b""
+    connection: int = 0       # number of the connection it came on, from 0
+    trailers: list = dataclasses.field(default_factory=list)
+
+    @property
+    def path(self):
+        return self.target.split("?", 1)[0]
+
+    @property
+    def query(self):
+        return dict(urllib.parse.parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
+
+    def values(self, name):
+        """All values of a field, in order."""
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+    def header(self, name, default=None):
+        """The only value of a field. More than one line is an error: a test that expects several uses `values`."""
+        found = self.values(name)
+        if len(found) > 1:
+            raise ValueError(f"{name} came {len(found)} times: {found}")
+        return found[0] if found else default
+
+
+class Progress:
+    """How much of a body the origin could hand to the kernel, and whether it is held up right now."""
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._pushed = 0
+        self._blocked = False
+        self._ended = False
+
+    @property
+    def pushed(self):
+        with self._changed:
+            return self._pushed
+
+    @property
+    def ended(self):
+        with self._changed:
+            return self._ended
+
+    def _note(self, pushed=0, blocked=None, ended=None):
+        with self._changed:
+            self._pushed += pushed
+            self._blocked = self._blocked if blocked is None else blocked
+            self._ended = self._ended if ended is None else ended
+            self._changed.notify_all()
+
+    def wait_blocked(self, timeout=30):
+        """Waits until the client has stopped taking octets (the socket stayed full for half a second). True if so."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._blocked, timeout)
+
+    def wait_ended(self, timeout=30):
+        """Waits until the whole body was pushed or the client went away."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._ended, timeout)
+
+
+@dataclasses.dataclass
+class Reply:
+    """What to answer, and how badly. Without faults: a well-framed response on a kept-alive connection."""
+    status: int = 200
+    body: bytes = b""
+    headers: object = ()           # dict, or pairs when names repeat
+    reason: str = None
+    framing: str = "length"        # "length", "chunked", "close" (ends with the connection), "none" (no framing fields, no body)
+    etag: str = None               # with the quotes; "auto": from the body. If-None-Match is answered with 304
+    last_modified: str = None      # If-Modified-Since equal to it is answered with 304
+    interim: list = dataclasses.field(default_factory=list)  # [(103, {"Link": …}), …] before the head
+    size: int = None               # stream that many octets of PATTERN instead of `body`
+    # --- when ---
+    wait: threading.Event = None        # before the head
+    wait_body: threading.Event = None   # after the head
+    wait_after: tuple = None            # (octets, event): in the middle of the body
+    delay: float = 0                    # seconds before the head; prefer an event
+    drip: tuple = None                  # (octets, seconds): so much at a time
+    early: bool = False                 # answer without reading the request's body (such a request is counted, not recorded)
+    # --- faults ---
+    truncate: int = None           # close after that many octets of the body
+    reset: int = None              # RST after that many octets of the body; -1: before the head
+    hang: bool = False             # no answer, connection open
+    hang_after: int = None         # silence after that many octets of the body
+    extra: bytes = b""             # octets after the framed body
+    declare: int = None            # another Content-Length than the body has
+    raw: bytes = None              # send exactly this, then close
+    close: bool = False            # Connection: close
+    progress: Progress = dataclasses.field(default_factory=Progress)
+
+    def pairs(self):
+        return list(self.headers.items()) if isinstance(self.headers, dict) else list(self.headers)
+
+    def length(self):
+        return self.size if self.size is not None else len(self.body)
+
+    def octets(self, start, end):
+        if self.size is None:
+            return self.body[start:end]
+        shift = start % 16
+        return PATTERN[shift:shift + end - start]
+
+
+class _Gone(Exception):
+    """The client, or the test, has ended the connection."""
+
+
+class _Connection:
+    def __init__(self, origin, sock, number):
+        self.origin, self.sock, self.number = origin, sock, number
+        self.buffer = b""
+
+    def serve(self):
+        try:
+            if self.origin.tls_context is not None:
+                self.sock.settimeout(30)
+                self.sock = self.origin.tls_context.wrap_socket(self.sock, server_side=True)
+                self.sock.settimeout(None)
+            while self.exchange():
+                pass
+        except (_Gone, OSError):
+            pass
+        finally:
+            self.sock.close()
+
+    # --- the request ---
+
+    def fill(self):
+        octets = self.sock.recv(65536)
+        if not octets:
+            raise _Gone
+        self.buffer += octets
+
+    def line(self):
+        while b"\r\n" not in self.buffer:
+            self.fill()
+        line, self.buffer = self.buffer.split(b"\r\n", 1)
+        return line.decode("latin-1")
+
+    def exactly(self, count):
+        while len(self.buffer) < count:
+            self.fill()
+        octets, self.buffer = self.buffer[:count], self.buffer[count:]
+        return octets
+
+    def field_lines(self):
+        fields = []
+        while line := self.line():
+            name, _, value = line.partition(":")
+            fields.append((name, value.strip()))
+        return fields
+
+    def read_head(self):
+        method, target, version = self.line().split(" ")
+        return Request(method, target, version, self.field_lines(), connection=self.number)
+
+    def read_body(self, request):
+        if "100-continue" in [value.lower() for value in request.values("Expect")]:
+            self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if "chunked" in [value.lower() for value in request.values("Transfer-Encoding")]:
+            while size := int(self.line().split(";")[0], 16):
+                request.body += self.exactly(size)
+                self.line()
+            request.trailers = self.field_lines()
+        else:
+            request.body = self.exactly(int(request.header("Content-Length", "0")))
+
+    def exchange(self):
+        """One request and its answer; whether the connection goes on."""
+        request = self.read_head()
+        reply = self.origin._arrived(request)
+        if callable(reply) or not reply.early:
+            self.read_body(request)
+            self.origin._complete(request)
+        if callable(reply):
+            reply = reply(request)
+        if self.answer(request, reply):
+            return True
+        if reply.early:
+            # Closing with octets unread would be a reset, and could overtake the answer.
+            self.sock.shutdown(socket.SHUT_WR)
+            while True:
+                self.exactly(len(self.buffer) or 1)
+        return False
+
+    # --- the answer ---
+
+    def send(self, octets, progress=None):
+        """Sends all of it, and takes note when the client stops taking."""
+        view = memoryview(octets)
+        while view:
+            if self.origin.stopping:
+                raise _Gone
+            _, writable, _ = select.select([], [self.sock], [], 0.5)
+            if not writable:
+                if progress:
+                    progress._note(blocked=True)
+                continue
+            self.sock.setblocking(False)
+            try:
+                sent = self.sock.send(view[:65536])
+            except (ssl.SSLWantWriteError, BlockingIOError):
+                continue
+            finally:
+                self.sock.setblocking(True)
+            if progress:
+                progress._note(pushed=sent, blocked=False)
+            view = view[sent:]
+
+    def wait(self, event):
+        if event is not None and not self.origin._wait(event):
+            raise _Gone
+
+    def reset(self):
+        raw = self.sock
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        raise _Gone
+
+    def hang(self):
+        """Until the client goes, or the origin stops."""
+        while not self.origin.stopping:
+            readable, _, _ = select.select([self.sock], [], [], 0.1)
+            if readable and not self.sock.recv(65536):
+                break
+        raise _Gone
+
+    def answer(self, request, reply):
+        self.wait(reply.wait)
+        if reply.delay:
+            time.sleep(reply.delay)
+        if reply.hang:
+            self.hang()
+        if reply.reset == -1:
+            self.reset()
+        if reply.raw is not None:
+            self.send(reply.raw)
+            return False
+        for status, headers in reply.interim:
+            self.send(self.head(status, "Interim", list(dict(headers).items())))
+        status, headers, has_body = self.framed(request, reply)
+        self.send(self.head(status, reply.reason or REASONS.get(status, "X"), headers))
+        try:
+            if has_body:
+                self.send_body(reply)
+        finally:
+            reply.progress._note(ended=True)
+        self.send(reply.extra)
+        wants_close = "close" in [value.lower() for value in request.values("Connection")]
+        return not (reply.close or reply.early or reply.framing == "close" or wants_close
+                    or reply.truncate is not None or request.version == "HTTP/1.0")
+
+    @staticmethod
+    def head(status, reason, headers):
+        lines = [f"HTTP/1.1 {status} {reason}"] + [f"{name}: {value}" for name, value in headers]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+
+    @staticmethod
+    def framed(request, reply):
+        """Status, fields and whether a body follows; 304 when a validator matches."""
+        status, headers = reply.status, reply.pairs()
+        etag = reply.etag
+        if etag == "auto":
+            etag = '"%s"' % hashlib.sha256(reply.body).hexdigest()[:16]
+        if etag:
+            headers.append(("ETag", etag))
+        if reply.last_modified:
+            headers.append(("Last-Modified", reply.last_modified))
+        if status == 200 and request.method in ("GET", "HEAD"):
+            asked = [tag.strip() for value in request.values("If-None-Match") for tag in value.split(",")]
+            since = request.values("If-Modified-Since")
+            if etag and (etag in asked or "*" in asked):
+                status = 304
+            elif not asked and reply.last_modified and since == [reply.last_modified]:
+                status = 304
+        has_body = request.method != "HEAD" and status not in (204, 304) and reply.framing != "none"
+        if reply.close:
+            headers.append(("Connection", "close"))
+        if status not in (204, 304):
+            if reply.framing == "length":
+                length = reply.length() if reply.declare is None else reply.declare
+                headers.append(("Content-Length", str(length)))
+            elif reply.framing == "chunked":
+                headers.append(("Transfer-Encoding", "chunked"))
+            elif reply.framing == "close" and not reply.close:
+                headers.append(("Connection", "close"))
+        return status, headers, has_body
+
+    def send_body(self, reply):
+        self.wait(reply.wait_body)
+        sent, length = 0, reply.length()
+        stops = [stop for stop in (reply.truncate, reply.reset, reply.hang_after,
+                                   reply.wait_after and reply.wait_after[0]) if stop is not None]
+        step = reply.drip[0] if reply.drip else 65536
+        while True:
+            if reply.wait_after and sent == reply.wait_after[0]:
+                self.wait(reply.wait_after[1])
+            if sent == reply.truncate:
+                raise _Gone
+            if sent == reply.reset:
+                self.reset()
+            if sent == reply.hang_after:
+                self.hang()
+            if sent >= length:
+                break
+            end = min([sent + step, length] + [stop for stop in stops if stop > sent])
+            octets = reply.octets(sent, end)
+            if reply.framing == "chunked":
+                octets = b"%x\r\n%s\r\n" % (len(octets), octets)
+            self.send(octets, reply.progress)
+            sent = end
+            if reply.drip:
+                time.sleep(reply.drip[1])
+        if reply.framing == "chunked":
+            self.send(b"0\r\n\r\n")
+
+
+class Certificate:
+    """A self-signed certificate for `names` ("DNS:shop.test", "IP:127.0.0.1") in a directory that goes with it."""
+
+    def __init__(self, *names):
+        self._directory = tempfile.TemporaryDirectory(prefix="origin-tls-")
+        base = pathlib.Path(self._directory.name)
+        self.certificate, self.key = str(base / "cert.pem"), str(base / "key.pem")
+        subprocess.run(
+            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+             "-subj", "/CN=headgate test origin", "-addext", "subjectAltName=" + ",".join(names or ("IP:127.0.0.1",)),
+             "-keyout", self.key, "-out", self.certificate],
+            check=True, capture_output=True)
+
+    @property
+    def pem(self):
+        return pathlib.Path(self.certificate).read_text()
+
+
+class Origin:
+    """Listens from construction until `close`. Unrouted paths answer 404."""
+
+    def __init__(self, tls=None, address="127.0.0.1", port=0):
+        """`tls`: a Certificate, or None for plain HTTP."""
+        self.tls_context = None
+        if tls is not None:
+            self.tls_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self.tls_context.load_cert_chain(tls.certificate, tls.key)
+        self.stopping = False
+        self._changed = threading.Condition()
+        self._routes, self._requests, self._connections, self._arrivals = {}, [], [], {}
+        self._default = Reply(status=404, body=b"the test gave this path no reply\n")
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._listener = socket.create_server((address, port), family=family, backlog=128)
+        # Small and fixed, so that a client that does not read is felt soon.
+        self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self.address, self.port = address, self._listener.getsockname()[1]
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    @property
+    def url(self):
+        host = f"[{self.address}]" if ":" in self.address else self.address
+        return f"{'https' if self.tls_context else 'http'}://{host}:{self.port}"
+
+    # --- the script ---
+
+    def route(self, path, *replies):
+        """Answers `path` (without query) with `replies` in order, the last one again and again. Each is a Reply, or a function
+        from Request to Reply. Returns the first."""
+        with self._changed:
+            self._routes[path] = list(replies)
+        return replies[0]
+
+    def otherwise(self, reply):
+        """What paths without a route get: a Reply or a function."""
+        with self._changed:
+            self._default = reply
+
+    def reset_log(self):
+        """Forgets requests and counts; routes stay as they are."""
+        with self._changed:
+            self._requests.clear()
+            self._arrivals.clear()
+
+    # --- what happened ---
+
+    @property
+    def requests(self):
+        """Every request whose body has come whole, in that order."""
+        with self._changed:
+            return list(self._requests)
+
+    def requests_to(self, path):
+        return [request for request in self.requests if request.path == path]
+
+    def count(self, path=None):
+        """Requests whose head has arrived: for one path, or all."""
+        with self._changed:
+            return sum(self._arrivals.values()) if path is None else self._arrivals.get(path, 0)
+
+    def wait_count(self, path, count, timeout=30):
+        """Waits until `path` was asked for `count` times."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._arrivals.get(path, 0) >= count, timeout)
+
+    @property
+    def connections(self):
+        """How many connections were accepted."""
+        with self._changed:
+            return len(self._connections)
+
+    def close_connections(self):
+        """Ends every open connection, the idle ones among them, as an origin does that restarts."""
+        with self._changed:
+            connections = list(self._connections)
+        for connection in connections:
+            try:
+                connection.sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def close(self):
+        with self._changed:
+            self.stopping = True
+            self._changed.notify_all()
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._acceptor.join()
+        self._listener.close()
+        self.close_connections()
+
+    # --- for the connections ---
+
+    def _accept(self):
+        while not self.stopping:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                break
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with self._changed:
+                connection = _Connection(self, sock, len(self._connections))
+                self._connections.append(connection)
+                self._changed.notify_all()
+            threading.Thread(target=connection.serve, daemon=True).start()
+
+    def _arrived(self, request):
+        with self._changed:
+            number = self._arrivals.get(request.path, 0)
+            self._arrivals[request.path] = number + 1
+            replies = self._routes.get(request.path) or [self._default]
+            self._changed.notify_all()
+        return replies[min(number, len(replies) - 1)]
+
+    def _complete(self, request):
+        with self._changed:
+            self._requests.append(request)
+            self._changed.notify_all()
+
+    def _wait(self, event):
+        while not self.stopping:
+            if event.wait(0.1):
+                return True
+        return False
+
+
+def standard_reply(request):
+    """What the command line serves: the path says what to do."""
+    words = request.path.strip("/").split("/")
+    number = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
+    cached = {"Cache-Control": "max-age=60"}
+    if words[0] == "bytes":
+        return Reply(size=number, headers=cached)
+    if words[0] == "status":
+        return Reply(status=number or 200, body=b"status\n")
+    if words[0] == "delay":
+        return Reply(delay=number / 1000, body=b"late\n", headers=cached)
+    if words[0] == "chunked":
+        return Reply(size=number, framing="chunked", headers=cached)
+    if words[0] == "drip":
+        return Reply(size=number, drip=(1, 0.1), headers=cached)
+    if words[0] == "etag":
+        return Reply(body=b"validated\n", etag="auto", headers={"Cache-Control": "max-age=0"})
+    if words[0] == "truncate":
+        return Reply(size=number + 1000, truncate=number, headers=cached)
+    if words[0] == "reset":
+        return Reply(size=number + 1000, reset=number, headers=cached)
+    if words[0] == "hang":
+        return Reply(hang=True)
+    echo = {"method": request.method, "target": request.target, "headers": request.headers,
+            "body": request.body.decode("latin-1"), "connection": request.connection}
+    return Reply(body=json.dumps(echo, indent=1).encode(), headers={"Content-Type": "application/json"})
+
+
+def main():
+    parser = argparse.ArgumentParser(description="A test origin: /bytes/N /status/N /delay/MS /chunked/N /drip/N /etag "
+                                                 "/truncate/N /reset/N /hang; every other path echoes the request as JSON.")
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--tls", metavar="NAME", action="append",
+                        help='speak TLS with a certificate for "DNS:shop.test" or "IP:127.0.0.1"; may be repeated')
+    options = parser.parse_args()
+    certificate = Certificate(*options.tls) if options.tls else None
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    with Origin(tls=certificate, address=options.address, port=options.port) as origin:
+        origin.otherwise(standard_reply)
+        print(json.dumps({"url": origin.url, "port": origin.port, "ca": certificate.certificate if certificate else None,
+                          "pid": os.getpid()}), flush=True)
+        signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

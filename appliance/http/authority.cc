@@ -31,7 +31,8 @@ bool parse_port(std::string_view text, std::optional<std::uint16_t>& port) {
 
 bool parse_ipv6(std::string_view text, std::string& host) {
   std::array<char, INET6_ADDRSTRLEN> buffer{};
-  if (text.empty() || text.size() >= buffer.size()) return false;
+  // A NUL would end what inet_pton reads.
+  if (text.empty() || text.size() >= buffer.size() || text.find('\0') != text.npos) return false;
   std::copy(text.begin(), text.end(), buffer.begin());
   in6_addr address{};
   if (inet_pton(AF_INET6, buffer.data(), &address) != 1) return false;

@@ -16,11 +16,12 @@ enum class Forward { None, Bypass, Method, UriMiss, VaryMiss, Miss, Request, Sta
 struct CacheStatus {
   bool hit = false;  ///< served without going forward; `forward` must then be None
   Forward forward = Forward::None;
-  std::optional<int> forward_status;        ///< what the next hop answered
-  bool stored = false;                      ///< that answer has been, or is being, stored
-  bool collapsed = false;                   ///< with another request's way forward
-  std::optional<std::int64_t> ttl_seconds;  ///< remaining freshness, negative once stale
-  std::string_view detail;                  ///< ours; at most 64 octets of it are written
+  std::optional<int> forward_status = std::nullopt;  ///< what the next hop answered
+  bool stored = false;                               ///< that answer has been, or is being, stored
+  bool collapsed = false;                            ///< with another request's way forward
+  /// Remaining freshness, negative once stale.
+  std::optional<std::int64_t> ttl_seconds = std::nullopt;
+  std::string_view detail = {};  ///< ours; at most 64 octets of it are written
 };
 
 /// Long enough for every CacheStatus.

@@ -83,7 +83,7 @@ def measure(scratch, rounds):
             generator.kill()
             generator.wait()
         edge.stop()
-        origin.kill()
+        origin.close()
     without = [micros for start, micros in requests if quiet[0] <= start <= quiet[1]]
     during = [micros for start, micros in requests
               if any(begin <= start + micros / 1e6 and start <= end for begin, end in windows)]

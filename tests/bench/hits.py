@@ -77,8 +77,8 @@ class Nginx:
         self._folder = folder
         ports = free_ports(2)
         self.urls = {False: f"http://127.0.0.1:{ports[0]}", True: f"https://127.0.0.1:{ports[1]}"}
-        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-                        "-subj", "/CN=bench", "-keyout", folder / "server.key", "-out", folder / "server.pem"],
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "2", "-subj", "/CN=bench", "-keyout", folder / "server.key", "-out", folder / "server.pem"],
                        check=True, capture_output=True)
         config = folder / "nginx.conf"
         config.write_text(NGINX.format(user="user root;" if os.geteuid() == 0 else "", root=folder, http=ports[0], https=ports[1], origin=origin.port, affinity=bin(1 << core)[2:]))
@@ -162,5 +162,5 @@ def measure(cases, scratch, rounds, seconds):
     finally:
         for server in servers:
             server.stop()
-        origin.kill()
+        origin.close()
     return results

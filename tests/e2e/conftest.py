@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-import harness
+import harness  # noqa: I001, it says where origin.py is
 from origin import Origin
 
 
@@ -24,7 +24,7 @@ def new_origin():
 
     yield make
     for made in origins:
-        made.kill()
+        made.close()
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ import signal
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/support"))  # origin.py
 BINARY = os.environ.get("HEADGATE_BINARY", str(ROOT / "build/release/headgate"))
 DEADLINE = float(os.environ.get("HEADGATE_TEST_DEADLINE", "60"))  # a guard against hanging, not a measure
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w+Sanitizer")

@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import ROOT, Repository, behavior, curl, distribution, cache_policy, headgate, until
+from harness import BINARY, ROOT, Repository, cache_policy, distribution, headgate
 
 STOREFRONT = ROOT / "examples/storefront"
 
@@ -32,7 +32,8 @@ def test_the_example_runs_with_the_demo_origin(storefront, run):
     origins = []
     try:
         for name, port in (("primary", 9001), ("secondary", 9002)):
-            process = subprocess.Popen([*demo_origin(), "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            process = subprocess.Popen([BINARY, "demo-origin", "--listen", "127.0.0.1:0", "--name", name], stdout=subprocess.PIPE,
+                                       stderr=subprocess.STDOUT, text=True)
             origins.append(process)
             line = process.stdout.readline()
             real = re.search(r"127\.0\.0\.1:(\d+)", line)
@@ -60,13 +61,9 @@ def test_the_example_runs_with_the_demo_origin(storefront, run):
             process.wait()
 
 
-def demo_origin():
-    from harness import BINARY
-    return [BINARY, "demo-origin"]
-
-
 def test_explain_tells_the_whole_decision(storefront):
-    done = headgate("explain", "GET", "https://shop.example.com/api/products?page=2&utm=x", "--country", "DE", "--repo", storefront.path, check=0)
+    done = headgate("explain", "GET", "https://shop.example.com/api/products?page=2&utm=x", "--country", "DE", "--repo",
+                    storefront.path, check=0)
     for word in ("shop", "/api/*", "page=2", "storefront"):
         assert word in done.stdout, done.stdout
     done = headgate("explain", "GET", "https://shop.example.com/", "--country", "KP", "--repo", storefront.path, check=0)

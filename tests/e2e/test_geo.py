@@ -11,12 +11,12 @@ NETWORKS = {"DE": "203.0.113.0/25", "NO": "203.0.113.128/25", "KP": "198.51.100.
 ADDRESSES = {"DE": "203.0.113.9", "NO": "203.0.113.200", "KP": "198.51.100.9", None: "192.0.2.1"}
 
 
-@pytest.fixture(params=["maxmind", "flat"])
+@pytest.fixture(params=["nested", "flat"])
 def database(request, tmp_path):
-    """`maxmind`: country.iso_code; `flat`: country_code."""
+    """`nested`: country.iso_code; `flat`: country_code."""
     path = tmp_path / "geo.mmdb"
     entries = [f"{network}={country}" for country, network in NETWORKS.items()]
-    subprocess.run([ROOT / "tests/support/make_mmdb.pl", request.param, path, *entries], check=True)
+    subprocess.run([ROOT / "tests/support/make_mmdb.pl", "--layout", request.param, path, *entries], check=True)
     return path
 
 

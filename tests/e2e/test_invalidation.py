@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Purges by commit: exactly once, in the same swap as the configuration."""
 import json
+import threading
 
 import pytest
 
 from harness import invalidation
+from origin import Reply
 
 
 def test_an_invalidation_makes_the_next_request_a_miss_and_does_not_run_again(serve, origin, repository):
@@ -45,22 +47,16 @@ def test_a_restart_does_not_run_it_again(serve, origin, repository):
 
 
 def test_a_soft_one_revalidates(serve, origin, repository):
-    @origin.on("/page")
-    def page(exchange):
-        if exchange.seen.headers.get("if-none-match") == '"1"':
-            exchange.start(304, {"ETag": '"1"'})
-        else:
-            exchange.reply(200, b"body", {"ETag": '"1"'})
-
+    origin.route("/page", Reply(body=b"body", etag='"1"'))
     edge = serve()
     edge.get("/page")
     edge.apply(repository, "purge.yaml", invalidation("soft", "/page"))
     assert edge.get("/page").body == b"body"
-    assert [s.headers.get("if-none-match") for s in origin.seen("/page")] == [None, '"1"']
+    assert [r.header("If-None-Match") for r in origin.requests_to("/page")] == [None, '"1"']
     assert edge.get("/page").is_hit
     edge.apply(repository, "purge2.yaml", invalidation("hard", "/page", mode="delete"))
     assert edge.get("/page").body == b"body"
-    assert origin.seen("/page")[-1].headers.get("if-none-match") is None
+    assert origin.requests_to("/page")[-1].header("If-None-Match") is None
 
 
 @pytest.mark.parametrize("path,gone", [
@@ -87,20 +83,8 @@ def test_the_same_name_with_other_content_is_refused(serve, origin, repository):
 
 
 def test_a_body_that_was_being_fetched_when_the_purge_came_is_not_kept(serve, origin, repository):
-    import threading
-
     release = threading.Event()
-
-    @origin.on("/page")
-    def page(exchange):
-        if len(origin.seen("/page")) == 1:
-            exchange.start(200, {"Content-Length": "3"})
-            exchange.write(b"o")
-            release.wait(60)
-            exchange.write(b"ld")
-        else:
-            exchange.reply(200, b"new")
-
+    origin.route("/page", Reply(body=b"old", wait_after=(1, release)), Reply(body=b"new"))
     edge = serve()
     client = edge.connect()
     client.connection.request("GET", "/page", headers={"Host": "shop.test"})

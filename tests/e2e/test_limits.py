@@ -2,12 +2,12 @@
 """Clients that are slow, many or rude do not grow memory without bound nor stop others."""
 import resource as rlimit
 import socket
-import threading
 from pathlib import Path
 
 import pytest
 
-from harness import behavior, until
+from harness import behavior, cache_policy
+from origin import Reply
 
 CLIENTS = 1000
 
@@ -64,32 +64,22 @@ def test_slow_readers_of_a_cached_body_share_it(serve, origin, clients):
 
 def test_slow_readers_of_an_uncached_body_hold_the_origin_back(serve, origin, clients):
     """Back-pressure end to end: what no client takes, the edge does not fetch."""
-    sent = []
-    stop = threading.Event()
+    bodies = []
 
-    @origin.on("/endless")
-    def endless(exchange):
-        exchange.start(200, {"Transfer-Encoding": "chunked", "Cache-Control": "no-store"})
-        while not stop.is_set():
-            exchange.chunk(b"x" * 65536)
-            sent.append(65536)
+    def endless(_):
+        bodies.append(Reply(size=1 << 40, framing="chunked", headers={"Cache-Control": "no-store"}))
+        return bodies[-1]
 
+    origin.route("/endless", endless)
     edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled"))
     before = resident(edge)
     count = 50
     for _ in range(count):
         clients.append(slow_client(edge, b"GET /endless HTTP/1.1\r\nHost: shop.test\r\n\r\n"))
     assert all(one.recv(12) == b"HTTP/1.1 200" for one in clients)
-    # The origin gets no further once every buffer on the way is full.
-    def settled():
-        total = sum(sent)
-        stop.wait(0.5)
-        return sum(sent) == total
-
-    until(settled, "the origin to be held back")
+    assert all(body.progress.wait_blocked(60) for body in bodies)  # every buffer on the way is full
     grown = resident(edge) - before
     assert grown < count * (2 << 20), f"{grown / count / 1024:.0f} KiB a client"
-    stop.set()
 
 
 def test_clients_that_never_finish_their_request_cost_little(serve, origin, clients):
@@ -105,11 +95,7 @@ def test_clients_that_never_finish_their_request_cost_little(serve, origin, clie
 
 
 def test_the_cache_stays_within_its_memory(serve, origin):
-    @origin.on("/object")
-    def page(exchange):
-        exchange.reply(200, exchange.seen.target.encode().ljust(1 << 20, b"."))
-
-    from harness import cache_policy
+    origin.route("/object", Reply(size=1 << 20))
     edge = serve(cache_policy("all", queryStrings={"behavior": "all"}), default=behavior(cachePolicy="all"))  # --cache-memory 64MiB
     before = resident(edge)
     with edge.connect() as client:
@@ -131,12 +117,13 @@ def test_a_malformed_request_gets_400_and_the_connection_ends(serve, origin, req
         client.sendall(request_bytes)
         answer = b"".join(iter(lambda: client.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400"), answer
-    assert origin.seen() == []
+    assert origin.requests == []
 
 
 def test_a_request_body_over_the_limit_gets_413(serve, origin, tmp_path):
     (tmp_path / "edge.yaml").write_text("apiVersion: headgate/v1\nkind: Edge\nspec: { limits: { maxRequestBody: 1KiB } }\n")
-    edge = serve(flags=["--config", tmp_path / "edge.yaml"], default=behavior(cachePolicy="Managed-CachingDisabled", allowedMethods=["ALL"]))
+    edge = serve(flags=["--config", tmp_path / "edge.yaml"],
+                 default=behavior(cachePolicy="Managed-CachingDisabled", allowedMethods=["ALL"]))
     origin.page("/upload")
     assert edge.request("POST", "/upload", b"x" * 1024).status == 200
     assert edge.request("POST", "/upload", b"x" * 1025).status == 413

@@ -8,7 +8,8 @@ import threading
 
 import pytest
 
-from harness import BINARY, Edge, behavior, headgate, until
+from harness import headgate, until
+from origin import Reply
 
 SUBCOMMANDS = ["run", "validate", "diff", "test", "explain", "status", "wait", "events", "get", "init", "schema", "demo-origin"]
 
@@ -59,6 +60,9 @@ def test_the_access_log_is_off_by_default_and_goes_to_stdout_with_a_dash(serve, 
     assert json.loads(line)["status"] == 200
 
 
+METRIC = re.compile(r'# (HELP|TYPE) (headgate|process)_|[a-z_]+(\{([a-z_]+="([^"\\]|\\.)*",?)+\})? [-+0-9.eEInfa]+$')
+
+
 def test_metrics_count_requests_by_distribution_and_outcome(serve, origin):
     origin.page("/page")
     edge = serve()
@@ -66,7 +70,7 @@ def test_metrics_count_requests_by_distribution_and_outcome(serve, origin):
         edge.get("/page")
     text = edge.admin_get("/metrics").body.decode()
     for line in text.splitlines():
-        assert re.match(r'# (HELP|TYPE) headgate_|# (HELP|TYPE) process_|[a-z_]+(\{([a-z_]+="([^"\\\n]|\\.)*",?)+\})? [-+0-9.eEINFa]+$', line), line
+        assert METRIC.match(line), line
     requests = edge.metric("headgate_requests_total")
     assert sum(v for k, v in requests.items() if 'distribution="shop"' in k) == 5
     assert any(name.startswith("process_resident") for name in text.split())
@@ -113,16 +117,8 @@ def test_admin_on_a_unix_socket_that_only_the_owner_can_reach(serve, origin, tmp
 
 
 def test_sigterm_lets_a_request_in_flight_finish(serve, origin):
-    begun, go_on = threading.Event(), threading.Event()
-
-    @origin.on("/slow")
-    def slow(exchange):
-        exchange.start(200, {"Content-Length": "10", "Cache-Control": "no-store"})
-        exchange.write(b"01234")
-        begun.set()
-        go_on.wait(60)
-        exchange.write(b"56789")
-
+    go_on = threading.Event()
+    origin.route("/slow", Reply(body=b"0123456789", headers={"Cache-Control": "no-store"}, wait_after=(5, go_on)))
     edge = serve()
     client = edge.connect()
     client.connection.request("GET", "/slow", headers={"Host": "shop.test"})
@@ -145,15 +141,13 @@ def test_sigterm_lets_a_request_in_flight_finish(serve, origin):
 
 
 def test_sigterm_does_not_wait_for_ever(serve, origin):
-    release = threading.Event()
-    origin.on("/hangs")(lambda exchange: release.wait(120))
+    origin.route("/hangs", Reply(hang=True))
     edge = serve()
     client = edge.connect()
     client.connection.request("GET", "/hangs", headers={"Host": "shop.test"})
-    origin.wait_for("/hangs")
+    assert origin.wait_count("/hangs", 1)
     edge.process.send_signal(signal.SIGTERM)
     assert edge.process.wait(30) == 0
-    release.set()
 
 
 def test_a_port_in_use_is_said_in_one_line(repository, tmp_path):

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from harness import BrokenTransfer, behavior, cache_policy, curl, distribution, origin as origin_of
+from origin import Reply
 
 UNCACHED = behavior("group", cachePolicy="Managed-CachingDisabled")
 
@@ -46,15 +47,15 @@ def test_the_secondary_answers_when_the_primary_dies_and_no_client_sees_it(repos
 
     with ThreadPoolExecutor(8) as pool:
         clients = [pool.submit(client) for _ in range(8)]
-        primary.wait_for("/page", 50)
-        primary.kill()
+        assert primary.wait_count("/page", 50)
+        primary.close()
         died.set()
         for one in clients:
             one.result()
     assert {a.status for a in answers} == {200}
     assert {a.body for a in answers} == {b"primary", b"secondary"}
     assert edge.get("/page").body == b"secondary"
-    primary.start()
+    primary.open()
     assert edge.get("/page").status == 200
 
 
@@ -73,19 +74,15 @@ def test_no_failover_on_other_status_codes(repository, pair, run):
     group(repository, primary.port, secondary.port)
     answer = run().get("/page")
     assert (answer.status, answer.body) == (410, b"gone")
-    assert secondary.seen() == []
+    assert secondary.requests == []
 
 
 def test_failover_when_the_primary_hangs(repository, pair, run):
     primary, secondary = pair
-    release = threading.Event()
-    primary.on("/page")(lambda exchange: release.wait(60))
+    primary.route("/page", Reply(hang=True))
     group(repository, primary.port, secondary.port)
-    try:
-        answer = run().get("/page")
-        assert (answer.status, answer.body) == (200, b"secondary")
-    finally:
-        release.set()
+    answer = run().get("/page")
+    assert (answer.status, answer.body) == (200, b"secondary")
 
 
 def test_failover_when_nobody_accepts_the_primary_s_connections(repository, pair, run):
@@ -105,13 +102,13 @@ def test_a_post_is_not_sent_twice_once_the_primary_has_it(repository, pair, run)
     primary.page("/page", "broken", status=503)
     group(repository, primary.port, secondary.port, default={**UNCACHED, "allowedMethods": ["ALL"]})
     assert run().request("POST", "/page", b"order").status == 503
-    assert secondary.seen() == []
+    assert secondary.requests == []
 
 
 def test_all_origins_down_is_502_with_a_reason(repository, pair, run):
     primary, secondary = pair
-    primary.kill()
-    secondary.kill()
+    primary.close()
+    secondary.close()
     group(repository, primary.port, secondary.port)
     answer = run().get("/page")
     assert answer.status == 502
@@ -122,7 +119,7 @@ def test_stale_content_is_served_when_the_origin_fails(serve, origin):
     origin.page("/page", "old", Cache_Control="max-age=0, stale-if-error=600")
     edge = serve()
     edge.get("/page")
-    origin.kill()
+    origin.close()
     answer = edge.get("/page")
     assert (answer.status, answer.body) == (200, b"old")
     assert "hit" in answer.cache_status or "stale" in answer.cache_status
@@ -132,24 +129,15 @@ def test_stale_content_is_served_when_the_origin_fails(serve, origin):
 
 
 def test_concurrent_misses_make_one_origin_request_and_all_see_it_stream(serve, origin):
-    first, rest = threading.Event(), threading.Event()
-
-    @origin.on("/page")
-    def page(exchange):
-        exchange.start(200, {"Transfer-Encoding": "chunked", "Cache-Control": "max-age=60"})
-        exchange.chunk(b"first half,")
-        first.set()
-        rest.wait(60)
-        exchange.chunk(b" second half")
-        exchange.chunk(b"")
-
+    rest = threading.Event()
+    origin.route("/page", Reply(body=b"first half, second half", framing="chunked", headers={"Cache-Control": "max-age=60"},
+                                wait_after=(11, rest)))
     edge = serve()
     connections = [edge.connect() for _ in range(20)]
     try:
         for client in connections:
             client.connection.request("GET", "/page", headers={"Host": "shop.test"})
         responses = [client.connection.getresponse() for client in connections]
-        assert first.is_set()
         assert [r.read(11) for r in responses] == [b"first half,"] * 20  # before the origin has the rest
         rest.set()
         assert [r.read() for r in responses] == [b" second half"] * 20
@@ -157,36 +145,31 @@ def test_concurrent_misses_make_one_origin_request_and_all_see_it_stream(serve, 
         rest.set()
         for client in connections:
             client.close()
-    assert len(origin.seen("/page")) == 1
+    assert origin.count("/page") == 1
     assert edge.get("/page").is_hit
 
 
 def test_what_may_not_be_shared_is_fetched_for_each(serve, origin):
     gate = threading.Barrier(5, timeout=30)
 
-    @origin.on("/page")
-    def page(exchange):
-        if len(origin.seen("/page")) > 1:
-            gate.wait()  # all of them are at the origin at once: nobody waits for another's answer
-        exchange.reply(200, exchange.seen.target.encode(), {"Cache-Control": "private"})
+    private = Reply(headers={"Cache-Control": "private"})
 
+    def together(_):
+        gate.wait()  # all of them are at the origin at once: nobody waits for another's answer
+        return private
+
+    origin.route("/page", private, together)
     edge = serve()
     edge.get("/page")  # teaches the edge that the page is not to be shared
     with ThreadPoolExecutor(5) as pool:
         assert {a.status for a in pool.map(lambda _: edge.get("/page"), range(5))} == {200}
-    assert len(origin.seen("/page")) == 6
+    assert origin.count("/page") == 6
 
 
 def test_a_client_that_leaves_does_not_break_the_fill_for_others(serve, origin):
     rest = threading.Event()
 
-    @origin.on("/page")
-    def page(exchange):
-        exchange.start(200, {"Content-Length": "10", "Cache-Control": "max-age=60"})
-        exchange.write(b"01234")
-        rest.wait(60)
-        exchange.write(b"56789")
-
+    origin.route("/page", Reply(body=b"0123456789", headers={"Cache-Control": "max-age=60"}, wait_after=(5, rest)))
     edge = serve()
     leader, follower = edge.connect(), edge.connect()
     for client in (leader, follower):
@@ -199,39 +182,25 @@ def test_a_client_that_leaves_does_not_break_the_fill_for_others(serve, origin):
     rest.set()
     assert response.read() == b"56789"
     follower.close()
-    assert len(origin.seen("/page")) == 1
+    assert origin.count("/page") == 1
 
 
 def test_a_request_body_streams_to_the_origin(serve, origin):
     got = threading.Event()
-
-    @origin.on("/upload")
-    def upload(exchange):
-        data = exchange.read(5)
-        if data == b"begin":
-            got.set()  # the origin has the beginning while the client still holds the end
-        while piece := exchange.read(65536):
-            data += piece
-        exchange.reply(200, data)
-
+    origin.route("/upload", Reply(on_body=lambda piece: got.set(), body=b"thanks"))
     edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled", allowedMethods=["ALL"]))
     with edge.socket() as client:
         client.sendall(b"POST /upload HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 8\r\nConnection: close\r\n\r\nbegin")
-        assert got.wait(60), "the origin has not seen the beginning of the body"
+        assert got.wait(60), "the origin has not seen the beginning while the client still held the end"
         client.sendall(b"end")
         answer = b"".join(iter(lambda: client.recv(65536), b""))
-    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"beginend")
+    assert answer.startswith(b"HTTP/1.1 200") and answer.endswith(b"thanks")
+    assert origin.requests[0].body == b"beginend"
 
 
 @pytest.mark.parametrize("options", [["--http1.1"], ["--http2"]], ids=["http1.1", "http2"])
 def test_a_large_upload_arrives_whole(serve, origin, tmp_path, options):
-    @origin.on("/upload")
-    def upload(exchange):
-        digest = hashlib.sha256()
-        while piece := exchange.read(1 << 20):
-            digest.update(piece)
-        exchange.reply(200, digest.hexdigest().encode())
-
+    origin.route("/upload", lambda request: Reply(body=hashlib.sha256(request.body).hexdigest().encode()))
     edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled", allowedMethods=["ALL"]))
     body = bytes(range(256)) * 4 * 20_000  # 20 MB
     (tmp_path / "body").write_bytes(body)
@@ -253,21 +222,12 @@ def test_a_large_download_arrives_whole_as_a_miss_and_as_a_hit(serve, origin, op
 @pytest.mark.parametrize("options", [["--http1.1"], ["--http2"]], ids=["http1.1", "http2"])
 @pytest.mark.parametrize("framing", ["length", "chunked"])
 def test_a_truncated_body_breaks_the_transfer_and_is_not_cached(serve, origin, options, framing):
-    @origin.on("/page")
-    def page(exchange):
-        if framing == "length":
-            exchange.start(200, {"Content-Length": "100", "Cache-Control": "max-age=60"})
-            exchange.write(b"only this")
-        else:
-            exchange.start(200, {"Transfer-Encoding": "chunked", "Cache-Control": "max-age=60"})
-            exchange.chunk(b"only this")
-        exchange.close()
-
+    origin.route("/page", Reply(size=100, truncate=9, framing=framing, headers={"Cache-Control": "max-age=60"}))
     edge = serve()
     for count in (1, 2):
         with pytest.raises(BrokenTransfer):
             curl(*options, f"https://{edge.https}/page")
-        assert len(origin.seen("/page")) >= count
+        assert origin.count("/page") >= count
     origin.page("/page", "whole")
     assert curl(*options, f"https://{edge.https}/page").body == b"whole"
 
@@ -277,8 +237,7 @@ def test_a_stale_connection_to_the_origin_is_not_a_client_s_problem(serve, origi
     edge = serve()
     for _ in range(3):
         assert edge.get("/page").status == 200
-        origin.kill()  # closes what is kept alive
-        origin.start()
+        origin.close_connections()  # what is kept alive, too
 
 
 def test_connections_to_the_origin_are_kept_alive(serve, origin):
@@ -287,7 +246,7 @@ def test_connections_to_the_origin_are_kept_alive(serve, origin):
     with edge.connect() as client:
         for _ in range(10):
             client.get("/page")
-    assert len({s.port for s in origin.seen("/page")}) == 1
+    assert len({r.connection for r in origin.requests_to("/page")}) == 1
 
 
 def test_hop_by_hop_fields_stay_on_their_hop(serve, origin):
@@ -295,9 +254,9 @@ def test_hop_by_hop_fields_stay_on_their_hop(serve, origin):
     edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled", originRequestPolicy="Managed-AllViewer"))
     answer = edge.get("/page", Connection="X-Mine", X_Mine="1", TE="trailers", Proxy_Authorization="Basic eA==")
     assert "x-hop" not in answer.headers
-    sent = origin.seen("/page")[0].headers
-    assert not {"x-mine", "te", "proxy-authorization"} & set(sent)
-    assert "headgate" in sent["via"] and "headgate" in sent["cdn-loop"]
+    sent = origin.requests_to("/page")[0]
+    assert not {"x-mine", "te", "proxy-authorization"} & {name.lower() for name, _ in sent.headers}
+    assert "headgate" in sent.header("Via") and "headgate" in sent.header("CDN-Loop")
 
 
 def test_a_loop_is_refused(serve, origin, repository, run):

@@ -126,7 +126,7 @@ def test_x_forwarded_for_is_believed_from_trusted_proxies_only(serve, origin, tm
     origin.page("/page", Cache_Control="no-store")
     edge = serve(flags=edge_file(tmp_path, proxies), default=behavior(originRequestPolicy="Managed-AllViewer"))
     edge.get("/page", X_Forwarded_For=sent)
-    forwarded = origin.seen("/page")[0].headers["x-forwarded-for"]
+    forwarded = origin.requests_to("/page")[0].header("X-Forwarded-For")
     assert forwarded.split(",")[-1].strip() == believed
 
 
@@ -150,14 +150,14 @@ def test_the_proxy_protocol_gives_the_client_s_address(serve, origin, tmp_path, 
     origin.page("/page", Cache_Control="no-store")
     edge = serve(flags=edge_file(tmp_path, "127.0.0.1", "true"), default=behavior(originRequestPolicy="Managed-AllViewer"))
     assert b"200 OK" in proxied(edge, header).partition(b"\r\n")[0]
-    assert origin.seen("/page")[0].headers["x-forwarded-for"].split(",")[-1].strip() == "203.0.113.7"
+    assert origin.requests_to("/page")[0].header("X-Forwarded-For").split(",")[-1].strip() == "203.0.113.7"
 
 
 def test_a_proxy_header_from_others_gets_nothing(serve, origin, tmp_path):
     origin.page("/page")
     edge = serve(flags=edge_file(tmp_path, "192.0.2.0/24", "true"))
     assert b"200 OK" not in proxied(edge, V1)
-    assert origin.seen() == []
+    assert origin.requests == []
 
 
 def loopbacks():

@@ -4,14 +4,13 @@ import hashlib
 import hmac
 import json
 import os
-import shutil
 import socket
 import stat
 import subprocess
 
 import pytest
 
-from harness import BINARY, Edge, behavior, cache_policy, distribution, header_policy, headgate, until
+from harness import behavior, cache_policy, distribution, header_policy, headgate, until
 
 
 def put_mark(repository, port, mark):
@@ -204,8 +203,7 @@ def test_a_remote_that_hangs_does_not_stop_the_edge(repository, page, run, tmp_p
     run().stop()
     with socket.create_server(("127.0.0.1", 0)) as silent:  # accepts in the kernel and never says a word
         (tmp_path / "edge.yaml").write_text("apiVersion: headgate/v1\nkind: Edge\nspec: { source: { timeout: 1s } }\n")
-        edge = run("--config", tmp_path / "edge.yaml", source=f"http://127.0.0.1:{silent.getsockname()[1]}/repo.git".replace("http:", "https:"),
-                   wait=False)
+        edge = run("--config", tmp_path / "edge.yaml", source=f"https://127.0.0.1:{silent.getsockname()[1]}/repo.git", wait=False)
         edge.wait_ready()
         assert mark(edge) == "one"  # from its last good state
         until(lambda: any(c["type"] == "SourceReady" and c["status"] == "False" for c in edge.status()["conditions"]), "SourceReady: False")

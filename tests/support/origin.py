@@ -123,6 +123,7 @@ class Reply:
     delay: float = 0                    # seconds before the head; prefer an event
     drip: tuple = None                  # (octets, seconds): so much at a time
     early: bool = False                 # answer without reading the request's body (such a request is counted, not recorded)
+    on_body: object = None              # called with each piece of the request's body as it comes
     # --- faults ---
     truncate: int = None           # close after that many octets of the body
     reset: int = None              # RST after that many octets of the body; -1: before the head
@@ -200,23 +201,32 @@ class _Connection:
         method, target, version = self.line().split(" ")
         return Request(method, target, version, self.field_lines(), connection=self.number)
 
-    def read_body(self, request):
+    def read_body(self, request, on_body=None):
         if "100-continue" in [value.lower() for value in request.values("Expect")]:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
         if "chunked" in [value.lower() for value in request.values("Transfer-Encoding")]:
             while size := int(self.line().split(";")[0], 16):
-                request.body += self.exactly(size)
+                piece = self.exactly(size)
+                request.body += piece
+                if on_body:
+                    on_body(piece)
                 self.line()
             request.trailers = self.field_lines()
         else:
-            request.body = self.exactly(int(request.header("Content-Length", "0")))
+            left = int(request.header("Content-Length", "0"))
+            while left:
+                piece = self.exactly(min(left, len(self.buffer)) or 1)
+                left -= len(piece)
+                request.body += piece
+                if on_body:
+                    on_body(piece)
 
     def exchange(self):
         """One request and its answer; whether the connection goes on."""
         request = self.read_head()
         reply = self.origin._arrived(request)
         if callable(reply) or not reply.early:
-            self.read_body(request)
+            self.read_body(request, None if callable(reply) else reply.on_body)
             self.origin._complete(request)
         if callable(reply):
             reply = reply(request)
@@ -391,11 +401,17 @@ class Origin:
         self._changed = threading.Condition()
         self._routes, self._requests, self._connections, self._arrivals = {}, [], [], {}
         self._default = Reply(status=404, body=b"the test gave this path no reply\n")
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, port), family=family, backlog=128)
+        self.address, self.port = address, port
+        self.open()
+
+    def open(self):
+        """Listens again after `close`, on the same port: routes and the log are as they were."""
+        self.stopping = False
+        family = socket.AF_INET6 if ":" in self.address else socket.AF_INET
+        self._listener = socket.create_server((self.address, self.port), family=family, backlog=128)
         # Small and fixed, so that a client that does not read is felt soon.
         self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        self.address, self.port = address, self._listener.getsockname()[1]
+        self.port = self._listener.getsockname()[1]
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
 
@@ -429,6 +445,11 @@ class Origin:
         with self._changed:
             self._requests.clear()
             self._arrivals.clear()
+
+    def page(self, path, body=b"page\n", status=200, **headers):
+        """Answers `path` with this, always. Names of headers are written with _ for -."""
+        self.route(path, Reply(status, body if isinstance(body, bytes) else body.encode(),
+                               {name.replace("_", "-"): str(value) for name, value in headers.items()}))
 
     # --- what happened ---
 
@@ -468,7 +489,10 @@ class Origin:
                 pass
 
     def close(self):
+        """As if the process had died: nobody listens, and what was open ends."""
         with self._changed:
+            if self.stopping:
+                return
             self.stopping = True
             self._changed.notify_all()
         try:
@@ -482,9 +506,10 @@ class Origin:
     # --- for the connections ---
 
     def _accept(self):
+        listener = self._listener
         while not self.stopping:
             try:
-                sock, _ = self._listener.accept()
+                sock, _ = listener.accept()
             except OSError:
                 break
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

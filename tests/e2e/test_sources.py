@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: MIT
+"""Sources that are not on this machine: https:// and ssh://, both real, both on loopback."""
+import functools
+import getpass
+import http.server
+import os
+import socket
+import ssl
+import subprocess
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+from harness import cache_policy, distribution, until
+from origin import Certificate
+
+
+@pytest.fixture
+def bare(repository, origin, tmp_path):
+    """A bare clone whose configuration serves `origin`; `push` publishes another commit there."""
+    origin.page("/page", "one")
+    repository.put("shop.yaml", distribution(origin.port), cache_policy())
+    repository.commit("one")
+    path = tmp_path / "served" / "repo.git"
+    repository.git("clone", "--quiet", "--bare", ".", path)
+    repository.git("--git-dir", path, "update-server-info")
+
+    def push():
+        commit = repository.commit("two")
+        repository.git("push", "--quiet", path, "main")
+        repository.git("--git-dir", path, "update-server-info")
+        return commit
+
+    return SimpleNamespace(path=path, push=push)
+
+
+class _Files(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def https_url(bare):
+    """git's dumb HTTP over TLS, with a certificate of its own authority."""
+    certificate = Certificate("IP:127.0.0.1")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Files, directory=bare.path.parent))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate.certificate, certificate.key)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"https://127.0.0.1:{server.server_address[1]}/repo.git", certificate.certificate
+    server.shutdown()
+    server.server_close()
+
+
+def test_https(bare, https_url, run):
+    url, authority = https_url
+    edge = run(source=url, env={"GIT_SSL_CAINFO": authority})
+    assert edge.get("/page").body == b"one"
+    commit = bare.push()
+    edge.reconcile()
+    edge.wait(commit)
+
+
+def source_failure(edge):
+    return until(lambda: next((c for c in edge.status()["conditions"] if c["type"] == "SourceReady" and c["status"] == "False"), None),
+                 "SourceReady: False")
+
+
+def test_https_with_a_certificate_that_nobody_vouches_for(https_url, run):
+    edge = run(source=https_url[0], wait=False)
+    assert "certificate" in source_failure(edge)["message"].lower()
+    assert edge.admin_get("/readyz").status == 503
+
+
+@pytest.fixture
+def ssh(bare, tmp_path):
+    """An sshd that lets one key in. Gives (url, key file, known hosts file)."""
+    if os.geteuid() == 0:
+        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd insists on it
+    folder = tmp_path / "ssh"
+    folder.mkdir(mode=0o700)
+    for name in ("host", "user"):
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
+    (folder / "authorized").write_text((folder / "user.pub").read_text())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "config").write_text(f"""Port {port}
+ListenAddress 127.0.0.1
+HostKey {folder}/host
+AuthorizedKeysFile {folder}/authorized
+PidFile none
+UsePAM no
+StrictModes no
+PermitRootLogin prohibit-password
+PasswordAuthentication no
+""")
+    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"], stderr=subprocess.PIPE, text=True)
+
+    def listens():
+        assert server.poll() is None, server.stderr.read()
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return True
+        except OSError:
+            return False
+
+    until(listens, "sshd to listen")
+    host_key = " ".join((folder / "host.pub").read_text().split()[:2])
+    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
+    yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}{bare.path}", folder / "user", folder / "known_hosts"
+    server.terminate()
+    server.wait()
+
+
+def edge_file(folder, key, known_hosts):
+    (folder / "edge.yaml").write_text(
+        f"apiVersion: headgate/v1\nkind: Edge\nspec: {{ source: {{ sshKeyFile: {key}, knownHosts: {known_hosts} }} }}\n")
+    return ["--config", folder / "edge.yaml"]
+
+
+def test_ssh(bare, ssh, run, tmp_path):
+    url, key, known_hosts = ssh
+    edge = run(*edge_file(tmp_path, key, known_hosts), source=url)
+    assert edge.get("/page").body == b"one"
+    commit = bare.push()
+    edge.reconcile()
+    edge.wait(commit)
+
+
+def test_ssh_to_a_host_that_is_not_known(ssh, run, tmp_path):
+    url, key, known_hosts = ssh
+    known_hosts.write_text("")
+    edge = run(*edge_file(tmp_path, key, known_hosts), source=url, wait=False)
+    message = source_failure(edge)["message"]
+    assert "Host key verification failed" in message or "knownHosts" in message

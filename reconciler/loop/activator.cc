@@ -66,7 +66,7 @@ Result<Prepared> Activator::load(const std::string& digest, schema::Loader& load
                                  const snapshot::CompileOptions& options) const {
   HG_TRY(const std::unique_ptr<StoredTree> tree, store_.read(digest), "state");
   // No ledger (all of it is known already) and no expectations (they held when it went live).
-  auto staged = validate(loader, *tree, {}, nullptr);
+  auto staged = validate(loader, *tree, nullptr);
   if (staged) staged = compile(std::move(*staged), options, nullptr);
   if (staged) return std::move(*staged);
   const auto& diagnostics = staged.error().diagnostics;

@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "appliance/snapshot/expect.h"
+#include "schema/codes.h"
 
 namespace headgate::reconciler {
 namespace {
@@ -43,18 +44,17 @@ std::string_view name(Stage stage) {
   return "";
 }
 
-Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree,
-                          std::vector<Diagnostic> found, const Ledger* ledger) {
+Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree, const Ledger* ledger) {
   schema::Loaded loaded = loader.load(tree);
-  add(found, std::move(loaded.diagnostics));
-  if (ledger != nullptr && loaded.model != nullptr) add(found, ledger->check(*loaded.model));
-  if (loaded.model == nullptr || schema::has_errors(found))
-    return refuse(Stage::Validate, std::move(found));
+  if (ledger != nullptr && loaded.model != nullptr)
+    add(loaded.diagnostics, ledger->check(*loaded.model));
+  if (loaded.model == nullptr || schema::has_errors(loaded.diagnostics))
+    return refuse(Stage::Validate, std::move(loaded.diagnostics));
   Prepared prepared;
   prepared.model = std::move(loaded.model);
   prepared.files = std::move(loaded.files);
-  sort(found);
-  prepared.diagnostics = std::move(found);
+  sort(loaded.diagnostics);
+  prepared.diagnostics = std::move(loaded.diagnostics);
   return prepared;
 }
 
@@ -82,7 +82,8 @@ std::vector<Diagnostic> failed_expectations(const snapshot::Configuration& confi
   *cases = report.cases;
   std::vector<Diagnostic> diagnostics;
   for (const snapshot::ExpectFailure& failure : report.failures)
-    diagnostics.push_back({failure.file, failure.line, 1, Diagnostic::Severity::Error, 1504,
+    diagnostics.push_back({failure.file, failure.line, 1, Diagnostic::Severity::Error,
+                           static_cast<int>(schema::Code::ExpectationFailed),
                            fmt::format("expectation {} fails: {}: {}", failure.expect,
                                        failure.request, failure.message),
                            "`headgate explain` shows the decision step by step"});

@@ -35,10 +35,8 @@ struct Prepared {
   std::size_t cases = 0;                        ///< of `kind: Expect`, all passed
 };
 
-/// Loads `tree`. `found` is what the tree's maker already found wrong with it. With a ledger,
-/// invalidations that come again with other content are refused.
-Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree,
-                          std::vector<schema::Diagnostic> found, const Ledger* ledger);
+/// Loads `tree`. With a ledger, invalidations that come again with other content are refused.
+Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree, const Ledger* ledger);
 
 /// What `previous` shares with the model is not compiled again.
 Staged<Prepared> compile(Prepared prepared, const snapshot::CompileOptions& options,

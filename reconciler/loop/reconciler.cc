@@ -150,7 +150,7 @@ Round Reconciler::apply(const std::string& commit) {
   const GitTree& files = **tree;
   const auto& current = activator_->current();
 
-  auto staged = validate(loader_, files, files.diagnostics(), &activator_->history().ledger());
+  auto staged = validate(loader_, files, &activator_->history().ledger());
   if (files.damaged()) {
     source_->distrust();
     return on_source_failure(fmt::format("the mirror is damaged: {} cannot be read", commit));

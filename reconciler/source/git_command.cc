@@ -3,12 +3,14 @@
 // closed list of transports.
 #include "reconciler/source/git_command.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 
 namespace headgate::reconciler {
 namespace {
@@ -83,10 +85,13 @@ GitCommand::GitCommand(Location location, GitAccess access, std::string state_di
       config_path_(std::move(state_directory) + "/gitconfig") {}
 
 Status GitCommand::prepare() {
-  std::ofstream file(config_path_, std::ios::trunc);
-  file << kConfiguration;
-  file.close();
-  if (!file) return fail(Blame::Self, "writing {}: {}", config_path_, std::strerror(errno));
+  const int fd = ::open(config_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  const std::string_view text = kConfiguration;
+  const bool written =
+      fd >= 0 && ::write(fd, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+  const int error = errno;
+  if (fd >= 0) ::close(fd);
+  if (!written) return fail(Blame::Self, "writing {}: {}", config_path_, std::strerror(error));
   return {};
 }
 

@@ -143,13 +143,14 @@ Result<Location> parse_location(std::string_view text) {
   const std::string_view rest = text.substr(separator + 3);
   if (scheme == "file") {
     if (!rest.starts_with('/'))
-      return fail(Blame::Config, "source {}: file:// takes an absolute path", schema::quoted(text));
+      return fail(Blame::Config, "source {}: file:// takes an absolute path",
+                  schema::in_quotes(text));
     return local(percent_decode(rest));
   }
   const auto transport = transport_of(scheme);
   if (!transport)
     return fail(Blame::Config, "source has the scheme {}: give a path, file://, https:// or ssh://",
-                schema::quoted(scheme));
+                schema::in_quotes(scheme));
   return parse_url(*transport, scheme, rest);
 }
 

@@ -18,6 +18,10 @@ constexpr std::size_t kMaxEntries = 200'000;
 constexpr int kMaxDepth = 64;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 20;
 
+// What an entry's id begins with when there is no file behind it.
+const std::string kLink = "link ";
+const std::string kSubmodule = "submodule ";
+
 template <class T>
 using Handle = std::unique_ptr<T, void (*)(T*)>;
 
@@ -53,7 +57,7 @@ Result<Handle<git_commit>> find_commit(git_repository* repository, const std::st
   git_oid oid;
   git_commit* commit = nullptr;
   if (git_oid_fromstr(&oid, id.c_str()) != 0 || git_commit_lookup(&commit, repository, &oid) != 0)
-    return fail(Blame::Self, "commit {}: {}", schema::quoted(id), last_error());
+    return fail(Blame::Self, "commit {}: {}", schema::in_quotes(id), last_error());
   return Handle<git_commit>(commit, git_commit_free);
 }
 
@@ -69,11 +73,10 @@ struct Walk {
   git_repository* repository;
   git_odb* objects;
   std::vector<schema::Tree::Entry>& entries;
-  std::vector<schema::Diagnostic>& diagnostics;
 
   Status folder(const git_tree* tree, const std::string& prefix, int depth) {
     if (depth > kMaxDepth)
-      return fail(Blame::Config, "{}: folders nested deeper than {}", schema::quoted(prefix),
+      return fail(Blame::Config, "{}: folders nested deeper than {}", schema::in_quotes(prefix),
                   kMaxDepth);
     const std::size_t count = git_tree_entrycount(tree);
     for (std::size_t i = 0; i < count; ++i) {
@@ -95,12 +98,10 @@ struct Walk {
         return folder(child, path + "/", depth + 1);
       }
       case GIT_FILEMODE_COMMIT:
-        diagnostics.push_back({path, 0, 0, schema::Diagnostic::Severity::Warning, 1502,
-                               "a submodule is not read",
-                               "configuration is read from the repository itself only"});
+        entries.push_back({path, kSubmodule + hex(*id), 0});
         return {};
       case GIT_FILEMODE_LINK:
-        if (looks_like_configuration(path)) diagnostics.push_back(symbolic_link_diagnostic(path));
+        entries.push_back({path, kLink + hex(*id), 0});
         return {};
       default:
         return file(id, path);
@@ -121,40 +122,19 @@ struct Walk {
 
 }  // namespace
 
-bool looks_like_configuration(std::string_view path) {
-  if (path.starts_with('.') || path.find("/.") != std::string_view::npos) return false;
-  return path.ends_with(".yaml") || path.ends_with(".yml");
-}
-
-schema::Diagnostic symbolic_link_diagnostic(const std::string& path) {
-  return {path,
-          0,
-          0,
-          schema::Diagnostic::Severity::Error,
-          1501,
-          "a symbolic link is not read",
-          "put the file itself here, or rename the link so that it does not end in .yaml"};
-}
-
-std::string blob_id(std::string_view content) {
-  git_libgit2_init();
-  git_oid id;
-  git_odb_hash(&id, content.data(), content.size(), GIT_OBJECT_BLOB);
-  git_libgit2_shutdown();
-  return hex(id);
-}
-
 GitTree::~GitTree() = default;
 
 Result<std::string> GitTree::read(const Entry& entry) const {
   git_oid id;
   git_blob* blob = nullptr;
+  if (entry.id.starts_with(kLink)) return fail(Blame::Config, "symbolic links are not read");
+  if (entry.id.starts_with(kSubmodule)) return fail(Blame::Config, "submodules are not read");
   if (entry.size > kMaxBlobBytes)
     return fail(Blame::Config, "larger than {}", format_size(kMaxBlobBytes));
   if (git_oid_fromstr(&id, entry.id.c_str()) != 0 ||
       git_blob_lookup(&blob, repository_.get(), &id) != 0) {
     damaged_ = true;
-    return fail(Blame::Self, "reading {}: {}", schema::quoted(entry.path), last_error());
+    return fail(Blame::Self, "reading {}: {}", schema::in_quotes(entry.path), last_error());
   }
   const Handle<git_blob> owner(blob, git_blob_free);
   return std::string(static_cast<const char*>(git_blob_rawcontent(blob)),
@@ -186,12 +166,12 @@ Result<Repository> Repository::discover(const std::string& path) {
 Result<std::string> Repository::resolve(const std::string& revision) const {
   git_object* object = nullptr;
   if (git_revparse_single(&object, handle_.get(), revision.c_str()) != 0)
-    return fail(Blame::Config, "no commit is called {}: {}", schema::quoted(revision),
+    return fail(Blame::Config, "no commit is called {}: {}", schema::in_quotes(revision),
                 last_error());
   const Handle<git_object> owner(object, git_object_free);
   git_object* commit = nullptr;
   if (git_object_peel(&commit, object, GIT_OBJECT_COMMIT) != 0)
-    return fail(Blame::Config, "{} is not a commit: {}", schema::quoted(revision), last_error());
+    return fail(Blame::Config, "{} is not a commit: {}", schema::in_quotes(revision), last_error());
   const Handle<git_object> commit_owner(commit, git_object_free);
   return hex(*git_object_id(commit));
 }
@@ -219,7 +199,7 @@ Result<std::unique_ptr<GitTree>> Repository::tree(const std::string& commit) con
   const Handle<git_odb> objects_owner(objects, git_odb_free);
   std::unique_ptr<GitTree> tree(new GitTree());
   tree->repository_ = handle_;
-  Walk walk{handle_.get(), objects, tree->entries_, tree->diagnostics_};
+  Walk walk{handle_.get(), objects, tree->entries_};
   HG_CHECK(walk.folder(root, "", 0), "tree of {}", commit);
   std::sort(tree->entries_.begin(), tree->entries_.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });

@@ -8,7 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "schema/diagnostic.h"
 #include "schema/load.h"
 
 struct git_repository;
@@ -22,18 +21,17 @@ struct CommitInfo {
   std::string time;     ///< the committer's, RFC 3339 in UTC
 };
 
-/// The files of one commit. Symbolic links and submodules are not followed.
+/// The files of one commit. Symbolic links and submodules are listed, so that one that stands where
+/// configuration is expected is refused by name, but never followed: reading them is an error.
 class GitTree final : public schema::Tree {
  public:
   ~GitTree() override;
   const std::vector<Entry>& entries() const override { return entries_; }
-  /// Errors: Blame::Self when the object is missing or damaged.
+  /// Errors: Blame::Config for links, submodules and files that are too large; Blame::Self when the
+  /// object is missing or damaged.
   Result<std::string> read(const Entry& entry) const override;
-  /// An error for every symbolic link that is named like configuration, a warning for every
-  /// submodule.
-  const std::vector<schema::Diagnostic>& diagnostics() const { return diagnostics_; }
-  /// Whether a read failed because an object is missing or damaged: then what was made of the tree
-  /// says nothing about the commit.
+  /// Whether an object was missing or damaged: then what was made of the tree says nothing about
+  /// the commit.
   bool damaged() const { return damaged_; }
 
  private:
@@ -42,7 +40,6 @@ class GitTree final : public schema::Tree {
   std::shared_ptr<git_repository> repository_;
   mutable bool damaged_ = false;
   std::vector<Entry> entries_;
-  std::vector<schema::Diagnostic> diagnostics_;
 };
 
 /// Threads: one at a time.
@@ -73,13 +70,5 @@ class Repository {
   explicit Repository(std::shared_ptr<git_repository> handle) : handle_(std::move(handle)) {}
   std::shared_ptr<git_repository> handle_;
 };
-
-/// The id that git gives `content` as a blob.
-std::string blob_id(std::string_view content);
-
-/// Whether `path` is read as configuration: *.yaml or *.yml, not in a dot-folder.
-bool looks_like_configuration(std::string_view path);
-
-schema::Diagnostic symbolic_link_diagnostic(const std::string& path);
 
 }  // namespace headgate::reconciler

@@ -65,7 +65,7 @@ Result<std::unique_ptr<Source>> Source::open(const schema::EdgeSource& options,
   HG_TRY(Location location, parse_location(options.url), "--source");
   if (!is_ref_name(options.ref))
     return fail(Blame::Config, "--ref {}: not a branch, tag or full commit id",
-                schema::quoted(options.ref));
+                schema::in_quotes(options.ref));
   GitCommand git(std::move(location), {options.ssh_key_file, options.known_hosts}, state_directory);
   HG_CHECK(git.prepare(), "preparing git");
   return std::unique_ptr<Source>(
@@ -154,7 +154,7 @@ Result<Source::Advertised> Source::ask_remote(const Cancellation* cancellation) 
   }
   for (std::size_t i = 0; i < names.size(); ++i)
     if (!ids[i].empty()) return Advertised{without_peeling(names[i]), ids[i]};
-  return fail(Blame::Config, "has no branch or tag {}; check --ref", schema::quoted(ref_));
+  return fail(Blame::Config, "has no branch or tag {}; check --ref", schema::in_quotes(ref_));
 }
 
 Result<std::string> Source::fetch_once(const Advertised& wanted, const Cancellation* cancellation) {
@@ -163,7 +163,7 @@ Result<std::string> Source::fetch_once(const Advertised& wanted, const Cancellat
                    "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
                    "--", location().url, "+" + wanted.name + ":" + kFollowed},
                   timeout_, cancellation),
-         "fetching {} from {}", schema::quoted(ref_), location().shown);
+         "fetching {} from {}", schema::in_quotes(ref_), location().shown);
   repository_.reset();  // packs and refs have changed under it
   HG_CHECK(open_mirror(), "after fetching");
   ++fetches_since_maintenance_;

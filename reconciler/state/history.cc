@@ -9,6 +9,8 @@
 
 #include <algorithm>
 
+#include "schema/codes.h"
+
 namespace headgate::reconciler {
 namespace {
 
@@ -106,7 +108,8 @@ std::vector<schema::Diagnostic> Ledger::check(const schema::Model& model) const 
     const std::string digest = invalidation->digest();
     if (known == nullptr || known->digest == digest) continue;
     diagnostics.push_back(
-        {invalidation->file, invalidation->line, 1, schema::Diagnostic::Severity::Error, 1503,
+        {invalidation->file, invalidation->line, 1, schema::Diagnostic::Severity::Error,
+         static_cast<int>(schema::Code::InvalidationDigestMismatch),
          fmt::format("InvalidationDigestMismatch: {} ran before with other content "
                      "(then {}, now {})",
                      id, known->digest, digest),

@@ -127,12 +127,9 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& path, Disk& di
     HG_TRY(content, read_file(path, kMaxJournalBytes), "reading the journal");
   }
   JournalScan scan = scan_journal(content);
-  const bool fresh = scan.valid_bytes == 0;  // none, empty, cut short in its head, or not ours
-  if (fresh && scan.damaged_bytes > 0 && content.find(kMagic) == std::string::npos)
-    return fail(Blame::Config,
-                "{} is not a journal of headgate; move it away, or choose another --state", path);
-  if (fresh && scan.damaged_bytes > 0) {  // the head itself is damaged
-    const std::size_t first = content.find(kMagic);
+  const bool headless =
+      scan.valid_bytes == 0;  // none, empty, cut short in its head, or damaged there
+  if (const std::size_t first = content.find(kMagic); headless && first != std::string::npos) {
     scan = scan_journal(std::string(kHead) + content.substr(first));
     scan.damaged_bytes += first;
   }
@@ -147,9 +144,9 @@ Result<std::unique_ptr<Journal>> Journal::open(const std::string& path, Disk& di
         "{}: {} octets were damaged; {} records are whole; the damaged file is kept as {}.damaged",
         path, scan.damaged_bytes, scan.records.size(), path);
   } else if (content.empty() || scan.torn) {
-    if (fresh) HG_CHECK(journal->rewrite({}), "making the journal");
+    if (headless) HG_CHECK(journal->rewrite({}), "making the journal");
     HG_CHECK(journal->open_for_appending(), "opening the journal");
-    if (!fresh) HG_CHECK(journal->repair(), "cutting the journal's torn end");
+    HG_CHECK(journal->repair(), "cutting the journal's torn end");
     if (scan.torn)
       *report = fmt::format(
           "{}: the last record was cut short by a crash and has been removed ({} octets)", path,

@@ -61,7 +61,7 @@ bool take_file(std::string_view& rest, StoredTree& tree) {
 Result<std::string> StoredTree::read(const Entry& entry) const {
   const auto found = std::lower_bound(entries_.begin(), entries_.end(), entry.path, before);
   if (found == entries_.end() || found->path != entry.path)
-    return fail(Blame::Self, "{} is not in the snapshot", schema::quoted(entry.path));
+    return fail(Blame::Self, "{} is not in the snapshot", schema::in_quotes(entry.path));
   return contents_[static_cast<std::size_t>(found - entries_.begin())];
 }
 
@@ -79,7 +79,7 @@ Result<std::string> pack_tree(const schema::Tree& tree, std::vector<std::string>
     const auto& entries = tree.entries();
     const auto entry = std::lower_bound(entries.begin(), entries.end(), path, before);
     if (entry == entries.end() || entry->path != path)
-      return fail(Blame::Self, "{} is not in the tree", schema::quoted(path));
+      return fail(Blame::Self, "{} is not in the tree", schema::in_quotes(path));
     HG_TRY(const std::string content, tree.read(*entry), "packing");
     packed += fmt::format("{} {} {}\n", path.size(), content.size(), entry->id);
     packed += path;

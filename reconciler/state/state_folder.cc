@@ -26,9 +26,10 @@ tl::unexpected<Error> not_usable(const std::string& path, int error) {
   return fail(Blame::Config, "--state {}: {}", path, std::strerror(error));
 }
 
+/// Private: what is followed may be a private repository.
 Status make_folder(const std::string& path) {
   std::error_code error;
-  fs::create_directories(path, error);
+  if (fs::create_directories(path, error)) ::chmod(path.c_str(), 0700);
   if (error) return not_usable(path, error.value());
   if (::access(path.c_str(), R_OK | W_OK | X_OK) != 0) return not_usable(path, errno);
   return {};
@@ -37,10 +38,7 @@ Status make_folder(const std::string& path) {
 }  // namespace
 
 Result<StateFolder> StateFolder::open(const std::string& path) {
-  const bool existed = ::access(path.c_str(), F_OK) == 0;
   HG_CHECK(make_folder(path), "opening the state folder");
-  // Snapshots hold a private repository's content.
-  if (!existed) ::chmod(path.c_str(), 0700);
   std::error_code error;
   const std::string absolute = fs::canonical(path, error).string();
   if (error) return not_usable(path, error.value());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "appliance/base/loop.h"
+#include "appliance/origin/socket_book.h"
 
 namespace headgate::origin {
 
@@ -46,6 +47,7 @@ class CurlMulti {
 
   /// TLS sessions, shared by all handles of this multi.
   CURLSH* share() const { return share_; }
+  SocketBook& sockets() { return sockets_; }
 
  private:
   static int on_socket(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
@@ -59,6 +61,7 @@ class CurlMulti {
   void deliver_messages();
 
   base::Loop& loop_;
+  SocketBook sockets_;
   int epoll_ = -1;
   CURLM* multi_ = nullptr;
   CURLSH* share_ = nullptr;

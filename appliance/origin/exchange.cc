@@ -114,6 +114,10 @@ void Exchange::set_callbacks() {
   curl_easy_setopt(easy, CURLOPT_READDATA, this);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &Exchange::on_connected);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &SocketBook::open);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &opened_sockets_);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &SocketBook::close);
+  curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &multi_.sockets());
   curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, &Exchange::on_debug);
   curl_easy_setopt(easy, CURLOPT_DEBUGDATA, this);
 }
@@ -121,6 +125,7 @@ void Exchange::set_callbacks() {
 /// Hands the handle to the multi, for the first time or for another.
 void Exchange::start_again() {
   head_.reset();
+  opened_sockets_.clear();
   curl_error_[0] = '\0';
   curl_easy_setopt(easy_.get(), CURLOPT_VERBOSE, 0L);
   ++attempts_;
@@ -129,14 +134,24 @@ void Exchange::start_again() {
   multi_.add(easy_.get());
 }
 
+void Exchange::start_on_new_connection() {
+  spoiled_ = false;
+  attempts_ = 0;
+  curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, 1L);
+  // Only those are reused that may be kept.
+  curl_easy_setopt(easy_.get(), CURLOPT_FORBID_REUSE, 0L);
+  start_again();
+}
+
 // --- call-backs of libcurl ---
 
-int Exchange::on_connected(void* self, char*, char*, int, int) {
-  const bool go_on = static_cast<Exchange*>(self)->note_connected();
+int Exchange::on_connected(void* self, char* to, char* from, int to_port, int from_port) {
+  const ConnectionEnds ends{to, from, to_port, from_port};
+  const bool go_on = static_cast<Exchange*>(self)->note_connected(ends);
   return go_on ? CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
-bool Exchange::note_connected() {
+bool Exchange::note_connected(const ConnectionEnds& ends) {
   if (stage_ == Stage::Ended) return false;
   // libcurl repeats by itself what an HTTP/2 origin refused unseen (REFUSED_STREAM), but a body
   // that was pulled is gone.
@@ -147,6 +162,12 @@ bool Exchange::note_connected() {
   long connections = 0;
   curl_easy_getinfo(easy_.get(), CURLINFO_NUM_CONNECTS, &connections);
   reused_ = connections == 0;
+  if (!reused_) multi_.sockets().enter(ends, opened_sockets_);
+  if (reused_ && multi_.sockets().has_input(ends)) {
+    spoiled_ = true;
+    curl_easy_setopt(easy_.get(), CURLOPT_FORBID_REUSE, 1L);
+    return false;
+  }
   stage_ = Stage::Sent;
   await_origin();
   return true;
@@ -299,14 +320,14 @@ void Exchange::on_done(CURLcode code) {
   stop_awaiting();
   if (refused_) return fail(refusal_, refusal_details_);
   if (may_connect_again(code)) return start_again();
-  if (may_send_again(code)) {
-    sent_again_ = true;
-    attempts_ = 0;
-    curl_easy_setopt(easy_.get(), CURLOPT_FRESH_CONNECT, 1L);
-    return start_again();
+  if (spoiled_ || may_send_again(code)) {
+    sent_again_ = sent_again_ || !spoiled_;
+    return start_on_new_connection();
   }
   const bool has_head = stage_ == Stage::Body;
-  if (code == CURLE_OK && !has_head) return fail(Failure::HttpProtocolError, "no final response");
+  if (code == CURLE_OK && !has_head) {
+    return fail(Failure::ConnectionTerminated, "the connection ended before the head was complete");
+  }
   if (const std::string_view error = framing_error(code); !error.empty()) {
     return fail(excess_ ? Failure::HttpProtocolError : Failure::HttpResponseIncomplete, error);
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "appliance/base/loop.h"
 #include "appliance/origin/client.h"
@@ -51,12 +52,13 @@ class Exchange final : public EasyOwner, public std::enable_shared_from_this<Exc
   bool take_head();
   std::size_t take_octets(std::string_view octets);
   std::size_t give_octets(char* out, std::size_t room);
-  bool note_connected();
+  bool note_connected(const ConnectionEnds& ends);
 
   std::string_view framing_error(CURLcode code) const;
   bool may_connect_again(CURLcode code) const;
   bool may_send_again(CURLcode code) const;
   void start_again();
+  void start_on_new_connection();
   bool refuse(Failure failure, std::string_view details);
   void succeed();
   void fail(Failure failure, std::string_view details);
@@ -98,6 +100,8 @@ class Exchange final : public EasyOwner, public std::enable_shared_from_this<Exc
   int attempts_ = 0;
   bool reused_ = false;
   bool sent_again_ = false;
+  bool spoiled_ = false;  ///< the connection chosen had input before the request went out
+  std::vector<curl_socket_t> opened_sockets_;
   bool refused_ = false;
   Failure refusal_ = Failure::Internal;
   std::string refusal_details_;

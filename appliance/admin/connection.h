@@ -35,6 +35,8 @@ struct Connection {
   bool discard();
   /// Sends what it can. False when the client has left. `progressed`: whether it took anything.
   bool send(bool& progressed);
+  /// Closing will forget what the client did not take, in the kernel too.
+  void abandon();
   bool all_sent() const { return sent == out.size(); }
 
   int fd;

@@ -348,6 +348,7 @@ void PollFront::expire() {
     if (connection.state == State::Receiving && !connection.in.empty()) {
       refuse_request(id, connection, 408, "the request took too long to arrive");
     } else {
+      if (!connection.all_sent()) connection.abandon();
       close(id);
     }
   }

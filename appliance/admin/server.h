@@ -38,9 +38,9 @@ struct Appliance {
 
 struct Options {
   std::string listen;  ///< ADDR:PORT or unix:PATH; port 0 takes a free one
-  std::optional<schema::Redacted> webhook_secret;  ///< none: the webhook answers 404
-  std::optional<schema::Redacted>
-      token;                 ///< bearer token, required when the address is not loopback
+  std::optional<schema::Redacted> webhook_secret = std::nullopt;  ///< none: the webhook answers 404
+  std::optional<schema::Redacted> token =
+      std::nullopt;          ///< bearer token, required when the address is not loopback
   bool health_only = false;  ///< --health: only /healthz and /readyz
   double strict_max_source_age_seconds = 300;  ///< /readyz?strict
 };

@@ -29,9 +29,11 @@ void envelope(Object<T>& document, const std::string& kind, Labels labels,
   document
       .whole("apiVersion", std::make_unique<ConstantType>("headgate/v1"),
              "Version of the vocabulary.")
-      .required();
+      .required()
+      .reported_elsewhere();
   document.whole("kind", std::make_unique<ConstantType>(kind), "What the document describes.")
-      .required();
+      .required()
+      .reported_elsewhere();
   document.nest("metadata", kind + "Metadata", "Name of the resource.", [&](Object<T>& metadata) {
     FieldBuilder name =
         metadata.field("name", &T::name, "Identity of the resource, unique within its kind.");

@@ -33,7 +33,7 @@ void spec_fields(Object<Invalidation>& o) {
   o.check([](Invalidation& invalidation, const Node& node, Decoder& decoder) {
     for (std::size_t i = 0; i < invalidation.paths.size(); ++i)
       if (invalidation.paths[i].find('#') != std::string::npos)
-        decoder.error(Code::FieldNotSupported, node.locate(fmt::format("select.paths.{}", i)).mark,
+        decoder.error(Code::NotSupportedValue, node.locate(fmt::format("select.paths.{}", i)).mark,
                       "cache tags (#tag) are not supported by this version of headgate");
   });
 }

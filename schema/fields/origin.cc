@@ -174,6 +174,7 @@ void group_fields(Object<OriginGroup>& o) {
       .format(kResourceName);
   o.field("members", &OriginGroup::members, "Ids of origins in order of preference.")
       .required()
+      .format(kResourceName)
       .items(2)
       .unique();
   static const Object<FailoverCriteria> criteria(

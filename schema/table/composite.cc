@@ -20,20 +20,9 @@ bool check_count(const Node& node, const Constraint& constraint, Decoder& decode
                           ? fmt::format("at least {}", constraint.min_items)
                           : fmt::format("{} to {}", constraint.min_items, constraint.max_items);
   decoder.error(Code::ItemCount, node.mark,
-                fmt::format("{} has {} items, it must have {}", subject(node), count, asked));
+                fmt::format("{} has {} item{}, it must have {}", subject(node, decoder), count,
+                            count == 1 ? "" : "s", asked));
   return false;
-}
-
-bool check_unique(const Node& node, Decoder& decoder) {
-  std::set<std::string_view> seen;
-  bool good = true;
-  for (const Node& child : node.children) {
-    if (child.kind != Node::Kind::Scalar || seen.insert(child.text).second) continue;
-    decoder.error(Code::DuplicateItem, child.mark,
-                  fmt::format("{} names {} twice", subject(node), in_quotes(child.text)));
-    good = false;
-  }
-  return good;
 }
 
 }  // namespace
@@ -50,14 +39,22 @@ bool ListType::decode(const Node& node, void* out, const Constraint& constraint,
   clear(out);
   Constraint each = of_items(constraint);
   bool good = check_count(node, constraint, decoder);
+  std::string_view outer = decoder.list;
+  decoder.list = node.key;
+  std::set<std::string> seen;
   for (const Node& child : node.children) {
-    if (item_.decode(child, append(out), each, decoder)) continue;
-    good = false;
-    // What is left of a struct still serves the checks that look at its id; what is left of a
-    // scalar serves nothing.
-    if (item_.object() == nullptr) drop_last(out);
+    // An item with an error keeps its place, empty: checks find the nodes of items by their index.
+    void* item = append(out);
+    if (!item_.decode(child, item, each, decoder)) {
+      good = false;
+    } else if (constraint.unique && !seen.insert(item_.encode(item, {}).dump()).second) {
+      decoder.error(
+          Code::DuplicateItem, child.mark,
+          fmt::format("`{}` names {} twice", escape_control(node.key), in_quotes(child.text)));
+      good = false;
+    }
   }
-  if (constraint.unique) good = check_unique(node, decoder) && good;
+  decoder.list = outer;
   return good;
 }
 

@@ -23,7 +23,6 @@ class ListType : public Type {
  protected:
   virtual void clear(void* list) const = 0;
   virtual void* append(void* list) const = 0;
-  virtual void drop_last(void* list) const = 0;
   virtual std::size_t size(const void* list) const = 0;
   virtual const void* at(const void* list, std::size_t index) const = 0;
 
@@ -40,7 +39,6 @@ class ListOf final : public ListType {
   using List = std::vector<T>;
   void clear(void* list) const override { static_cast<List*>(list)->clear(); }
   void* append(void* list) const override { return &static_cast<List*>(list)->emplace_back(); }
-  void drop_last(void* list) const override { static_cast<List*>(list)->pop_back(); }
   std::size_t size(const void* list) const override {
     return static_cast<const List*>(list)->size();
   }

@@ -55,6 +55,9 @@ class Decoder {
 
   const std::string& file() const { return file_; }
 
+  /// The field whose list is being decoded: its items have no name of their own.
+  std::string_view list;
+
  private:
   void report(Diagnostic::Severity severity, Code code, Mark mark, std::string message,
               std::string hint);

@@ -32,15 +32,15 @@ bool ObjectType::decode(const Node& node, void* out, const Constraint&, Decoder&
   bool good = true;
   for (const Node& child : node.children) good = decode_child(child, out, decoder) && good;
   for (const Field& field : fields_) {
-    if (!field.required) continue;
+    if (!field.required || field.reported_elsewhere) continue;
     bool present = std::any_of(node.children.begin(), node.children.end(),
                                [&](const Node& child) { return find_field(child.key) == &field; });
     if (present) continue;
     Mark mark = node.key.empty() ? node.mark : node.key_mark;
     decoder.error(Code::FieldMissing, mark,
-                  node.key.empty()
-                      ? fmt::format("the required field `{}` is missing", field.name)
-                      : fmt::format("{} lacks the required field `{}`", subject(node), field.name),
+                  node.key.empty() ? fmt::format("the required field `{}` is missing", field.name)
+                                   : fmt::format("{} lacks the required field `{}`",
+                                                 subject(node, decoder), field.name),
                   field.doc);
     good = false;
   }
@@ -58,10 +58,11 @@ bool ObjectType::report_unknown(const Node& child, Decoder& decoder) const {
   for (const LaterField& later : later_) {
     if (later.name != child.key) continue;
     if (!later.accepted.empty() && child.is_plain() && child.text == later.accepted) return true;
-    decoder.error(Code::FieldNotSupported, child.key_mark,
-                  fmt::format("{} is not supported by this version of headgate", subject(child)),
-                  later.accepted.empty() ? "remove it"
-                                         : fmt::format("remove it or write {}", later.accepted));
+    decoder.error(
+        Code::FieldNotSupported, child.key_mark,
+        fmt::format("{} is not supported by this version of headgate", subject(child, decoder)),
+        later.accepted.empty() ? "remove it"
+                               : fmt::format("remove it or write {}", later.accepted));
     return false;
   }
   std::vector<std::string> known;
@@ -77,13 +78,13 @@ Json ObjectType::encode(const void* value, const EncodeOptions& options) const {
   for (const Field& field : fields_) {
     // The accessor serves decoding too, hence the cast; encoding only reads.
     const void* member = field.member(const_cast<void*>(value));
-    Json encoded = field.type->encode(member, options);
-    if (encoded.is_null()) continue;
     if (options.defaults == Defaults::LeftOut && !field.required) {
-      bool empty_nest = encoded.is_object() && encoded.empty();
-      if (encoded == field.default_value || empty_nest) continue;
+      EncodeOptions whole = options;
+      whole.defaults = Defaults::Included;
+      if (field.type->encode(member, whole) == field.default_value) continue;
     }
-    out[field.name] = std::move(encoded);
+    Json encoded = field.type->encode(member, options);
+    if (!encoded.is_null()) out[field.name] = std::move(encoded);
   }
   return out;
 }

@@ -15,6 +15,7 @@ struct Field {
   std::string name;
   std::string doc;  ///< one sentence
   bool required = false;
+  bool reported_elsewhere = false;  ///< required, but the decoder is not the one to say so
   Constraint constraint;
   const Type* type = nullptr;
   std::function<void*(void*)> member;
@@ -70,6 +71,9 @@ class FieldBuilder {
   explicit FieldBuilder(Field& field) : field_(field) {}
   FieldBuilder& required() {
     return set([](Field& f) { f.required = true; });
+  }
+  FieldBuilder& reported_elsewhere() {
+    return set([](Field& f) { f.reported_elsewhere = true; });
   }
   FieldBuilder& range(std::int64_t low, std::int64_t high) {
     field_.constraint.minimum = low;

@@ -25,7 +25,7 @@ bool in_range(const Node& node, std::int64_t value, const Constraint& constraint
   std::int64_t high = constraint.maximum.value_or(std::numeric_limits<std::int64_t>::max());
   if (value >= low && value <= high) return true;
   decoder.error(Code::OutOfRange, node.mark,
-                fmt::format("{} is {}, it must be {}", subject(node), show(value),
+                fmt::format("{} is {}, it must be {}", subject(node, decoder), show(value),
                             range_text(low, high, !constraint.minimum, !constraint.maximum, show)));
   return false;
 }
@@ -42,14 +42,16 @@ std::string range_label(const Constraint& constraint, std::string (*show)(std::i
 }  // namespace
 
 void wrong_type(const Node& node, std::string_view expected, Decoder& decoder, std::string hint) {
-  decoder.error(Code::WrongType, node.mark,
-                fmt::format("{} must be {}, not {}", subject(node), expected, describe(node)),
-                std::move(hint));
+  decoder.error(
+      Code::WrongType, node.mark,
+      fmt::format("{} must be {}, not {}", subject(node, decoder), expected, describe(node)),
+      std::move(hint));
 }
 
-std::string subject(const Node& node) {
-  return node.key.empty() ? std::string("the item")
-                          : fmt::format("`{}`", escape_control(node.key.substr(0, 80)));
+std::string subject(const Node& node, const Decoder& decoder) {
+  if (!node.key.empty()) return fmt::format("`{}`", escape_control(node.key.substr(0, 80)));
+  if (decoder.list.empty()) return "the document";
+  return fmt::format("an item of `{}`", escape_control(decoder.list.substr(0, 80)));
 }
 
 bool BooleanType::decode(const Node& node, void* out, const Constraint&, Decoder& decoder) const {
@@ -86,7 +88,8 @@ bool IntegerType::decode(const Node& node, void* out, const Constraint& constrai
   if (digits.size() > 1 && digits[0] == '0') {
     decoder.error(
         Code::Malformed, node.mark,
-        fmt::format("{} starts with a zero, which some tools read as octal", subject(node)),
+        fmt::format("{} starts with a zero, which some tools read as octal",
+                    subject(node, decoder)),
         fmt::format("write {}", digits.find_first_not_of("0123456789") == std::string_view::npos
                                     ? "it without leading zeros"
                                     : "a decimal number"));
@@ -102,7 +105,8 @@ bool IntegerType::decode(const Node& node, void* out, const Constraint& constrai
   if (!in_range(node, value, bounds, show_number, decoder)) return false;
   const std::vector<int>& allowed = constraint.numbers;
   if (!allowed.empty() && std::find(allowed.begin(), allowed.end(), value) == allowed.end()) {
-    decoder.error(Code::NotAChoice, node.mark, fmt::format("{} cannot be {}", subject(node), value),
+    decoder.error(Code::NotAChoice, node.mark,
+                  fmt::format("{} cannot be {}", subject(node, decoder), value),
                   fmt::format("one of {}", fmt::join(allowed, ", ")));
     return false;
   }
@@ -147,8 +151,9 @@ bool NumberType::decode(const Node& node, void* out, const Constraint& constrain
   auto low = static_cast<double>(constraint.minimum.value_or(std::numeric_limits<int>::min()));
   auto high = static_cast<double>(constraint.maximum.value_or(std::numeric_limits<int>::max()));
   if (value < low || value > high) {
-    decoder.error(Code::OutOfRange, node.mark,
-                  fmt::format("{} is {}, it must be {} to {}", subject(node), value, low, high));
+    decoder.error(
+        Code::OutOfRange, node.mark,
+        fmt::format("{} is {}, it must be {} to {}", subject(node, decoder), value, low, high));
     return false;
   }
   *static_cast<double*>(out) = value;
@@ -175,7 +180,7 @@ bool TextType::decode(const Node& node, void* out, const Constraint& constraint,
   Plain meaning = node.is_plain() ? plain_meaning(node.text) : Plain::Text;
   if (node.kind == Node::Kind::Null || meaning == Plain::Boolean || meaning == Plain::Null) {
     decoder.error(Code::BooleanForText, node.mark,
-                  fmt::format("{} must be text, not {}", subject(node), describe(node)),
+                  fmt::format("{} must be text, not {}", subject(node, decoder), describe(node)),
                   node.kind == Node::Kind::Null ? "remove the field, or write \"\" for empty text"
                                                 : fmt::format("quote it: \"{}\"", node.text));
     return false;
@@ -186,7 +191,7 @@ bool TextType::decode(const Node& node, void* out, const Constraint& constraint,
   }
   if (node.text.size() > constraint.max_length) {
     decoder.error(Code::OutOfRange, node.mark,
-                  fmt::format("{} has {} octets, at most {} are allowed", subject(node),
+                  fmt::format("{} has {} octets, at most {} are allowed", subject(node, decoder),
                               node.text.size(), constraint.max_length));
     return false;
   }
@@ -302,14 +307,14 @@ bool ChoiceType::decode(const Node& node, void* out, const Constraint&, Decoder&
   }
   if (std::find(later_.begin(), later_.end(), node.text) != later_.end()) {
     decoder.error(Code::NotSupportedValue, node.mark,
-                  fmt::format("{} {} is not supported by this version of headgate", subject(node),
-                              in_quotes(node.text)),
+                  fmt::format("{} {} is not supported by this version of headgate",
+                              subject(node, decoder), in_quotes(node.text)),
                   fmt::format("one of {}", join(names_)));
     return false;
   }
   std::string near = nearest(node.text, names_);
   decoder.error(Code::NotAChoice, node.mark,
-                fmt::format("{} cannot be {}", subject(node), describe(node)),
+                fmt::format("{} cannot be {}", subject(node, decoder), describe(node)),
                 near.empty() ? fmt::format("one of {}", join(names_))
                              : fmt::format("did you mean \"{}\"? one of {}", near, join(names_)));
   return false;

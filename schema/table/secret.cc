@@ -38,10 +38,10 @@ bool SecretType::decode(const Node& node, void* out, const Constraint& constrain
   if (node.is_map()) {
     if (node.children.size() != 1 ||
         (node.children[0].key != "value" && node.children[0].key != "valueFrom")) {
-      decoder.error(
-          Code::Malformed, node.mark,
-          fmt::format("{} must have exactly one of `value` and `valueFrom`", subject(node)),
-          kInlineHint);
+      decoder.error(Code::Malformed, node.mark,
+                    fmt::format("{} must have exactly one of `value` and `valueFrom`",
+                                subject(node, decoder)),
+                    kInlineHint);
       return false;
     }
     value = &node.children[0];
@@ -49,7 +49,8 @@ bool SecretType::decode(const Node& node, void* out, const Constraint& constrain
   }
   if (!inline_allowed_) {
     decoder.error(Code::KeyInRepository, value->mark,
-                  fmt::format("{} may not be written in clear", subject(node)), kInlineHint);
+                  fmt::format("{} may not be written in clear", subject(node, decoder)),
+                  kInlineHint);
     return false;
   }
   std::string text;
@@ -62,7 +63,10 @@ bool SecretType::decode(const Node& node, void* out, const Constraint& constrain
 bool SecretType::decode_reference(const Node& node, void* out, Decoder& decoder) const {
   auto& secret = *static_cast<Secret*>(out);
   if (!node.is_map() || node.children.size() != 1) {
-    wrong_type(node, "a map of one of file, env, credential", decoder, kInlineHint);
+    decoder.error(Code::Malformed, node.mark,
+                  fmt::format("{} must have exactly one of `file`, `env` and `credential`",
+                              subject(node, decoder)),
+                  kInlineHint);
     return false;
   }
   const Node& reference = node.children[0];
@@ -84,7 +88,8 @@ bool SecretType::decode_reference(const Node& node, void* out, Decoder& decoder)
     }
     if (known.source != Secret::Source::File &&
         (text.empty() || slash || text.find('=') != std::string::npos)) {
-      decoder.error(Code::Malformed, reference.mark, fmt::format("{} is not a name", in_quotes(text)));
+      decoder.error(Code::Malformed, reference.mark,
+                    fmt::format("{} is not a name", in_quotes(text)));
       return false;
     }
     secret.source = known.source;

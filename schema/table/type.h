@@ -78,7 +78,7 @@ const Type& type_of();
 void wrong_type(const Node& node, std::string_view expected, Decoder& decoder,
                 std::string hint = {});
 
-/// "`httpPort`", or "the item" in a list: how a message names the value.
-std::string subject(const Node& node);
+/// "`httpPort`", or "an item of `members`": how a message names the value.
+std::string subject(const Node& node, const Decoder& decoder);
 
 }  // namespace headgate::schema

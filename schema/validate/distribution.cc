@@ -41,35 +41,40 @@ std::map<std::string, Mark> check_ids(const Distribution& distribution, const No
   return ids;
 }
 
-void check_members(const Distribution& distribution, const Node& spec, std::set<std::string>& used,
+bool check_members(const Distribution& distribution, const Node& spec, std::set<std::string>& used,
                    Decoder& decoder) {
+  bool good = true;
   std::vector<std::string> origins;
   for (const Origin& origin : distribution.origins) origins.push_back(origin.id);
   for (std::size_t i = 0; i < distribution.origin_groups.size(); ++i) {
     const std::vector<std::string>& members = distribution.origin_groups[i].members;
     for (std::size_t j = 0; j < members.size(); ++j) {
+      if (members[j].empty()) continue;
       used.insert(members[j]);
       if (std::find(origins.begin(), origins.end(), members[j]) != origins.end()) continue;
+      good = false;
       decoder.error(Code::MemberUnknown,
                     spec.locate(item("originGroups", i, item("members", j))).mark,
                     fmt::format("there is no origin {}", in_quotes(members[j])),
                     did_you_mean(members[j], origins, fmt::format("origins: {}", join(origins))));
     }
   }
+  return good;
 }
 
-void check_target(const CacheBehavior& behavior, const Node& node,
+bool check_target(const CacheBehavior& behavior, const Node& node,
                   const std::map<std::string, Mark>& ids, std::set<std::string>& used,
                   Decoder& decoder) {
   const std::string& target = behavior.target_origin_id;
-  if (target.empty()) return;
+  if (target.empty()) return false;
   used.insert(target);
-  if (ids.contains(target)) return;
+  if (ids.contains(target)) return true;
   std::vector<std::string> known;
   for (const auto& [id, mark] : ids) known.push_back(id);
   decoder.error(Code::OriginUnknown, node.locate("targetOriginId").mark,
                 fmt::format("there is no origin or origin group {}", in_quotes(target)),
                 did_you_mean(target, known, fmt::format("ids: {}", join(known))));
+  return false;
 }
 
 void check_unused(const Distribution& distribution, const Node& spec,
@@ -187,7 +192,8 @@ void check_error_response(CustomErrorResponse& response, const Node& node, Decod
   if (node.find("responseCode") != nullptr && !page && !body)
     decoder.error(Code::Combination, node.locate("responseCode").key_mark,
                   "`responseCode` needs `responsePagePath` or `inlineBody`");
-  if (!page && !body && node.find("errorCachingMinTTL") == nullptr && response.error_code != 0)
+  if (!page && !body && node.find("errorCachingMinTTL") == nullptr &&
+      node.find("responseCode") == nullptr && response.error_code != 0)
     decoder.error(Code::Combination, node.mark, "the entry changes nothing",
                   "give responsePagePath, inlineBody or errorCachingMinTTL");
 }
@@ -195,13 +201,16 @@ void check_error_response(CustomErrorResponse& response, const Node& node, Decod
 void check_distribution(Distribution& distribution, const Node& spec, Decoder& decoder) {
   std::map<std::string, Mark> ids = check_ids(distribution, spec, decoder);
   std::set<std::string> used;
-  check_members(distribution, spec, used, decoder);
-  check_target(distribution.default_cache_behavior, spec.locate("defaultCacheBehavior"), ids, used,
-               decoder);
+  bool known = check_members(distribution, spec, used, decoder);
+  known = check_target(distribution.default_cache_behavior, spec.locate("defaultCacheBehavior"),
+                       ids, used, decoder) &&
+          known;
   for (std::size_t i = 0; i < distribution.cache_behaviors.size(); ++i)
-    check_target(distribution.cache_behaviors[i], spec.locate(item("cacheBehaviors", i)), ids, used,
-                 decoder);
-  check_unused(distribution, spec, used, decoder);
+    known = check_target(distribution.cache_behaviors[i], spec.locate(item("cacheBehaviors", i)),
+                         ids, used, decoder) &&
+            known;
+  // After an unknown id its origin would only seem to be unused.
+  if (known) check_unused(distribution, spec, used, decoder);
   check_shadows(distribution, spec, decoder);
   check_quota(spec, "origins", distribution.origins.size(), 100, decoder);
   check_quota(spec, "originGroups", distribution.origin_groups.size(), 10, decoder);
@@ -209,7 +218,7 @@ void check_distribution(Distribution& distribution, const Node& spec, Decoder& d
   check_quota(spec, "aliases", distribution.aliases.size(), 100, decoder);
   std::set<std::string> aliases;
   for (std::size_t i = 0; i < distribution.aliases.size(); ++i)
-    if (!aliases.insert(distribution.aliases[i]).second)
+    if (!distribution.aliases[i].empty() && !aliases.insert(distribution.aliases[i]).second)
       decoder.error(Code::DuplicateItem, spec.locate(item("aliases", i)).mark,
                     fmt::format("`aliases` names {} twice", in_quotes(distribution.aliases[i])));
   std::set<int> codes;

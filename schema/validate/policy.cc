@@ -57,7 +57,7 @@ void check_selector(Selector& selector, const Node& node, Decoder& decoder) {
                               escape_control(behavior->text.substr(0, 40))));
   if (selector.behavior == Selection::AllViewerAndWhitelistCloudFront)
     for (std::size_t i = 0; i < selector.items.size(); ++i)
-      if (!to_lower(selector.items[i]).starts_with("cloudfront-"))
+      if (!selector.items[i].empty() && !to_lower(selector.items[i]).starts_with("cloudfront-"))
         decoder.error(
             Code::Combination, node.locate(fmt::format("items.{}", i)).mark,
             fmt::format("{} does not start with CloudFront-", in_quotes(selector.items[i])),
@@ -151,7 +151,7 @@ void check_response_headers_policy(ResponseHeadersPolicy& policy, const Node& sp
     const std::string& name = policy.remove_headers[i];
     Mark mark = spec.locate(fmt::format("removeHeaders.{}", i)).mark;
     forbid(name, HeaderUse::ToViewer, "removed from responses", mark, decoder);
-    if (!removed.insert(to_lower(name)).second)
+    if (!name.empty() && !removed.insert(to_lower(name)).second)
       decoder.error(Code::DuplicateItem, mark,
                     fmt::format("`removeHeaders` names {} twice", in_quotes(name)));
   }

@@ -44,6 +44,7 @@ class Builder final : public YAML::EventHandler {
   /// A quoted scalar of several lines, the usual suspect when what follows makes no sense.
   Mark long_quote() const { return long_quote_; }
   std::uint32_t long_quote_end() const { return long_quote_end_; }
+  std::uint32_t last_scalar_line() const { return last_scalar_line_; }
 
   void OnDocumentStart(const YAML::Mark&) override { open_.clear(); }
   void OnDocumentEnd() override {}
@@ -68,6 +69,7 @@ class Builder final : public YAML::EventHandler {
     if (tag != "?" && tag != "!") check_tag(tag, "str", node.mark);
     if (node.style == Node::Style::Quoted) check_quotes(mark, node.mark);
     node.text = value;
+    last_scalar_line_ = node.mark.line;
     add(std::move(node));
   }
 
@@ -162,7 +164,7 @@ class Builder final : public YAML::EventHandler {
     if (!parent.node.is_map() || parent.has_key) return;
     if (node.kind == Node::Kind::Scalar) return;
     refuse(Code::KeyNotText, node.mark, fmt::format("a key is text, not {}", describe(node)),
-           node.is_map() ? "quote a text that starts with {" : "");
+           "is a bracket before it not closed, or a text that starts with { or [ not quoted?");
   }
 
   void add(Node node) {
@@ -212,6 +214,7 @@ class Builder final : public YAML::EventHandler {
   bool ascii_ = true;
   Mark long_quote_;
   std::uint32_t long_quote_end_ = 0;
+  std::uint32_t last_scalar_line_ = 0;
 };
 
 /// Reads from a view without a copy.
@@ -252,9 +255,13 @@ YamlProblem explain(const YAML::Exception& exception, std::string_view text,
         fmt::format("the quote that opens in line {} closes in this line: is one missing?",
                     builder.long_quote().line);
   } else if (says("illegal map value")) {
-    problem.hint = "quote a value that contains \": \"";
+    // Text that goes on in the next line is one scalar: a key there was meant to stand further
+    // left.
+    problem.hint = builder.last_scalar_line() < problem.mark.line
+                       ? "is the line indented like the ones before it?"
+                       : "quote a value that contains \": \"";
   } else if (says("unknown token")) {
-    problem.hint = "quote a value that starts with @, ` or %";
+    problem.hint = "quote a value that starts with @, ` or %, or that contains ? within { } or [ ]";
   } else if (says("end of map not found") || says("end of sequence not found")) {
     problem.hint = "is the line indented like the ones before it?";
   }

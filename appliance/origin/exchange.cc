@@ -212,6 +212,8 @@ bool Exchange::take_head() {
   head.content_length = head_.content_length();
   const std::shared_ptr<Exchange> self = shared_from_this();
   sink_->on_head(head);
+  // libcurl stops sending after a refusal, but would wait for a body that is paused.
+  if (send_paused_ && stage_ != Stage::Ended) unpause_soon();
   return stage_ != Stage::Ended;
 }
 
@@ -228,7 +230,11 @@ std::size_t Exchange::take_octets(std::string_view octets) {
   received_octets_ += octets.size();
   await_origin();
   const std::shared_ptr<Exchange> self = shared_from_this();
-  if (!sink_->on_octets(octets) && stage_ != Stage::Ended) {
+  resumed_ = false;
+  const bool go_on = sink_->on_octets(octets);
+  // A resume from inside the call wins over its result: the other way round nobody would resume any
+  // more.
+  if (!go_on && !resumed_ && stage_ != Stage::Ended) {
     paused_ = true;
     stop_awaiting();
   }
@@ -300,6 +306,12 @@ std::string_view Exchange::framing_error(CURLcode code) const {
   return {};
 }
 
+/// For an origin that answers in full and hangs up on the rest of the request's body.
+bool Exchange::has_whole_response() const {
+  if (stage_ != Stage::Body || excess_) return false;
+  return !has_body() || head_.content_length() == received_octets_;
+}
+
 bool Exchange::may_connect_again(CURLcode code) const {
   if (stage_ != Stage::Connecting || attempts_ >= endpoint_->connection_attempts) return false;
   return code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST ||
@@ -331,7 +343,7 @@ void Exchange::on_done(CURLcode code) {
   if (const std::string_view error = framing_error(code); !error.empty()) {
     return fail(excess_ ? Failure::HttpProtocolError : Failure::HttpResponseIncomplete, error);
   }
-  if (code == CURLE_OK) return succeed();
+  if (code == CURLE_OK || (code == CURLE_SEND_ERROR && has_whole_response())) return succeed();
 
   const std::string_view text = curl_error_[0] != '\0' ? curl_error_ : curl_easy_strerror(code);
   const bool bad_chunk = text.find("chunked-encoding") != std::string_view::npos;
@@ -400,6 +412,7 @@ void Exchange::detach() {
 // --- pausing ---
 
 void Exchange::resume() {
+  resumed_ = true;
   if (detached_ || stage_ == Stage::Ended || !paused_) return;
   paused_ = false;
   await_origin();

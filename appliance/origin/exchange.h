@@ -55,6 +55,7 @@ class Exchange final : public EasyOwner, public std::enable_shared_from_this<Exc
   bool note_connected(const ConnectionEnds& ends);
 
   std::string_view framing_error(CURLcode code) const;
+  bool has_whole_response() const;
   bool may_connect_again(CURLcode code) const;
   bool may_send_again(CURLcode code) const;
   void start_again();
@@ -92,6 +93,7 @@ class Exchange final : public EasyOwner, public std::enable_shared_from_this<Exc
   std::uint64_t received_octets_ = 0;
   bool excess_ = false;
   bool paused_ = false;       ///< the sink's wish
+  bool resumed_ = false;      ///< since the sink was last given octets
   bool recv_paused_ = false;  ///< libcurl was told
   bool send_paused_ = false;
   std::uint64_t pulled_octets_ = 0;

@@ -49,22 +49,20 @@ class ScriptedBody final : public origin::RequestBody {
   explicit ScriptedBody(std::optional<std::uint64_t> length = std::nullopt) : length_(length) {}
   std::optional<std::uint64_t> length() const override { return length_; }
   std::string_view pull(std::size_t max) override {
-    last_ = waiting_.substr(0, max);
-    waiting_.erase(0, last_.size());
-    pulled += last_.size();
-    return last_;
+    const std::string_view octets = std::string_view(given_).substr(pulled, max);
+    pulled += octets.size();
+    return octets;
   }
-  bool ended() const override { return ended_ && waiting_.empty(); }
+  bool ended() const override { return ended_ && drained(); }
 
-  void add(std::string_view octets) { waiting_.append(octets); }
+  void add(std::string_view octets) { given_.append(octets); }
   void end() { ended_ = true; }
-  bool drained() const { return waiting_.empty(); }
+  bool drained() const { return pulled == given_.size(); }
   std::size_t pulled = 0;
 
  private:
   std::optional<std::uint64_t> length_;
-  std::string waiting_;
-  std::string last_;
+  std::string given_;
   bool ended_ = false;
 };
 

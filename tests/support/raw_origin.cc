@@ -3,9 +3,11 @@
 
 #include <netinet/in.h>
 #include <openssl/err.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 
 #include "appliance/base/assert.h"
@@ -94,6 +96,21 @@ bool Connection::send(std::string_view octets) {
       return false;
     }
     octets.remove_prefix(count);
+  }
+  return true;
+}
+
+bool Connection::send_or_note(std::string_view octets, const std::function<void()>& held_up) {
+  while (!octets.empty()) {
+    pollfd room{socket_, POLLOUT, 0};
+    if (poll(&room, 1, 500) == 0) {
+      held_up();
+      continue;
+    }
+    const ssize_t sent = ::send(socket_, octets.data(), octets.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno == EAGAIN) continue;
+    if (sent <= 0) return false;
+    octets.remove_prefix(static_cast<std::size_t>(sent));
   }
   return true;
 }

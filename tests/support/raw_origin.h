@@ -43,6 +43,9 @@ class Connection {
   std::string read_to_end();
   /// False when the client is gone.
   bool send(std::string_view octets);
+  /// The same over plain TCP, and calls `held_up` each time the client has taken nothing for half a
+  /// second.
+  bool send_or_note(std::string_view octets, const std::function<void()>& held_up);
   /// A clean end of what this side sends (close_notify included).
   void finish();
   /// RST instead of FIN.

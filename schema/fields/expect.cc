@@ -24,7 +24,7 @@ void expected_fields(Object<ExpectCase::Expected>& o) {
   using Expected = ExpectCase::Expected;
   o.field("status", &Expected::status, "The status code of an answer that the edge makes itself.")
       .range(100, 599);
-  o.field("reason", &Expected::reason, "Why the edge refuses: `geo`, `method`, …");
+  o.field("reason", &Expected::reason, "Why the edge refuses, such as `geo` or `method`.");
   o.field("distribution", &Expected::distribution, "The distribution that answers.")
       .format(kResourceName);
   o.field("behavior", &Expected::behavior,

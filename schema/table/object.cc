@@ -111,8 +111,11 @@ Json ObjectType::definition(SchemaWriter& writer) const {
     for (const std::string& synonym : field.synonyms) properties[synonym] = property;
     if (field.required) required.push_back(field.name);
   }
-  for (const LaterField& later : later_)
-    if (later.accepted == "false") properties[later.name] = {{"const", false}};
+  for (const LaterField& later : later_) {
+    if (later.accepted.empty()) continue;
+    Json accepted = later.accepted == "false" ? Json(false) : Json(later.accepted);
+    properties[later.name] = {{"const", std::move(accepted)}};
+  }
   schema["properties"] = std::move(properties);
   if (!required.empty()) schema["required"] = std::move(required);
   return schema;

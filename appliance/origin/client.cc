@@ -4,8 +4,8 @@
 #include <unordered_map>
 
 #include "appliance/base/assert.h"
-#include "appliance/origin/curl_multi.h"
-#include "appliance/origin/exchange.h"
+#include "appliance/origin/curl/exchange.h"
+#include "appliance/origin/curl/multi.h"
 
 namespace headgate::origin {
 

@@ -229,7 +229,7 @@ TEST_CASE("a connection that is not made in time is a timeout, after every attem
 
 TEST_CASE("silence before the head, inside it and inside the body is a response timeout") {
   for (const std::string& octets : {std::string(), std::string("HTTP/1.1 200 OK\r\nX-A: "),
-                                   head("Content-Length: 10\r\n") + "abc"}) {
+                                    head("Content-Length: 10\r\n") + "abc"}) {
     CAPTURE(octets);
     RawOrigin server([&](Connection& connection) {
       connection.read_head();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/origin/curl_multi.h"
+#include "appliance/origin/curl/multi.h"
 
 #include <sys/epoll.h>
 #include <unistd.h>

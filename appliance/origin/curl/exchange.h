@@ -12,9 +12,9 @@
 
 #include "appliance/base/loop.h"
 #include "appliance/origin/client.h"
-#include "appliance/origin/curl_multi.h"
-#include "appliance/origin/curl_request.h"
-#include "appliance/origin/response_head.h"
+#include "appliance/origin/curl/multi.h"
+#include "appliance/origin/curl/request.h"
+#include "appliance/origin/curl/response_head.h"
 
 namespace headgate::origin {
 
@@ -67,6 +67,7 @@ class Exchange final : public EasyOwner, public std::enable_shared_from_this<Exc
   void unpause_soon();
   void unpause();
   bool has_body() const;
+  bool is_http1() const;
 
   void await_origin();
   void stop_awaiting();
@@ -92,6 +93,8 @@ class Exchange final : public EasyOwner, public std::enable_shared_from_this<Exc
   int status_ = 0;
   std::uint64_t received_octets_ = 0;
   bool excess_ = false;
+  bool ends_with_connection_ = false;
+  const SSL* ssl_ = nullptr;  ///< only while `ends_with_connection_`
   bool paused_ = false;       ///< the sink's wish
   bool resumed_ = false;      ///< since the sink was last given octets
   bool recv_paused_ = false;  ///< libcurl was told

@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "appliance/base/loop.h"
-#include "appliance/origin/socket_book.h"
+#include "appliance/origin/curl/socket_book.h"
+#include "appliance/origin/curl/tls_ends.h"
 
 namespace headgate::origin {
 
@@ -48,6 +49,7 @@ class CurlMulti {
   /// TLS sessions, shared by all handles of this multi.
   CURLSH* share() const { return share_; }
   SocketBook& sockets() { return sockets_; }
+  TlsEnds& tls_ends() { return tls_ends_; }
 
  private:
   static int on_socket(CURL* easy, curl_socket_t socket, int what, void* self, void* known);
@@ -62,6 +64,7 @@ class CurlMulti {
 
   base::Loop& loop_;
   SocketBook sockets_;
+  TlsEnds tls_ends_;
   int epoll_ = -1;
   CURLM* multi_ = nullptr;
   CURLSH* share_ = nullptr;

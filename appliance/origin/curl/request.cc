@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/origin/curl_request.h"
+#include "appliance/origin/curl/request.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
 
-#include "appliance/origin/response_head.h"
+#include "appliance/origin/curl/response_head.h"
 
 namespace headgate::origin {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/origin/response_head.h"
+#include "appliance/origin/curl/response_head.h"
 
 #include <algorithm>
 #include <charconv>
@@ -77,6 +77,7 @@ HeadCollector::Verdict HeadCollector::start_head(std::string_view line) {
   lines_.clear();
   fields_.clear();
   content_length_.reset();
+  is_chunked_ = false;
   return Verdict::More;
 }
 
@@ -121,7 +122,6 @@ HeadCollector::Verdict HeadCollector::finish_head() {
   inside_ = false;
   fields_.reserve(lines_.size());
   bool has_length = false;
-  bool has_coding = false;
   for (const Line& line : lines_) {
     const http::Field field{text(line.name, line.name_size), text(line.value, line.value_size)};
     if (field.name == "content-length") {
@@ -132,15 +132,15 @@ HeadCollector::Verdict HeadCollector::finish_head() {
     }
     if (field.name == "transfer-encoding") {
       // We never offer another one (TE), and libcurl would hand its octets on undecoded.
-      if (has_coding || !http::equals_ignoring_case(field.value, "chunked")) {
+      if (is_chunked_ || !http::equals_ignoring_case(field.value, "chunked")) {
         return malformed("a transfer coding other than chunked");
       }
-      has_coding = true;
+      is_chunked_ = true;
     }
     fields_.push_back(field);
   }
   // Section 6.3: may be an attempt at response splitting, and ought to be handled as an error.
-  if (has_length && has_coding) return malformed("both Content-Length and Transfer-Encoding");
+  if (has_length && is_chunked_) return malformed("both Content-Length and Transfer-Encoding");
   return Verdict::Complete;
 }
 

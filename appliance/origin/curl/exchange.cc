@@ -12,63 +12,16 @@
 // libcurl forbids most calls from inside its call-backs. So a call-back that must end the exchange
 // only takes note (`refuse`) and returns an error; the end is told when the multi hands the handle
 // back. Cancelling, pausing and resuming act from a task of their own.
-#include "appliance/origin/exchange.h"
+#include "appliance/origin/curl/exchange.h"
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <cerrno>
 #include <cstring>
+#include <utility>
+
+#include "appliance/origin/curl/failure.h"
 
 namespace headgate::origin {
-namespace {
-
-Failure failure_to_connect(CURL* easy, CURLcode code) {
-  if (code == CURLE_OPERATION_TIMEDOUT) {
-    curl_off_t resolved = 0;
-    curl_easy_getinfo(easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
-    return resolved == 0 ? Failure::DnsTimeout : Failure::ConnectionTimeout;
-  }
-  long error = 0;
-  curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
-  if (error == ETIMEDOUT) return Failure::ConnectionTimeout;
-  return error == EMFILE || error == ENFILE ? Failure::Internal : Failure::ConnectionRefused;
-}
-
-Failure failure_of(CURL* easy, CURLcode code, bool connected, bool has_head) {
-  switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST:
-      return Failure::DnsError;
-    case CURLE_COULDNT_CONNECT:
-      return failure_to_connect(easy, code);
-    case CURLE_OPERATION_TIMEDOUT:
-      return connected ? Failure::HttpResponseTimeout : failure_to_connect(easy, code);
-    case CURLE_SSL_CONNECT_ERROR:
-    case CURLE_SSL_CIPHER:
-      return Failure::TlsProtocolError;
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_ISSUER_ERROR:
-      return Failure::TlsCertificateError;
-    case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_BAD_CONTENT_ENCODING:
-    case CURLE_HTTP2:
-      return Failure::HttpProtocolError;
-    case CURLE_URL_MALFORMAT:
-      return Failure::HttpRequestError;
-    case CURLE_PARTIAL_FILE:
-    case CURLE_GOT_NOTHING:
-    case CURLE_RECV_ERROR:
-    case CURLE_SEND_ERROR:
-    case CURLE_HTTP2_STREAM:
-      return has_head ? Failure::HttpResponseIncomplete : Failure::ConnectionTerminated;
-    default:
-      return Failure::Internal;
-  }
-}
-
-}  // namespace
-
 Exchange::Exchange(CurlMulti& multi, base::Loop& loop, std::shared_ptr<const Endpoint> endpoint,
                    Request request, Sink& sink, base::UniqueFunction<void(Exchange*)> on_end)
     : multi_(multi),
@@ -118,6 +71,8 @@ void Exchange::set_callbacks() {
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &opened_sockets_);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &SocketBook::close);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &multi_.sockets());
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, &TlsEnds::install);
+  curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, &multi_.tls_ends());
   curl_easy_setopt(easy, CURLOPT_DEBUGFUNCTION, &Exchange::on_debug);
   curl_easy_setopt(easy, CURLOPT_DEBUGDATA, this);
 }
@@ -205,6 +160,10 @@ bool Exchange::take_head() {
   stage_ = Stage::Body;
   // From here on libcurl says, and only in its log, when there is more than the framing allows.
   curl_easy_setopt(easy_.get(), CURLOPT_VERBOSE, 1L);
+
+  ends_with_connection_ =
+      has_body() && !head_.content_length() && !head_.is_chunked() && is_http1();
+  if (ends_with_connection_) ssl_ = multi_.tls_ends().watch(easy_.get());
 
   ResponseHead head;
   head.status = status_;
@@ -298,9 +257,17 @@ bool Exchange::has_body() const {
   return request_.method != "HEAD" && status_ != 204 && status_ != 304;
 }
 
+bool Exchange::is_http1() const {
+  long version = CURL_HTTP_VERSION_NONE;
+  curl_easy_getinfo(easy_.get(), CURLINFO_HTTP_VERSION, &version);
+  return version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1;
+}
+
 /// What is wrong with the framing of a response that libcurl is content with, or empty.
 std::string_view Exchange::framing_error(CURLcode code) const {
-  if (code != CURLE_OK || !has_body() || !head_.content_length()) return {};
+  if (code != CURLE_OK || !has_body()) return {};
+  if (ssl_ != nullptr && !multi_.tls_ends().take(ssl_)) return "the end of TLS was cut off";
+  if (!head_.content_length()) return {};
   if (excess_) return "more octets than Content-Length";
   if (received_octets_ < *head_.content_length()) return "fewer octets than Content-Length";
   return {};
@@ -346,10 +313,7 @@ void Exchange::on_done(CURLcode code) {
   if (code == CURLE_OK || (code == CURLE_SEND_ERROR && has_whole_response())) return succeed();
 
   const std::string_view text = curl_error_[0] != '\0' ? curl_error_ : curl_easy_strerror(code);
-  const bool bad_chunk = text.find("chunked-encoding") != std::string_view::npos;
-  fail(bad_chunk ? Failure::HttpProtocolError
-                 : failure_of(easy_.get(), code, stage_ != Stage::Connecting, has_head),
-       text);
+  fail(failure_of(easy_.get(), code, text, stage_ != Stage::Connecting, has_head), text);
 }
 
 void Exchange::succeed() {
@@ -392,6 +356,7 @@ void Exchange::cancel() {
 void Exchange::end() {
   stop_awaiting();
   completion_timer_.cancel();
+  if (ssl_ != nullptr) multi_.tls_ends().take(std::exchange(ssl_, nullptr));
   request_.body.reset();
   easy_.reset();
   if (!on_end_) return;

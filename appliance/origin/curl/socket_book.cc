@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/origin/socket_book.h"
+#include "appliance/origin/curl/socket_book.h"
 
 #include <fmt/format.h>
 #include <netinet/in.h>

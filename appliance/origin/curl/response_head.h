@@ -33,6 +33,7 @@ class HeadCollector {
 
   http::Fields fields() const { return fields_; }
   std::optional<std::uint64_t> content_length() const { return content_length_; }
+  bool is_chunked() const { return is_chunked_; }
   /// Why the verdict was Malformed.
   std::string_view error() const { return error_; }
   /// Octets so far.
@@ -58,6 +59,7 @@ class HeadCollector {
   std::vector<Line> lines_;
   std::vector<http::Field> fields_;
   std::optional<std::uint64_t> content_length_;
+  bool is_chunked_ = false;
   std::string_view error_;
 };
 

@@ -25,7 +25,7 @@ class ManualLoop : public base::Loop {
     ++posts_;
   }
   std::unique_ptr<Watch> watch_readable(int /*fd*/, base::UniqueFunction<void()> /*on*/) override {
-    HG_ASSERT(!"a ManualLoop watches no descriptors");
+    HG_ASSERT(false);  // nothing that is tested with this loop watches descriptors
     return nullptr;
   }
   base::TimerHeap& timers() override { return timers_; }

@@ -5,11 +5,11 @@
 #include <cstdio>
 #include <cstdlib>
 
-#define HG_ASSERT(condition)                                                                 \
-  do {                                                                                       \
-    if (!(condition)) {                                                                      \
-      std::fprintf(stderr, "headgate: broken invariant at %s:%d: %s\n", __FILE__, __LINE__,  \
-                   #condition);                                                              \
-      std::abort();                                                                          \
-    }                                                                                        \
+#define HG_ASSERT(condition)                                                                \
+  do {                                                                                      \
+    if (!(condition)) {                                                                     \
+      std::fprintf(stderr, "headgate: broken invariant at %s:%d: %s\n", __FILE__, __LINE__, \
+                   #condition);                                                             \
+      std::abort();                                                                         \
+    }                                                                                       \
   } while (false)

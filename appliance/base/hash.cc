@@ -15,7 +15,8 @@ std::uint64_t process_seed() {
   return (std::uint64_t{device()} << 32) | device();
 }
 
-// Reflected polynomial 0x1EDC6F41, a byte at a time: what is checked is small (journal records, state files).
+// Reflected polynomial 0x1EDC6F41, a byte at a time: what is checked is small (journal records,
+// state files).
 constexpr std::array<std::uint32_t, 256> make_crc_table() {
   std::array<std::uint32_t, 256> table{};
   for (std::uint32_t i = 0; i < 256; ++i) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the parts of the edge need of an event loop; appliance/server implements it on libh2o's, so that only that folder knows h2o.
+// What the parts of the edge need of an event loop; appliance/server implements it on libh2o's, so
+// that only that folder knows h2o.
 #pragma once
 
 #include <memory>
@@ -16,7 +17,8 @@ class Loop {
  public:
   using Task = UniqueFunction<void()>;
 
-  /// Calls back whenever a descriptor is readable, until destroyed. Level-triggered; does not own the descriptor.
+  /// Calls back whenever a descriptor is readable, until destroyed. Level-triggered; does not own
+  /// the descriptor.
   class Watch {
    public:
     virtual ~Watch() = default;
@@ -24,7 +26,8 @@ class Loop {
 
   virtual ~Loop() = default;
 
-  /// Runs `task` on the loop's thread, soon. Never runs it before it returns. After the loop has ended tasks are destroyed unrun.
+  /// Runs `task` on the loop's thread, soon. Never runs it before it returns. After the loop has
+  /// ended tasks are destroyed unrun.
   virtual void post(Task task) = 0;
   virtual std::unique_ptr<Watch> watch_readable(int fd, UniqueFunction<void()> on_readable) = 0;
   virtual TimerHeap& timers() = 0;

@@ -55,7 +55,8 @@ class Ref {
   T& operator*() const { return *object_; }
   explicit operator bool() const { return object_ != nullptr; }
   void reset() { *this = Ref(); }
-  /// Gives up ownership without giving up the count: for C callbacks that carry a pointer. See adopt_ref.
+  /// Gives up ownership without giving up the count: for C callbacks that carry a pointer. See
+  /// adopt_ref.
   T* release() { return std::exchange(object_, nullptr); }
 
  private:

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The two clocks of the edge and why there are two: deadlines and ages must not jump when the wall clock is set.
+// The two clocks of the edge and why there are two: deadlines and ages must not jump when the wall
+// clock is set.
 #pragma once
 
 #include <chrono>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Sends a body, or a part of it, at the pace of the viewer: never more than 128 KiB are handed to libh2o at a time.
+// Sends a body, or a part of it, at the pace of the viewer: never more than 128 KiB are handed to
+// libh2o at a time.
 #pragma once
 
 #include <memory>
@@ -17,7 +18,8 @@ class BodySender {
  public:
   BodySender(h2o_req_t& request, base::Loop& loop) : request_(request), loop_(loop) {}
 
-  /// The head is in `request.res`. Octets [first, end) of `body`; none for a response without content.
+  /// The head is in `request.res`. Octets [first, end) of `body`; none for a response without
+  /// content.
   void send(base::Ref<cache::Body> body, std::uint64_t first, std::uint64_t end);
   void send_nothing();
   /// Octets in pool memory.

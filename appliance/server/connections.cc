@@ -74,7 +74,8 @@ void Connections::accept(Listener& listener) {
   for (int i = 0; i < kAcceptBurst; ++i) {
     h2o_socket_t* socket = h2o_evloop_socket_accept(listener.socket);
     if (socket == nullptr) return;
-    if (commons_.connections.load(std::memory_order_relaxed) >= commons_.options.limits.max_connections) {
+    if (commons_.connections.load(std::memory_order_relaxed) >=
+        commons_.options.limits.max_connections) {
       h2o_socket_close(socket);
       continue;
     }
@@ -142,7 +143,8 @@ void Connections::admit_after_proxy_head(ProxyHead& head) {
   h2o_accept(&listener.accept, socket);
 }
 
-void Connections::set_peer(h2o_socket_t* socket, const base::IpAddress& address, std::uint16_t port) {
+void Connections::set_peer(h2o_socket_t* socket, const base::IpAddress& address,
+                           std::uint16_t port) {
   if (address.is_v4()) {
     sockaddr_in peer{};
     peer.sin_family = AF_INET;
@@ -187,8 +189,8 @@ void Connections::drain(base::UniqueFunction<void()> on_idle) {
     h2o_socket_close(std::exchange(listener->socket, nullptr));
   }
   h2o_context_request_shutdown(&context_);
-  // An idle HTTP/1 connection would be waited for until its timeout: it learns of the end as if its client had left.
-  // HTTP/2 connections are told by GOAWAY, and end by themselves.
+  // An idle HTTP/1 connection would be waited for until its timeout: it learns of the end as if its
+  // client had left. HTTP/2 connections are told by GOAWAY, and end by themselves.
   for (const auto& [connection, owner] : open_)
     if (connection->requests == 0) shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
   if (open_.empty() && on_idle_) std::exchange(on_idle_, {})();

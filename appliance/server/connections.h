@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A worker's listeners and the connections that came through them: accepted, counted, told when the edge goes.
+// A worker's listeners and the connections that came through them: accepted, counted, told when the
+// edge goes.
 #pragma once
 
 #include <cstdint>
@@ -18,11 +19,12 @@ namespace headgate::server {
 
 struct Commons;
 
-/// Connections of trusted proxies may begin with a PROXY head (versions 1 and 2), whose address then is the peer's.
-/// Threads: the worker's.
+/// Connections of trusted proxies may begin with a PROXY head (versions 1 and 2), whose address
+/// then is the peer's. Threads: the worker's.
 class Connections {
  public:
-  Connections(Commons& commons, H2oLoop& loop, h2o_context_t& context, observe::WorkerMetrics& metrics);
+  Connections(Commons& commons, H2oLoop& loop, h2o_context_t& context,
+              observe::WorkerMetrics& metrics);
   ~Connections();
   Connections(const Connections&) = delete;
   Connections& operator=(const Connections&) = delete;

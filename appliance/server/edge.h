@@ -19,7 +19,7 @@
 namespace headgate::server {
 
 struct EdgeOptions {
-  std::vector<std::string> http;   ///< ADDR:PORT; port 0 takes a free one
+  std::vector<std::string> http;  ///< ADDR:PORT; port 0 takes a free one
   std::vector<std::string> https;
   unsigned threads = 1;
   std::uint64_t cache_memory = 0;
@@ -30,15 +30,19 @@ struct EdgeOptions {
 /// Threads: start, drain and the destructor from one; the rest from any.
 class Edge {
  public:
-  /// Binds and listens; does not serve before a snapshot is published (503 with reason no_configuration until then).
-  static Result<std::unique_ptr<Edge>> start(EdgeOptions options, snapshot::SnapshotHolder& snapshots, observe::Metrics& metrics,
+  /// Binds and listens; does not serve before a snapshot is published (503 with reason
+  /// no_configuration until then).
+  static Result<std::unique_ptr<Edge>> start(EdgeOptions options,
+                                             snapshot::SnapshotHolder& snapshots,
+                                             observe::Metrics& metrics,
                                              observe::AccessLog* access_log);
   virtual ~Edge() = default;
   /// "127.0.0.1:8080" with the real port, in the order of the options.
   virtual std::vector<std::string> http_addresses() const = 0;
   virtual std::vector<std::string> https_addresses() const = 0;
   virtual cache::StoreStats cache_stats() const = 0;
-  /// Closes the listeners, lets what is under way finish, returns when all is done or after `limit`.
+  /// Closes the listeners, lets what is under way finish, returns when all is done or after
+  /// `limit`.
   virtual void drain(Duration limit) = 0;
 };
 

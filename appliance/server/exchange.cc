@@ -11,15 +11,17 @@ namespace {
 using guard::Reason;
 using observe::CacheOutcome;
 
-/// How long a request waits for another one's fetch before it goes alone. http-caching.md: less than 10 s.
+/// How long a request waits for another one's fetch before it goes alone. http-caching.md: less
+/// than 10 s.
 constexpr Duration kCollapseTimeout = std::chrono::seconds(8);
 
 }  // namespace
 
 void Exchange::begin(h2o_req_t& request, Worker& worker) {
   // The pool runs the destructor when libh2o disposes of the request, for whatever reason.
-  void* place = h2o_mem_alloc_shared(&request.pool, sizeof(Exchange),
-                                     [](void* exchange) { static_cast<Exchange*>(exchange)->~Exchange(); });
+  void* place = h2o_mem_alloc_shared(&request.pool, sizeof(Exchange), [](void* exchange) {
+    static_cast<Exchange*>(exchange)->~Exchange();
+  });
   auto* exchange = new (place) Exchange(request, worker);
   exchange->run();
 }
@@ -63,7 +65,9 @@ void Exchange::release_fetch() {
 }
 
 void Exchange::run() {
-  if (!pin_) return respond_error(503, Reason::NoConfiguration, "destination_unavailable", "nothing has been applied yet");
+  if (!pin_)
+    return respond_error(503, Reason::NoConfiguration, "destination_unavailable",
+                         "nothing has been applied yet");
   const snapshot::Configuration& configuration = *pin_->configuration;
   if (configuration.geo() != nullptr) facts_.country = configuration.geo()->country(facts_.client);
   facts_.https_port = worker_.commons().https_port;
@@ -133,8 +137,8 @@ bool Exchange::may_serve_on_error() const {
   if (!stale_ || purged_ != cache::Purged::No) return false;
   const auto& directives = stale_->directives();
   if (directives.must_revalidate || directives.no_cache) return false;
-  const auto window =
-      directives.stale_if_error ? directives.stale_if_error : decision_.distribution->stale_if_error;
+  const auto window = directives.stale_if_error ? directives.stale_if_error
+                                                : decision_.distribution->stale_if_error;
   if (!window) return false;
   const auto policy = ttl_policy(*decision_.distribution, *decision_.behavior, stale_->status());
   const Duration lifetime = http::freshness_lifetime(directives, policy);
@@ -143,7 +147,8 @@ bool Exchange::may_serve_on_error() const {
 
 void Exchange::join(bool serve_stale_meanwhile) {
   auto& commons = worker_.commons();
-  auto joined = commons.fills.join(decision_.key, *pin_->purges, pin_->generation, worker_.loop().now());
+  auto joined =
+      commons.fills.join(decision_.key, *pin_->purges, pin_->generation, worker_.loop().now());
   switch (joined.role) {
     case cache::FillTable::Role::Leader:
       leads_ = true;
@@ -179,8 +184,8 @@ FetchJob::Plan Exchange::plan(bool for_cache) {
 }
 
 void Exchange::start_job(cache::FillLead lead) {
-  auto job = FetchJob::start(worker_.fetch_context(), plan(decision_.uses_cache && upload_ == nullptr),
-                             std::move(lead));
+  auto job = FetchJob::start(worker_.fetch_context(),
+                             plan(decision_.uses_cache && upload_ == nullptr), std::move(lead));
   job_ = job;
   if (upload_ != nullptr) {
     upload_->set_callbacks(
@@ -221,15 +226,18 @@ void Exchange::on_settled() {
       return;
     case cache::Fill::State::Shared:
     case cache::Fill::State::Private: {
-      // A follower uses only what is shared and selected by its own fields; it does not wait a second time.
-      if (!leads_ && (fill_->state() == cache::Fill::State::Private || !fill_->matches(vary_fields()))) return go_alone();
+      // A follower uses only what is shared and selected by its own fields; it does not wait a
+      // second time.
+      if (!leads_ &&
+          (fill_->state() == cache::Fill::State::Private || !fill_->matches(vary_fields())))
+        return go_alone();
       const auto response = fill_->response();
       if (response->status() >= 500 && may_serve_on_error())
         return respond_stored(stale_, CacheOutcome::StaleHit);
       const bool revalidated = stale_ && response->body().get() == stale_->body().get();
-      return respond_stored(response, revalidated     ? CacheOutcome::RevalidatedHit
-                                      : !leads_       ? CacheOutcome::CollapsedHit
-                                      : hit_for_miss_ ? CacheOutcome::HitForMiss
+      return respond_stored(response, revalidated            ? CacheOutcome::RevalidatedHit
+                                      : !leads_              ? CacheOutcome::CollapsedHit
+                                      : hit_for_miss_        ? CacheOutcome::HitForMiss
                                       : decision_.uses_cache ? CacheOutcome::Miss
                                                              : CacheOutcome::Bypass);
     }
@@ -240,7 +248,9 @@ void Exchange::on_settled() {
                            memory_.persist(failure.proxy_error), memory_.persist(failure.details));
     }
     case cache::Fill::State::Abandoned:
-      if (leads_) return respond_error(502, Reason::OriginFailure, "connection_terminated", "fetch abandoned");
+      if (leads_)
+        return respond_error(502, Reason::OriginFailure, "connection_terminated",
+                             "fetch abandoned");
       return go_alone();
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One request's way through the edge: decided once under one pinned snapshot, then served from the cache or an origin.
+// One request's way through the edge: decided once under one pinned snapshot, then served from the
+// cache or an origin.
 #pragma once
 
 #include <array>
@@ -24,14 +25,16 @@ namespace headgate::server {
 
 class Worker;
 
-/// Lives in the request's pool from the handler's call until libh2o disposes of the request, which may be at any moment: the viewer leaves when it
-/// likes. The destructor is therefore where waiting ends and where the request is recorded, once.
+/// Lives in the request's pool from the handler's call until libh2o disposes of the request, which
+/// may be at any moment: the viewer leaves when it likes. The destructor is therefore where waiting
+/// ends and where the request is recorded, once.
 /// ```
 /// begin ─▶ deny, redirect ────────────────────────────────────────────▶ respond
 ///       ─▶ look up ─▶ fresh, or stale-while-revalidate ───────────────▶ respond
 ///                  ─▶ join a fill ─▶ wait ─▶ shared, or ours ─────────▶ respond
 ///                                         ─▶ private to another ▶ go alone ─▶ respond
-///                                         ─▶ failed: stale-if-error, error page, 502 or 504 ▶ respond
+///                                         ─▶ failed: stale-if-error, error page, 502 or 504 ▶
+///                                         respond
 ///       ─▶ go alone (the cache has no part) ─▶ wait ──────────────────▶ respond
 /// ```
 /// Threads: the worker's.
@@ -98,9 +101,9 @@ class Exchange {
   std::optional<base::Timer> wait_timer_;
   std::weak_ptr<FetchJob> job_;
   std::shared_ptr<Upload> upload_;
-  bool leads_ = false;         ///< the fill is fetched by our own job
+  bool leads_ = false;  ///< the fill is fetched by our own job
   bool hit_for_miss_ = false;
-  bool head_only_ = false;     ///< HEAD
+  bool head_only_ = false;  ///< HEAD
   /// While, and after, a custom error page is fetched: what it stands in for.
   struct StandIn {
     int error_status = 0;

@@ -86,15 +86,17 @@ http::CacheStatus Exchange::cache_status_of(const cache::StoredResponse& respons
       if (const auto job = job_.lock()) status.stored = job->stores();
       break;
     default:
-      status.forward = decision_.behavior->cached_methods.contains(facts_.method) ? http::Forward::Bypass
-                                                                                  : http::Forward::Method;
+      status.forward = decision_.behavior->cached_methods.contains(facts_.method)
+                           ? http::Forward::Bypass
+                           : http::Forward::Method;
       status.forward_status = response.status();
       break;
   }
   return status;
 }
 
-void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response, CacheOutcome outcome) {
+void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response,
+                              CacheOutcome outcome) {
   note_origin();
   if (!stand_in_ && respond_error_page(response->status())) return;
 
@@ -115,7 +117,8 @@ void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response, 
   if (response->status() == 204 || response->status() == 304) reply.content_length.reset();
 
   // Preconditions and ranges that the origin has seen are its own business.
-  if (decision_.uses_cache && reply.status == 200 && !stand_in_ && respond_from_body(*response, reply))
+  if (decision_.uses_cache && reply.status == 200 && !stand_in_ &&
+      respond_from_body(*response, reply))
     return;
   write_head(request_, reply, memory_);
   const bool no_content = head_only_ || reply.status == 204 || reply.status == 304;
@@ -174,7 +177,8 @@ void Exchange::respond_error(int status, Reason reason, std::string_view proxy_e
   std::array<http::Field, 3> fields = {http::Field{"content-type", "text/plain; charset=utf-8"},
                                        http::Field{"cache-control", "no-store"}};
   std::size_t count = 2;
-  if (reason == Reason::Method && status == 405) fields[count++] = {"allow", decision_.behavior->allow};
+  if (reason == Reason::Method && status == 405)
+    fields[count++] = {"allow", decision_.behavior->allow};
   respond_plain(status, {fields.data(), count});
 }
 
@@ -200,7 +204,8 @@ bool Exchange::respond_error_page(int status) {
   if (page == nullptr) return false;
   if (page->inline_body) {
     const std::array fields = {http::Field{"content-type", page->content_type}};
-    Reply reply = reply_of(page->response_code, fields, proxy_error_.empty() ? CacheOutcome::Bypass : CacheOutcome::Error);
+    Reply reply = reply_of(page->response_code, fields,
+                           proxy_error_.empty() ? CacheOutcome::Bypass : CacheOutcome::Error);
     reply.content_length = page->inline_body->size();
     write_head(request_, reply, memory_);
     head_only_ ? sender_.send_nothing() : sender_.send(page->inline_body, 0, UINT64_MAX);
@@ -227,8 +232,7 @@ void Exchange::fetch_error_page(const snapshot::ErrorPage& page) {
 void Exchange::record() {
   observe::RequestRecord record;
   const auto now = std::chrono::steady_clock::now();
-  record.time = worker_.loop().wall_now() -
-                std::chrono::duration_cast<Duration>(now - began_);
+  record.time = worker_.loop().wall_now() - std::chrono::duration_cast<Duration>(now - began_);
   record.client = facts_.client;
   record.client_port = peer_.port;
   record.country = facts_.country.text();

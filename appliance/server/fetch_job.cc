@@ -9,7 +9,8 @@
 namespace headgate::server {
 namespace {
 
-/// An error that is not stored is still shared with those who wait, when it is no larger than this: a sick origin is asked once, not a thousand times.
+/// An error that is not stored is still shared with those who wait, when it is no larger than this:
+/// a sick origin is asked once, not a thousand times.
 constexpr std::uint64_t kMaxSharedError = 1024 * 1024;
 
 bool has_validator(http::Fields fields) {
@@ -23,7 +24,8 @@ http::TtlPolicy ttl_policy(const snapshot::Distribution& distribution,
   http::TtlPolicy policy = behavior.cache_policy->ttl;
   if (status < 400) return policy;
   const auto* page = distribution.error_page(status);
-  policy.min = page != nullptr ? page->caching_min_ttl.value_or(Duration::zero()) : Duration::zero();
+  policy.min =
+      page != nullptr ? page->caching_min_ttl.value_or(Duration::zero()) : Duration::zero();
   policy.default_ttl = Duration::zero();
   policy.max = std::max(policy.max, policy.min);
   return policy;
@@ -51,25 +53,25 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
       lead_(std::move(lead)),
       upload_(std::move(plan.upload)),
       requested_at_(context.loop.now()),
-      fetch_(context.origins, context.loop, behavior_->target, draft_.method,
-             [this](const origin::Group::Member& member) {
-               origin::Request request = snapshot::address(draft_, member);
-               request.body = upload_;
-               return request;
-             },
-             *this) {
+      fetch_(
+          context.origins, context.loop, behavior_->target, draft_.method,
+          [this](const origin::Group::Member& member) {
+            origin::Request request = snapshot::address(draft_, member);
+            request.body = upload_;
+            return request;
+          },
+          *this) {
   fill_ = lead_.fill();
   if (!fill_)
     fill_ = base::make_ref<cache::Fill>(
         key(), cache::Stamp{snapshot_->purges->epoch(), snapshot_->generation});
   if (may_store_) viewer_fields_ = http::FieldBlock(plan.viewer_fields);
-  has_authorization_ = std::any_of(draft_.fields.begin(), draft_.fields.end(),
-                                   [](const auto& field) { return field.first == "authorization"; });
+  has_authorization_ =
+      std::any_of(draft_.fields.begin(), draft_.fields.end(),
+                  [](const auto& field) { return field.first == "authorization"; });
 }
 
-cache::Key FetchJob::key() const {
-  return {key_hash_, key_text_, distribution_->name, key_path_};
-}
+cache::Key FetchJob::key() const { return {key_hash_, key_text_, distribution_->name, key_path_}; }
 
 std::string_view FetchJob::origin_id() const {
   const auto attempted = fetch_.attempted();
@@ -102,17 +104,14 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
   const auto wall = context_.loop.wall_now();
   const auto fields = end_to_end_fields(head);
   const bool small_error = head.status >= 500 && head.content_length.value_or(0) <= kMaxSharedError;
-  body_ = base::make_ref<cache::Body>(may_store_ ? cache::Body::Keep::All : cache::Body::Keep::Window,
-                                      head.content_length);
+  body_ = base::make_ref<cache::Body>(
+      may_store_ ? cache::Body::Keep::All : cache::Body::Keep::Window, head.content_length);
   response_ = base::make_ref<cache::StoredResponse>(
       key(), head.status, fields, body_, fill_->stamp(), requested_at_, now, wall,
       http::initial_age(head.fields, wall, now - requested_at_));
   stores_ = may_store_ && decide_storing(*response_, head);
   const bool shared = stores_ || (may_store_ && small_error);
-  if (!shared) {
-    body_->switch_to_window();
-    stop_collapsing();
-  }
+  if (!shared) body_->switch_to_window();
   body_->set_producer(context_.loop, [this](bool abandoned) {
     if (abandoned) {
       cancel();
@@ -121,17 +120,18 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
     }
   });
   fill_->respond(response_, shared, viewer_fields_.fields());
-  // Whoever began this has gone, and nobody else may use a private response.
-  if (!shared && released_) cancel();
+  if (shared) return;
+  lead_.end();  // whoever comes now need not wait for what it may not use
+  if (released_) cancel();
 }
 
 void FetchJob::on_not_modified(const origin::ResponseHead& head) {
   const auto now = context_.loop.now();
   const auto wall = context_.loop.wall_now();
   revalidated_ = true;
-  response_ = cache::StoredResponse::refreshed(*stale_, end_to_end_fields(head), fill_->stamp(),
-                                               requested_at_, now, wall,
-                                               http::initial_age(head.fields, wall, now - requested_at_));
+  response_ = cache::StoredResponse::refreshed(
+      *stale_, end_to_end_fields(head), fill_->stamp(), requested_at_, now, wall,
+      http::initial_age(head.fields, wall, now - requested_at_));
   stores_ = true;
   context_.store.insert(key(), viewer_fields_.fields(), response_);
   fill_->respond(response_, true, viewer_fields_.fields());
@@ -140,21 +140,18 @@ void FetchJob::on_not_modified(const origin::ResponseHead& head) {
 bool FetchJob::decide_storing(const cache::StoredResponse& response,
                               const origin::ResponseHead& head) {
   const auto policy = ttl_policy(*distribution_, *behavior_, head.status);
-  if (!http::may_store(head.status, response.directives(), response.fields(), policy, has_authorization_)) {
+  if (!http::may_store(head.status, response.directives(), response.fields(), policy,
+                       has_authorization_)) {
     if (head.status < 500) context_.fills.mark_unshareable(key(), context_.loop.now());
     return false;
   }
-  // What is stale at once and cannot be revalidated is of no use later, but those who wait now may share it.
+  // What is stale at once and cannot be revalidated is of no use later, but those who wait now may
+  // share it.
   if (http::freshness_lifetime(response.directives(), policy) <= Duration::zero() &&
       !has_validator(response.fields()))
     return false;
   return head.content_length.value_or(0) <= context_.store.max_object_bytes() &&
          context_.store.accepts_fills();
-}
-
-void FetchJob::stop_collapsing() {
-  stores_ = false;
-  lead_.end();
 }
 
 bool FetchJob::on_octets(std::string_view octets) {
@@ -163,7 +160,7 @@ bool FetchJob::on_octets(std::string_view octets) {
   if (body_->size() > context_.store.max_object_bytes() && stores_) {
     // Too large after all: those who read go on within a window, nobody new joins.
     stores_ = false;
-    lead_ = {};
+    lead_.end();
     body_->switch_to_window();
   }
   return go_on;
@@ -205,7 +202,7 @@ void FetchJob::end(bool failed) {
   ended_ = true;
   if (body_) body_->detach_producer();
   context_.metrics.origin_request_ended(failed);
-  lead_ = {};
+  lead_.end();
   // We may be inside a call-back of our own fetch: it goes once this has returned.
   const auto self = context_.jobs.find(this);
   context_.loop.post([kept = std::move(self->second)] {});

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// One fetch from an origin on behalf of the cache: what the origin says becomes a StoredResponse that waiting requests share.
+// One fetch from an origin on behalf of the cache: what the origin says becomes a StoredResponse
+// that waiting requests share.
 #pragma once
 
 #include <memory>
@@ -28,11 +29,13 @@ struct FetchContext {
   std::unordered_map<FetchJob*, std::shared_ptr<FetchJob>>& jobs;  ///< those that have not ended
 };
 
-/// How the cache policy treats a status: CloudFront's TTLs for what is no error; for errors only what the origin says and errorCachingMinTTL.
-http::TtlPolicy ttl_policy(const snapshot::Distribution& distribution, const snapshot::Behavior& behavior, int status);
+/// How the cache policy treats a status: CloudFront's TTLs for what is no error; for errors only
+/// what the origin says and errorCachingMinTTL.
+http::TtlPolicy ttl_policy(const snapshot::Distribution& distribution,
+                           const snapshot::Behavior& behavior, int status);
 
-/// Lives until the response has ended, however many requests read it and whether or not they stay; a fetch that nobody can use any more is cancelled.
-/// Threads: the worker's.
+/// Lives until the response has ended, however many requests read it and whether or not they stay;
+/// a fetch that nobody can use any more is cancelled. Threads: the worker's.
 class FetchJob final : public origin::Sink {
  public:
   struct Plan {
@@ -40,14 +43,15 @@ class FetchJob final : public origin::Sink {
     const snapshot::Distribution* distribution = nullptr;
     const snapshot::Behavior* behavior = nullptr;
     snapshot::OriginRequestDraft draft;
-    cache::Key key;                  ///< views valid during `start` only
-    bool may_store = false;          ///< the request allows it: method and policy
-    http::Fields viewer_fields;      ///< what Vary selects by; valid during `start` only
+    cache::Key key;                          ///< views valid during `start` only
+    bool may_store = false;                  ///< the request allows it: method and policy
+    http::Fields viewer_fields;              ///< what Vary selects by; valid during `start` only
     base::Ref<cache::StoredResponse> stale;  ///< revalidated when it has validators; null: none
-    std::shared_ptr<Upload> upload;  ///< null: no body
+    std::shared_ptr<Upload> upload;          ///< null: no body
   };
 
-  /// `lead`: of the fill that others follow; empty for a fetch that only the caller waits for. `context.jobs` keeps the job alive until it has ended.
+  /// `lead`: of the fill that others follow; empty for a fetch that only the caller waits for.
+  /// `context.jobs` keeps the job alive until it has ended.
   static std::shared_ptr<FetchJob> start(FetchContext context, Plan plan, cache::FillLead lead);
 
   const base::Ref<cache::Fill>& fill() const { return fill_; }
@@ -75,7 +79,6 @@ class FetchJob final : public origin::Sink {
   std::vector<http::Field> end_to_end_fields(const origin::ResponseHead& head);
   void on_not_modified(const origin::ResponseHead& head);
   bool decide_storing(const cache::StoredResponse& response, const origin::ResponseHead& head);
-  void stop_collapsing();
   void end(bool failed);
 
   FetchContext context_;

@@ -57,7 +57,8 @@ H2oLoop::H2oLoop()
       queue_, &receiver_->super, [](h2o_multithread_receiver_t*, h2o_linklist_t* messages) {
         while (!h2o_linklist_is_empty(messages)) {
           auto* message = H2O_STRUCT_FROM_MEMBER(
-              Message, super, H2O_STRUCT_FROM_MEMBER(h2o_multithread_message_t, link, messages->next));
+              Message, super,
+              H2O_STRUCT_FROM_MEMBER(h2o_multithread_message_t, link, messages->next));
           h2o_linklist_unlink(&message->super.link);
           const std::unique_ptr<Message> owner(message);
           owner->task();
@@ -82,8 +83,8 @@ void H2oLoop::post(Task task) {
   h2o_multithread_send_message(&receiver_->super, &message->super);
 }
 
-std::unique_ptr<base::Loop::Watch> H2oLoop::watch_readable(int fd,
-                                                           base::UniqueFunction<void()> on_readable) {
+std::unique_ptr<base::Loop::Watch> H2oLoop::watch_readable(
+    int fd, base::UniqueFunction<void()> on_readable) {
   return std::make_unique<SocketWatch>(loop_, fd, std::move(on_readable));
 }
 
@@ -91,7 +92,8 @@ void H2oLoop::run() {
   thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   bool busy = false;
   while (!stopping_) {
-    // What tasks and timers do to h2o's sockets takes effect in h2o_evloop_run: it must not wait then.
+    // What tasks and timers do to h2o's sockets takes effect in h2o_evloop_run: it must not wait
+    // then.
     const Duration wait = busy ? Duration::zero() : timers_.wait_at_most(kLongestWait);
     h2o_evloop_run(loop_, static_cast<std::int32_t>(wait.count()));
     busy = timers_.run_expired(timers_.now());

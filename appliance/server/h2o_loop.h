@@ -11,7 +11,8 @@
 
 namespace headgate::server {
 
-/// Threads: created anywhere; `run` makes the calling thread the loop's. See base::Loop for the rest.
+/// Threads: created anywhere; `run` makes the calling thread the loop's. See base::Loop for the
+/// rest.
 class H2oLoop final : public base::Loop {
  public:
   H2oLoop();

@@ -30,7 +30,8 @@ Result<SocketAddress> parse(const std::string& text) {
       std::from_chars(text.data() + colon + 1, end, port).ptr != end || colon + 1 == text.size())
     return fail(Blame::Config, "{}: not ADDRESS:PORT", text);
   std::string host = text.substr(0, colon);
-  if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
   if (host.empty()) host = "::";
   if (host == "localhost") host = "127.0.0.1";
 
@@ -86,7 +87,8 @@ Result<int> bind_one(SocketAddress& address, const std::string& text, bool share
 
 Result<Bound> listen_on(const std::string& text, unsigned count) {
   HG_TRY(SocketAddress address, parse(text), "listener");
-  // With SO_REUSEPORT a second appliance of the same user would be let in and take half of the connections: without it, the kernel tells.
+  // With SO_REUSEPORT a second appliance of the same user would be let in and take half of the
+  // connections: without it, the kernel tells.
   {
     HG_TRY(const int probe, bind_one(address, text, false), "listener");
     getsockname(probe, address.raw(), &address.size);  // from here on with the real port

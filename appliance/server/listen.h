@@ -16,8 +16,9 @@ struct Bound {
   std::vector<int> descriptors;
 };
 
-/// Binds and listens `count` times on `address` ("ADDR:PORT", "[V6]:PORT", ":PORT" for every address; port 0 takes a free one).
-/// Errors: Blame::Config when the address is none; Blame::Self when it cannot be bound, in use by another process included.
+/// Binds and listens `count` times on `address` ("ADDR:PORT", "[V6]:PORT", ":PORT" for every
+/// address; port 0 takes a free one). Errors: Blame::Config when the address is none; Blame::Self
+/// when it cannot be bound, in use by another process included.
 Result<Bound> listen_on(const std::string& address, unsigned count);
 
 }  // namespace headgate::server

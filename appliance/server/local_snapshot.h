@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A worker's own view of the published snapshot: pinned by requests without an atomic operation that workers would fight over.
+// A worker's own view of the published snapshot: pinned by requests without an atomic operation
+// that workers would fight over.
 #pragma once
 
 #include <memory>
@@ -39,8 +40,8 @@ class SnapshotPin {
   Held* held_ = nullptr;
 };
 
-/// Looks at the holder's version at every pin; generations never go backwards on a worker, so neither do they on a connection.
-/// Threads: the worker's.
+/// Looks at the holder's version at every pin; generations never go backwards on a worker, so
+/// neither do they on a connection. Threads: the worker's.
 class LocalSnapshot {
  public:
   explicit LocalSnapshot(const snapshot::SnapshotHolder& holder) : holder_(holder) {}

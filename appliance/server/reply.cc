@@ -16,7 +16,9 @@ using observe::CacheOutcome;
 std::string_view x_cache(const Reply& reply) {
   // With compat: cloudfront, CloudFront's own words.
   const bool compat = reply.distribution != nullptr && reply.distribution->cloudfront_compat;
-  const auto pick = [&](std::string_view ours, std::string_view theirs) { return compat ? theirs : ours; };
+  const auto pick = [&](std::string_view ours, std::string_view theirs) {
+    return compat ? theirs : ours;
+  };
   switch (reply.outcome) {
     case CacheOutcome::FreshHit:
     case CacheOutcome::StaleHit:
@@ -30,8 +32,8 @@ std::string_view x_cache(const Reply& reply) {
       break;
   }
   if (reply.status == 301 || reply.status == 307) {
-    if (!reply.cache_status.forward_status && !reply.cache_status.hit && reply.outcome == CacheOutcome::Bypass &&
-        reply.fields.size() == 1)
+    if (!reply.cache_status.forward_status && !reply.cache_status.hit &&
+        reply.outcome == CacheOutcome::Bypass && reply.fields.size() == 1)
       return pick("Redirect from headgate", "Redirect from cloudfront");
   }
   if (!reply.proxy_error.empty()) return pick("Error from headgate", "Error from cloudfront");
@@ -66,15 +68,16 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
   add(request, "via", request.version >= 0x200 ? "2 headgate" : "1.1 headgate");
   auto* status = static_cast<char*>(memory.allocate(http::kCacheStatusSize, 1));
   add(request, "cache-status",
-      http::write_cache_status(reply.cache_status,
-                               std::span<char, http::kCacheStatusSize>(status, http::kCacheStatusSize)));
+      http::write_cache_status(reply.cache_status, std::span<char, http::kCacheStatusSize>(
+                                                       status, http::kCacheStatusSize)));
   add(request, "x-cache", x_cache(reply));
   if (!reply.generation.empty()) add(request, "headgate-generation", reply.generation);
   add(request, "x-request-id", reply.request_id);
   if (!reply.proxy_error.empty()) add(request, "proxy-status", proxy_status(reply, memory));
 }
 
-/// What the edge says about itself replaces what an origin or a policy said under the same name; Via, Cache-Status and Proxy-Status are lists that grow.
+/// What the edge says about itself replaces what an origin or a policy said under the same name;
+/// Via, Cache-Status and Proxy-Status are lists that grow.
 bool is_edges_own(std::string_view name) {
   return name == "content-length" || name == "x-cache" || name == "headgate-generation" ||
          name == "x-request-id" || (name == "age");
@@ -89,7 +92,8 @@ void write_head(h2o_req_t& request, const Reply& reply, PoolMemory& memory) {
       reply.content_length ? static_cast<std::size_t>(*reply.content_length) : SIZE_MAX;
   h2o_vector_reserve(&request.pool, &request.res.headers, reply.fields.size() + 12);
 
-  const auto* policy = reply.behavior == nullptr ? nullptr : reply.behavior->response_headers_policy.get();
+  const auto* policy =
+      reply.behavior == nullptr ? nullptr : reply.behavior->response_headers_policy.get();
   if (policy == nullptr) {
     for (const auto& field : reply.fields)
       if (!is_edges_own(field.name)) add(request, field.name, field.value);
@@ -105,8 +109,8 @@ void write_head(h2o_req_t& request, const Reply& reply, PoolMemory& memory) {
 
 std::string_view plain_page(int status, std::string_view reason, std::string_view request_id,
                             PoolMemory& memory) {
-  return memory.persist(fmt::format("{} {}\nreason: {}\nrequest: {}\n", status, status_phrase(status),
-                                     reason, request_id));
+  return memory.persist(fmt::format("{} {}\nreason: {}\nrequest: {}\n", status,
+                                    status_phrase(status), reason, request_id));
 }
 
 }  // namespace headgate::server

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The head of a response to a viewer: stored fields through the response headers policy, and what the edge itself has to say.
+// The head of a response to a viewer: stored fields through the response headers policy, and what
+// the edge itself has to say.
 #pragma once
 
 #include <optional>
@@ -16,16 +17,16 @@ namespace headgate::server {
 
 struct Reply {
   int status = 0;
-  http::Fields fields;                       ///< the origin's, or the edge's own
+  http::Fields fields;                                   ///< the origin's, or the edge's own
   const snapshot::Distribution* distribution = nullptr;  ///< may be null
   const snapshot::Behavior* behavior = nullptr;          ///< may be null
-  http::Fields request;                      ///< for CORS
+  http::Fields request;                                  ///< for CORS
   std::optional<Duration> age;
   observe::CacheOutcome outcome = observe::CacheOutcome::Bypass;
   http::CacheStatus cache_status;
   std::string_view generation;
   std::string_view request_id;
-  std::string_view proxy_error;   ///< RFC 9209 error type, when the edge makes this response
+  std::string_view proxy_error;  ///< RFC 9209 error type, when the edge makes this response
   std::string_view proxy_details;
   std::optional<std::uint64_t> content_length;
 };

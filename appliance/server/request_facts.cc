@@ -6,7 +6,8 @@
 namespace headgate::server {
 namespace {
 
-/// HTTP/2 may split Cookie into one field a pair; everybody behind wants one (RFC 9113 section 8.2.3).
+/// HTTP/2 may split Cookie into one field a pair; everybody behind wants one (RFC 9113
+/// section 8.2.3).
 void join_cookie_crumbs(std::pmr::vector<http::Field>& fields, PoolMemory& memory) {
   std::pmr::string joined(&memory);
   for (const auto& field : fields) {
@@ -61,7 +62,8 @@ snapshot::RequestFacts read_facts(h2o_req_t& request, const PeerFacts& peer,
   facts.client = peer.address;
   if (!proxies.empty() && proxies.trusts(peer.address)) {
     facts.client = guard::client_address(peer.address, proxies, facts.fields);
-    if (const auto proto = http::find(facts.fields, "x-forwarded-proto")) facts.https = *proto == "https";
+    if (const auto proto = http::find(facts.fields, "x-forwarded-proto"))
+      facts.https = *proto == "https";
   }
   return facts;
 }

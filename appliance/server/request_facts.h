@@ -18,8 +18,9 @@ struct PeerFacts {
 };
 PeerFacts peer_facts(h2o_conn_t* connection);
 
-/// Views point into `request` and `memory`. `country` is left unknown: that is the snapshot's database's business.
-/// :scheme is what an HTTP/2 client says, so `https` is whether there is TLS, or what a trusted proxy's X-Forwarded-Proto says.
+/// Views point into `request` and `memory`. `country` is left unknown: that is the snapshot's
+/// database's business. :scheme is what an HTTP/2 client says, so `https` is whether there is TLS,
+/// or what a trusted proxy's X-Forwarded-Proto says.
 snapshot::RequestFacts read_facts(h2o_req_t& request, const PeerFacts& peer,
                                   const guard::TrustedProxies& proxies, PoolMemory& memory);
 

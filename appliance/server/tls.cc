@@ -45,11 +45,13 @@ const char* ciphers_of(MinimumProtocolVersion minimum) {
   return kCiphers2021;
 }
 
-/// The host_name of the server_name extension, RFC 6066 section 3: length of the list, type 0, length, name.
+/// The host_name of the server_name extension, RFC 6066 section 3: length of the list, type 0,
+/// length, name.
 std::string_view server_name(SSL* connection) {
   const unsigned char* extension = nullptr;
   std::size_t size = 0;
-  if (SSL_client_hello_get0_ext(connection, TLSEXT_TYPE_server_name, &extension, &size) != 1) return {};
+  if (SSL_client_hello_get0_ext(connection, TLSEXT_TYPE_server_name, &extension, &size) != 1)
+    return {};
   if (size < 5 || extension[2] != TLSEXT_NAMETYPE_host_name) return {};
   const std::size_t length = (std::size_t{extension[3]} << 8) | extension[4];
   if (length > size - 5) return {};
@@ -80,7 +82,8 @@ Result<std::unique_ptr<Tls>> Tls::make(snapshot::SnapshotHolder& snapshots) {
   return tls;
 }
 
-Tls::Tls(snapshot::SnapshotHolder& snapshots, std::shared_ptr<const snapshot::Certificate> self_signed)
+Tls::Tls(snapshot::SnapshotHolder& snapshots,
+         std::shared_ptr<const snapshot::Certificate> self_signed)
     : snapshots_(snapshots),
       self_signed_(std::move(self_signed)),
       context_(SSL_CTX_new(TLS_server_method())) {
@@ -114,7 +117,8 @@ int Tls::on_client_hello(SSL* connection) const {
   bool installed = SSL_set_session_id_context(connection, context_id, sizeof context_id) == 1;
 
   const bool has_own = distribution != nullptr && distribution->certificate != nullptr;
-  installed = installed && install(connection, has_own ? *distribution->certificate : *self_signed_);
+  installed =
+      installed && install(connection, has_own ? *distribution->certificate : *self_signed_);
   if (distribution != nullptr) {
     installed = installed && restrict_protocol(connection, distribution->minimum_protocol_version);
     if (!distribution->http2) SSL_set_app_data(connection, const_cast<char*>(&kHttp1Only));
@@ -136,7 +140,8 @@ bool Tls::install(SSL* connection, const snapshot::Certificate& certificate) con
 }
 
 bool Tls::restrict_protocol(SSL* connection, MinimumProtocolVersion minimum) const {
-  const int version = minimum == MinimumProtocolVersion::Tls1_3_2025 ? TLS1_3_VERSION : TLS1_2_VERSION;
+  const int version =
+      minimum == MinimumProtocolVersion::Tls1_3_2025 ? TLS1_3_VERSION : TLS1_2_VERSION;
   return SSL_set_min_proto_version(connection, version) == 1 &&
          SSL_set_cipher_list(connection, ciphers_of(minimum)) == 1;
 }

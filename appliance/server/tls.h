@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// TLS towards viewers: one OpenSSL context for every worker; certificate, protocol versions and ALPN by the name that the client asks for.
+// TLS towards viewers: one OpenSSL context for every worker; certificate, protocol versions and
+// ALPN by the name that the client asks for.
 #pragma once
 
 #include <openssl/ssl.h>
@@ -12,10 +13,10 @@
 
 namespace headgate::server {
 
-/// Each handshake looks at the snapshot of its moment, so that a commit's certificates hold from the next handshake on. A name without a certificate,
-/// and a client without SNI, gets the self-signed one.
-/// Sessions resume only under the name that they were made for (h2o.md defect 11): the session id context is a hash of the name.
-/// Threads: handshakes on any.
+/// Each handshake looks at the snapshot of its moment, so that a commit's certificates hold from
+/// the next handshake on. A name without a certificate, and a client without SNI, gets the
+/// self-signed one. Sessions resume only under the name that they were made for (h2o.md defect 11):
+/// the session id context is a hash of the name. Threads: handshakes on any.
 class Tls {
  public:
   static Result<std::unique_ptr<Tls>> make(snapshot::SnapshotHolder& snapshots);
@@ -26,7 +27,8 @@ class Tls {
   SSL_CTX* context() const { return context_; }
 
  private:
-  Tls(snapshot::SnapshotHolder& snapshots, std::shared_ptr<const snapshot::Certificate> self_signed);
+  Tls(snapshot::SnapshotHolder& snapshots,
+      std::shared_ptr<const snapshot::Certificate> self_signed);
   int on_client_hello(SSL* connection) const;
   bool install(SSL* connection, const snapshot::Certificate& certificate) const;
   bool restrict_protocol(SSL* connection, schema::MinimumProtocolVersion minimum) const;

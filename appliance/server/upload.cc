@@ -16,7 +16,8 @@ Upload::Upload(h2o_req_t& request) : request_(&request) {
   }
 }
 
-void Upload::set_callbacks(base::UniqueFunction<void()> on_ready, base::UniqueFunction<void()> on_lost) {
+void Upload::set_callbacks(base::UniqueFunction<void()> on_ready,
+                           base::UniqueFunction<void()> on_lost) {
   on_ready_ = std::move(on_ready);
   on_lost_ = std::move(on_lost);
 }

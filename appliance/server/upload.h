@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A viewer's request body on its way to an origin, piece by piece: no more is read from the viewer than the origin takes.
+// A viewer's request body on its way to an origin, piece by piece: no more is read from the viewer
+// than the origin takes.
 #pragma once
 
 #include <functional>
@@ -20,8 +21,8 @@ class Upload final : public origin::RequestBody {
   }
   explicit Upload(h2o_req_t& request);
 
-  /// `on_ready`: there is something to pull. `on_lost`: the viewer is gone, too slow or broke the framing; the library has answered, and the request must not
-  /// be responded to.
+  /// `on_ready`: there is something to pull. `on_lost`: the viewer is gone, too slow or broke the
+  /// framing; the library has answered, and the request must not be responded to.
   void set_callbacks(base::UniqueFunction<void()> on_ready, base::UniqueFunction<void()> on_lost);
   /// The request is going away: nothing more comes.
   void detach();

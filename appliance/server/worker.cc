@@ -18,7 +18,9 @@ int on_request(h2o_handler_t*, h2o_req_t* request) {
   return 0;
 }
 
-std::uint64_t milliseconds(Duration duration) { return static_cast<std::uint64_t>(duration.count()); }
+std::uint64_t milliseconds(Duration duration) {
+  return static_cast<std::uint64_t>(duration.count());
+}
 
 void configure(h2o_globalconf_t& h2o, const EdgeOptions& options) {
   h2o_config_init(&h2o);
@@ -33,7 +35,8 @@ void configure(h2o_globalconf_t& h2o, const EdgeOptions& options) {
   h2o.http2.body_timeout = milliseconds(options.limits.body_timeout);
 
   // One host and one path for everything: routing is the snapshot's business.
-  h2o_hostconf_t* host = h2o_config_register_host(&h2o, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+  h2o_hostconf_t* host =
+      h2o_config_register_host(&h2o, h2o_iovec_init(H2O_STRLIT("default")), 65535);
   h2o_pathconf_t* path = h2o_config_register_path(host, "/", 0);
   h2o_create_handler(path, sizeof(h2o_handler_t))->on_req = on_request;
   h2o_handler_t* rest = h2o_create_handler(&host->fallback_path, sizeof(h2o_handler_t));

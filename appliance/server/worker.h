@@ -43,7 +43,8 @@ struct Commons {
   h2o_globalconf_t h2o{};          ///< immutable once the workers run
 };
 
-/// Threads: constructed and destroyed by the edge's; `start` begins the worker's own, to which everything else belongs.
+/// Threads: constructed and destroyed by the edge's; `start` begins the worker's own, to which
+/// everything else belongs.
 class Worker {
  public:
   explicit Worker(Commons& commons);
@@ -54,8 +55,8 @@ class Worker {
   /// Takes over bound, listening descriptors. Before `start`.
   void add_listener(int fd, bool tls);
   void start();
-  /// Closes listeners and idle connections, lets requests finish; `on_idle` is called once on the worker's thread when no connection is left.
-  /// Threads: any.
+  /// Closes listeners and idle connections, lets requests finish; `on_idle` is called once on the
+  /// worker's thread when no connection is left. Threads: any.
   void drain(base::UniqueFunction<void()> on_idle);
   /// Ends what is left and the thread. Threads: the edge's.
   void stop();

@@ -13,16 +13,20 @@ namespace {
 
 using Text = std::pmr::string;
 
-/// Whether `member` with a weight above zero is in a comma-separated Accept-Encoding. RFC 9110 section 12.5.3.
+/// Whether `member` with a weight above zero is in a comma-separated Accept-Encoding. RFC 9110
+/// section 12.5.3.
 bool accepts(std::string_view accept_encoding, std::string_view member) {
   while (!accept_encoding.empty()) {
     const std::size_t comma = accept_encoding.find(',');
     std::string_view item = accept_encoding.substr(0, comma);
-    accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size() : comma + 1);
+    accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size()
+                                                                  : comma + 1);
     const std::size_t semicolon = item.find(';');
     std::string_view coding = item.substr(0, semicolon);
-    while (!coding.empty() && (coding.front() == ' ' || coding.front() == '\t')) coding.remove_prefix(1);
-    while (!coding.empty() && (coding.back() == ' ' || coding.back() == '\t')) coding.remove_suffix(1);
+    while (!coding.empty() && (coding.front() == ' ' || coding.front() == '\t'))
+      coding.remove_prefix(1);
+    while (!coding.empty() && (coding.back() == ' ' || coding.back() == '\t'))
+      coding.remove_suffix(1);
     if (!http::equals_ignoring_case(coding, member)) continue;
     if (semicolon == std::string_view::npos) return true;
     const std::string_view weight = item.substr(semicolon + 1);
@@ -117,9 +121,10 @@ std::string_view viewer_fact(const RequestFacts& facts, std::string_view name,
   if (name == "cloudfront-viewer-country") return facts.country.text();
   if (name == "cloudfront-forwarded-proto") return facts.https ? "https" : "http";
   if (name == "cloudfront-viewer-http-version")
-    return facts.http_version >= 0x300 ? "3.0" : facts.http_version >= 0x200 ? "2.0"
-           : facts.http_version == 0x101                                      ? "1.1"
-                                                                              : "1.0";
+    return facts.http_version >= 0x300   ? "3.0"
+           : facts.http_version >= 0x200 ? "2.0"
+           : facts.http_version == 0x101 ? "1.1"
+                                         : "1.0";
   if (name == "cloudfront-viewer-address") {
     char text[46];
     return persist_in(memory, {text, facts.client.format(text)});
@@ -144,14 +149,15 @@ std::string_view host_for_origin(const Decision& decision, const RequestFacts& f
   if (!origin.host_header.empty()) return origin.host_header;
   const Behavior& behavior = *decision.behavior;
   const auto& cached = behavior.cache_policy->headers;
-  const bool forwards_host =
-      std::binary_search(cached.begin(), cached.end(), "host") ||
-      (behavior.origin_request_policy != nullptr && behavior.origin_request_policy->headers.takes("host"));
+  const bool forwards_host = std::binary_search(cached.begin(), cached.end(), "host") ||
+                             (behavior.origin_request_policy != nullptr &&
+                              behavior.origin_request_policy->headers.takes("host"));
   if (forwards_host && !facts.authority.empty()) return facts.authority;
   return uses_https(origin, facts) ? origin.https_host : origin.http_host;
 }
 
-void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory, Decision& decision) {
+void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory,
+                    Decision& decision) {
   const Distribution& distribution = *decision.distribution;
   const CachePolicy& policy = *decision.behavior->cache_policy;
   // A group's members give the same content by definition: the first one's Host stands for all.
@@ -160,7 +166,8 @@ void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory
   const std::string_view cookies = select_cookies(facts.fields, policy.cookies, memory);
 
   Text text(&memory);
-  text.reserve(distribution.name.size() + decision.path.size() + query.size() + cookies.size() + 128);
+  text.reserve(distribution.name.size() + decision.path.size() + query.size() + cookies.size() +
+               128);
   text += distribution.name;
   append_line(text, facts.method == "OPTIONS" ? "OPTIONS" : "GET");
   append_line(text, host_for_origin(decision, facts, origin));

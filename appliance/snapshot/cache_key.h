@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What names a stored response: the parts of a request that its cache policy takes, in one canonical text.
+// What names a stored response: the parts of a request that its cache policy takes, in one
+// canonical text.
 #pragma once
 
 #include <memory_resource>
@@ -10,7 +11,8 @@
 
 namespace headgate::snapshot {
 
-/// Fills in `decision.key` from its distribution, behavior, path, query and normalised Accept-Encoding. The text is made of lines, which no part of a request can contain:
+/// Fills in `decision.key` from its distribution, behavior, path, query and normalised
+/// Accept-Encoding. The text is made of lines, which no part of a request can contain:
 /// ```
 /// shop                      distribution
 /// GET                       method class: HEAD is GET
@@ -20,9 +22,11 @@ namespace headgate::snapshot {
 /// cookie:session=abc        cookies of the policy
 /// accept-encoding:br,gzip   normalised, when the policy enables it
 /// ```
-void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory, Decision& decision);
+void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory,
+                    Decision& decision);
 
-/// The pairs of `query` that `selector` takes, in order, joined by '&'. `query` itself when that is all of them.
+/// The pairs of `query` that `selector` takes, in order, joined by '&'. `query` itself when that is
+/// all of them.
 std::string_view select_query(std::string_view query, const NameSelector& selector,
                               std::pmr::memory_resource& memory);
 
@@ -30,15 +34,18 @@ std::string_view select_query(std::string_view query, const NameSelector& select
 std::string_view select_cookies(http::Fields request, const NameSelector& selector,
                                 std::pmr::memory_resource& memory);
 
-/// Accept-Encoding as CloudFront normalises it for a policy with compression: "br,gzip", "br", "gzip", or empty.
+/// Accept-Encoding as CloudFront normalises it for a policy with compression: "br,gzip", "br",
+/// "gzip", or empty.
 std::string_view normalize_accept_encoding(http::Fields request, bool gzip, bool brotli);
 
-/// A CloudFront-* field that the edge fills in; empty when there is no such fact. `name` in lower case.
+/// A CloudFront-* field that the edge fills in; empty when there is no such fact. `name` in lower
+/// case.
 std::string_view viewer_fact(const RequestFacts& facts, std::string_view name,
                              std::pmr::memory_resource& memory);
 
 /// The Host as it goes to `origin` of the decision's distribution.
-std::string_view host_for_origin(const Decision& decision, const RequestFacts& facts, const Origin& origin);
+std::string_view host_for_origin(const Decision& decision, const RequestFacts& facts,
+                                 const Origin& origin);
 
 /// Whether the request to `origin` is made over TLS.
 bool uses_https(const Origin& origin, const RequestFacts& facts);

@@ -70,10 +70,11 @@ Result<std::shared_ptr<const Certificate>> Certificate::parse(const std::string&
   certificate->key_.reset(PEM_read_bio_PrivateKey(
       key.get(), nullptr, [](char*, int, int, void*) { return 0; }, nullptr));
   if (certificate->key_ == nullptr)
-    return fail(Blame::Config, "certificate {}: its private key is not an unencrypted PEM key ({})", name,
-                openssl_error());
+    return fail(Blame::Config, "certificate {}: its private key is not an unencrypted PEM key ({})",
+                name, openssl_error());
   if (X509_check_private_key(certificate->leaf(), certificate->key()) != 1)
-    return fail(Blame::Config, "certificate {}: the private key does not belong to the certificate", name);
+    return fail(Blame::Config, "certificate {}: the private key does not belong to the certificate",
+                name);
   return std::shared_ptr<const Certificate>(std::move(certificate));
 }
 
@@ -95,7 +96,8 @@ Result<std::shared_ptr<const Certificate>> Certificate::self_signed(
   X509_set_pubkey(leaf, certificate->key());
   X509_NAME* subject = X509_get_subject_name(leaf);
   X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
-                             reinterpret_cast<const unsigned char*>("headgate self-signed"), -1, -1, 0);
+                             reinterpret_cast<const unsigned char*>("headgate self-signed"), -1, -1,
+                             0);
   X509_set_issuer_name(leaf, subject);
   if (!add_extension(leaf, NID_basic_constraints, "critical,CA:FALSE") ||
       !add_extension(leaf, NID_subject_alt_name, subject_alternative_names(names)) ||

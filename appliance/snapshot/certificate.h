@@ -25,11 +25,14 @@ using KeyPtr = std::unique_ptr<EVP_PKEY, OpensslDelete>;
 /// Threads: immutable; handshakes on any thread take references of their own.
 class Certificate {
  public:
-  /// Errors: Blame::Config when the chain or the key is not PEM, or when they do not belong together.
-  static Result<std::shared_ptr<const Certificate>> parse(const std::string& name, const std::string& chain_pem,
+  /// Errors: Blame::Config when the chain or the key is not PEM, or when they do not belong
+  /// together.
+  static Result<std::shared_ptr<const Certificate>> parse(const std::string& name,
+                                                          const std::string& chain_pem,
                                                           const schema::Redacted& key_pem);
   /// A new key and a certificate for `names`, signed by itself, valid for a year.
-  static Result<std::shared_ptr<const Certificate>> self_signed(const std::vector<std::string>& names);
+  static Result<std::shared_ptr<const Certificate>> self_signed(
+      const std::vector<std::string>& names);
 
   X509* leaf() const { return chain_.front().get(); }
   EVP_PKEY* key() const { return key_.get(); }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// From a validated model to a Configuration; shares with the previous one what came from the same resources.
+// From a validated model to a Configuration; shares with the previous one what came from the same
+// resources.
 #include <algorithm>
 #include <map>
 
@@ -48,8 +49,8 @@ std::shared_ptr<const origin::Endpoint> compile_endpoint(const std::string& dist
   endpoint->sni = custom.sni;
   endpoint->verify = custom.verify;
   endpoint->ca_bundle_pem = custom.ca_bundle_pem;
-  const auto [oldest, newest] = std::minmax_element(custom.origin_ssl_protocols.begin(),
-                                                    custom.origin_ssl_protocols.end());
+  const auto [oldest, newest] =
+      std::minmax_element(custom.origin_ssl_protocols.begin(), custom.origin_ssl_protocols.end());
   if (oldest != custom.origin_ssl_protocols.end()) {
     endpoint->min_tls = tls_name(*oldest);
     endpoint->max_tls = tls_name(*newest);
@@ -149,12 +150,13 @@ class Compiler {
   void add(const std::shared_ptr<const schema::Distribution>& source) {
     auto distribution = reuse(*source);
     if (distribution == nullptr) distribution = compile_distribution(source);
-    for (const auto& alias : source->aliases) configuration_->router_.add(alias, distribution.get());
+    for (const auto& alias : source->aliases)
+      configuration_->router_.add(alias, distribution.get());
     configuration_->distributions_.push_back(std::move(distribution));
   }
 
-  /// What the previous configuration made of the same resource, unless something that it refers to is another one now. Secrets are
-  /// read again every time: they change without a commit.
+  /// What the previous configuration made of the same resource, unless something that it refers to
+  /// is another one now. Secrets are read again every time: they change without a commit.
   std::shared_ptr<const Distribution> reuse(const schema::Distribution& source) {
     const auto found = compiled_before_.find(&source);
     if (found == compiled_before_.end() || uses_secrets(source) ||
@@ -165,8 +167,10 @@ class Compiler {
     for (std::size_t i = 0; i < behaviors.size(); ++i) {
       const Behavior& behavior = before.behaviors[i];
       if (behavior.cache_policy != cache_policy(behaviors[i]->cache_policy) ||
-          behavior.origin_request_policy != origin_request_policy(behaviors[i]->origin_request_policy) ||
-          behavior.response_headers_policy != response_headers_policy(behaviors[i]->response_headers_policy))
+          behavior.origin_request_policy !=
+              origin_request_policy(behaviors[i]->origin_request_policy) ||
+          behavior.response_headers_policy !=
+              response_headers_policy(behaviors[i]->response_headers_policy))
         return nullptr;
     }
     return found->second;
@@ -206,9 +210,8 @@ class Compiler {
       compiled.protocol = origin.custom.origin_protocol_policy;
       for (const auto& header : origin.custom_headers)
         compiled.custom_headers.push_back(
-            {lower(header.name),
-             secret(header.value, "distribution " + source.name + ", origin " + origin.id +
-                                      ", header " + header.name)});
+            {lower(header.name), secret(header.value, "distribution " + source.name + ", origin " +
+                                                          origin.id + ", header " + header.name)});
       out.origins.push_back(std::move(compiled));
       out.groups.push_back(std::make_shared<origin::Group>(
           origin::Group{origin.id, {{out.origins.back().endpoint, out.origins.size() - 1}}, {}}));
@@ -219,7 +222,8 @@ class Compiler {
       compiled->failover_status_codes = group.failover_criteria.status_codes;
       for (const auto& member : group.members)
         for (std::size_t i = 0; i < out.origins.size(); ++i)
-          if (out.origins[i].id == member) compiled->members.push_back({out.origins[i].endpoint, i});
+          if (out.origins[i].id == member)
+            compiled->members.push_back({out.origins[i].endpoint, i});
       out.groups.push_back(std::move(compiled));
     }
   }
@@ -278,7 +282,8 @@ class Compiler {
   std::shared_ptr<const OriginRequestPolicy> origin_request_policy(const std::string& reference) {
     return policy(&Policies::origin_request, model_->find_origin_request_policy(reference));
   }
-  std::shared_ptr<const ResponseHeadersPolicy> response_headers_policy(const std::string& reference) {
+  std::shared_ptr<const ResponseHeadersPolicy> response_headers_policy(
+      const std::string& reference) {
     return policy(&Policies::response_headers, model_->find_response_headers_policy(reference));
   }
 
@@ -292,7 +297,8 @@ class Compiler {
 
   std::shared_ptr<const Certificate> certificate(const std::string& reference) {
     if (reference.empty() || !options_.resolve_secrets) return nullptr;
-    if (const auto found = certificates_.find(reference); found != certificates_.end()) return found->second;
+    if (const auto found = certificates_.find(reference); found != certificates_.end())
+      return found->second;
     const auto source = model_->certificates.find(reference);
     if (source == model_->certificates.end()) return nullptr;  // validation has reported it
     auto key = resolve(source->second->private_key);
@@ -322,9 +328,9 @@ class Compiler {
                          [](const auto& behavior) { return behavior.geo.restricts(); });
     });
     if (restricts && options_.geo == nullptr)
-      configuration_->conditions_.push_back(
-          {"GeoDatabaseMissing",
-           "a distribution restricts by country, and there is no --geoip database: every address counts as unknown"});
+      configuration_->conditions_.push_back({"GeoDatabaseMissing",
+                                             "a distribution restricts by country, and there is no "
+                                             "--geoip database: every address counts as unknown"});
     std::string self_signed;
     for (const auto& distribution : all)
       if (distribution->source->viewer_certificate.certificate_ref.empty())
@@ -341,7 +347,8 @@ class Compiler {
   const Configuration* previous_;
   std::shared_ptr<Configuration> configuration_ = std::make_shared<Configuration>();
   std::vector<schema::Diagnostic> diagnostics_;
-  std::unordered_map<const schema::Distribution*, std::shared_ptr<const Distribution>> compiled_before_;
+  std::unordered_map<const schema::Distribution*, std::shared_ptr<const Distribution>>
+      compiled_before_;
   std::map<std::string, std::shared_ptr<const Certificate>> certificates_;
 };
 

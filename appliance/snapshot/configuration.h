@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A validated model, compiled: everything that a request needs is a look-up away and nothing is left to parse.
+// A validated model, compiled: everything that a request needs is a look-up away and nothing is
+// left to parse.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@
 
 namespace headgate::snapshot {
 
-/// Something that holds while a configuration runs and that an operator should know: GeoDatabaseMissing, SelfSignedCertificate.
+/// Something that holds while a configuration runs and that an operator should know:
+/// GeoDatabaseMissing, SelfSignedCertificate.
 struct Condition {
   std::string type;
   std::string message;
@@ -38,7 +40,9 @@ class Configuration {
  public:
   /// The distribution that claims `host` (lower case, without port), or null.
   const Distribution* find(std::string_view host) const { return router_.find(host); }
-  const std::vector<std::shared_ptr<const Distribution>>& distributions() const { return distributions_; }
+  const std::vector<std::shared_ptr<const Distribution>>& distributions() const {
+    return distributions_;
+  }
   const Distribution* find_by_name(std::string_view name) const;
   const std::vector<Condition>& conditions() const { return conditions_; }
   const schema::Model& model() const { return *model_; }
@@ -58,7 +62,8 @@ struct CompileOptions {
   std::shared_ptr<const guard::GeoDatabase> geo;  ///< null: every address is of unknown country
   /// Gives (distribution, behavior) its number in the metrics; may be empty.
   std::function<std::uint32_t(std::string_view, std::string_view)> metric_slot;
-  /// Whether secrets and private keys are read: false for validate, diff, test and explain on machines that have none of them.
+  /// Whether secrets and private keys are read: false for validate, diff, test and explain on
+  /// machines that have none of them.
   bool resolve_secrets = true;
 };
 
@@ -67,8 +72,8 @@ struct Compiled {
   std::vector<schema::Diagnostic> diagnostics;
 };
 
-/// Compiles `model`; what `previous` compiled from the same resources (by identity) is shared, not compiled again.
-/// Threads: any; never on a loop (reads secrets and certificates from disk).
+/// Compiles `model`; what `previous` compiled from the same resources (by identity) is shared, not
+/// compiled again. Threads: any; never on a loop (reads secrets and certificates from disk).
 Compiled compile(std::shared_ptr<const schema::Model> model, const CompileOptions& options,
                  const Configuration* previous);
 

@@ -29,9 +29,8 @@ std::optional<Cors> Cors::compile(const schema::ResponseHeadersPolicy& source) {
   Cors cors;
   cors.any_origin_ = has(rule.allow_origins, "*");
   cors.origins_ = rule.allow_origins;
-  cors.methods_ = has(rule.allow_methods, "ALL")
-                      ? "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS"
-                      : join(rule.allow_methods);
+  cors.methods_ = has(rule.allow_methods, "ALL") ? "GET, HEAD, PUT, POST, PATCH, DELETE, OPTIONS"
+                                                 : join(rule.allow_methods);
   cors.headers_ = has(rule.allow_headers, "*") ? "*" : join(rule.allow_headers);
   cors.expose_ = join(rule.expose_headers);
   if (rule.max_age)
@@ -44,7 +43,7 @@ std::optional<Cors> Cors::compile(const schema::ResponseHeadersPolicy& source) {
 
 bool Cors::allows(std::string_view origin) const {
   return any_origin_ || std::any_of(origins_.begin(), origins_.end(), [&](const auto& allowed) {
-           return PathPattern(allowed).matches(origin);
+           return glob_matches(allowed, origin);
          });
 }
 
@@ -58,7 +57,8 @@ Cors::Outcome Cors::evaluate(http::Fields request, http::Fields stored) const {
   const auto add = [&](std::string_view name, std::string_view value) {
     if (!value.empty()) outcome.lines[outcome.count++] = {name, value};
   };
-  // With credentials a wildcard is not valid (Fetch, section 3.2.5): the origin itself is named, and caches downstream are told.
+  // With credentials a wildcard is not valid (Fetch, section 3.2.5): the origin itself is named,
+  // and caches downstream are told.
   const bool names_origin = !any_origin_ || credentials_;
   add("access-control-allow-origin", names_origin ? *origin : "*");
   if (names_origin) add("vary", "Origin");
@@ -66,7 +66,8 @@ Cors::Outcome Cors::evaluate(http::Fields request, http::Fields stored) const {
   if (http::find(request, "access-control-request-method")) {
     add("access-control-allow-methods", methods_);
     const auto asked = http::find(request, "access-control-request-headers");
-    add("access-control-allow-headers", headers_ == "*" && asked ? *asked : std::string_view(headers_));
+    add("access-control-allow-headers",
+        headers_ == "*" && asked ? *asked : std::string_view(headers_));
     add("access-control-max-age", max_age_);
   } else {
     add("access-control-expose-headers", expose_);

@@ -24,8 +24,9 @@ class Cors {
     std::array<http::Field, 7> lines{};
     std::size_t count = 0;
   };
-  /// Nothing for a request without Origin, for an origin that is not allowed, and, without originOverride, when the response has CORS fields of its
-  /// own. Methods, headers and max-age go with preflights only.
+  /// Nothing for a request without Origin, for an origin that is not allowed, and, without
+  /// originOverride, when the response has CORS fields of its own. Methods, headers and max-age go
+  /// with preflights only.
   Outcome evaluate(http::Fields request, http::Fields stored) const;
 
   /// Access-Control-* response fields.

@@ -20,7 +20,8 @@ int times_in_cdn_loop(http::Fields fields) {
   for (const auto& field : fields) {
     if (field.name != "cdn-loop") continue;
     std::string_view rest = field.value;
-    for (std::size_t at = 0; (at = rest.find("headgate", at)) != std::string_view::npos; at += 8) ++times;
+    for (std::size_t at = 0; (at = rest.find("headgate", at)) != std::string_view::npos; at += 8)
+      ++times;
   }
   return times;
 }
@@ -28,8 +29,8 @@ int times_in_cdn_loop(http::Fields fields) {
 /// The walk of one request through its guards; each step may end it.
 class Walk {
  public:
-  Walk(const Configuration& configuration, const RequestFacts& facts, std::pmr::memory_resource& memory,
-       Trace* trace)
+  Walk(const Configuration& configuration, const RequestFacts& facts,
+       std::pmr::memory_resource& memory, Trace* trace)
       : configuration_(configuration), facts_(facts), memory_(memory), trace_(trace) {}
 
   Decision run() {
@@ -94,7 +95,8 @@ class Walk {
     const Policy policy = decision_.behavior->viewer_protocol_policy;
     if (facts_.https || policy == Policy::AllowAll) return true;
     if (policy == Policy::HttpsOnly) return deny(403, Reason::HttpsOnly);
-    // features.md R010: 301 for GET and HEAD, 307 for the others, 403 below HTTP/1.1, which has no 307.
+    // features.md R010: 301 for GET and HEAD, 307 for the others, 403 below HTTP/1.1, which has no
+    // 307.
     const bool safe = facts_.method == "GET" || facts_.method == "HEAD";
     if (!safe && facts_.http_version < 0x101) return deny(403, Reason::HttpsOnly);
     decision_.action = Decision::Action::Redirect;
@@ -111,8 +113,10 @@ class Walk {
     if (v6) location += '[';
     location += decision_.host;
     if (v6) location += ']';
-    // Who named a port came past whatever maps 443 to us, so our own port is the one that leads back.
-    if (explicit_port_ && facts_.https_port != 443) location += ":" + std::to_string(facts_.https_port);
+    // Who named a port came past whatever maps 443 to us, so our own port is the one that leads
+    // back.
+    if (explicit_port_ && facts_.https_port != 443)
+      location += ":" + std::to_string(facts_.https_port);
     location += facts_.target == "*" ? std::string_view("/") : facts_.target;
     return persist_in(memory_, location);
   }
@@ -140,7 +144,9 @@ class Walk {
       note("cache", "policy {}", policy.source->name);
       if (trace_ != nullptr) note_key();
     } else {
-      note("cache", "not used: {}", policy.disabled() ? "policy " + policy.source->name : "method " + std::string(facts_.method));
+      note("cache", "not used: {}",
+           policy.disabled() ? "policy " + policy.source->name
+                             : "method " + std::string(facts_.method));
     }
     note("origin", "{}", decision_.behavior->target->id);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What becomes of a request before anything is fetched: one pure function that the edge, explain, Expect cases and diff share.
+// What becomes of a request before anything is fetched: one pure function that the edge, explain,
+// Expect cases and diff share.
 #pragma once
 
 #include <cstdint>
@@ -50,11 +51,11 @@ struct Decision {
   const Distribution* distribution = nullptr;
   const Behavior* behavior = nullptr;
   // Serve:
-  std::string_view host;   ///< lower case, without port
-  std::string_view path;   ///< after the default root object
-  std::string_view query;  ///< raw, without '?'
-  bool uses_cache = false;  ///< a cached method under a policy that stores
-  cache::Key key;           ///< only when uses_cache
+  std::string_view host;             ///< lower case, without port
+  std::string_view path;             ///< after the default root object
+  std::string_view query;            ///< raw, without '?'
+  bool uses_cache = false;           ///< a cached method under a policy that stores
+  cache::Key key;                    ///< only when uses_cache
   std::string_view accept_encoding;  ///< as the cache policy normalises it; empty: not its business
 };
 
@@ -63,7 +64,8 @@ struct Decision {
 Decision decide(const Configuration& configuration, const RequestFacts& facts,
                 std::pmr::memory_resource& memory, Trace* trace = nullptr);
 
-/// The same for another path of the same request, as a custom error page is fetched: by GET, through the behavior that matches it, without guards and redirects.
+/// The same for another path of the same request, as a custom error page is fetched: by GET,
+/// through the behavior that matches it, without guards and redirects.
 Decision decide_error_page(const Decision& failed, const RequestFacts& facts, std::string_view path,
                            std::pmr::memory_resource& memory);
 

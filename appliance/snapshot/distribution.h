@@ -24,10 +24,10 @@ namespace headgate::snapshot {
 struct Origin {
   std::shared_ptr<const origin::Endpoint> endpoint;
   std::string id;
-  std::string path;          ///< originPath
-  std::string host_header;   ///< overrides any Host; empty: none
-  std::string http_host;     ///< the Host when no policy forwards the viewer's: domainName, with a
-  std::string https_host;    ///< port that is not the scheme's own
+  std::string path;         ///< originPath
+  std::string host_header;  ///< overrides any Host; empty: none
+  std::string http_host;    ///< the Host when no policy forwards the viewer's: domainName, with a
+  std::string https_host;   ///< port that is not the scheme's own
   schema::OriginProtocolPolicy protocol = schema::OriginProtocolPolicy::MatchViewer;
   struct Header {
     std::string name;  ///< lower case
@@ -60,8 +60,8 @@ struct Behavior {
 
 struct ErrorPage {
   int error_code = 0;
-  int response_code = 0;      ///< the same when none was given
-  std::string page_path;      ///< empty: none
+  int response_code = 0;               ///< the same when none was given
+  std::string page_path;               ///< empty: none
   base::Ref<cache::Body> inline_body;  ///< null: none
   std::string content_type;
   std::optional<Duration> caching_min_ttl;

@@ -30,7 +30,8 @@ std::string text_of(const Map& map) {
   return "{" + text + "}";
 }
 
-/// What a distribution's response would carry beyond what the origin sends, or what the edge answers with.
+/// What a distribution's response would carry beyond what the origin sends, or what the edge
+/// answers with.
 Map answer_headers(const Decision& decision, const RequestFacts& facts,
                    std::pmr::memory_resource& memory) {
   Map headers;
@@ -89,13 +90,14 @@ class CaseRun {
 
   std::optional<std::string> run() {
     const auto& request = source_.request;
-    auto offline = OfflineRequest::make(request.method, request.url, request.headers, request.country,
-                                        request.ip, configuration_.geo().get());
+    auto offline = OfflineRequest::make(request.method, request.url, request.headers,
+                                        request.country, request.ip, configuration_.geo().get());
     if (!offline) return offline.error().context;
     const RequestFacts facts = offline->facts();
     const Decision decision = decide(configuration_, facts, memory_);
     check_answer(decision, facts);
-    if (decision.distribution != nullptr && decision.behavior != nullptr) check_route(decision, facts);
+    if (decision.distribution != nullptr && decision.behavior != nullptr)
+      check_route(decision, facts);
     return failure_;
   }
 
@@ -138,14 +140,16 @@ class CaseRun {
     if (!expected.behavior.empty()) compare("behavior", expected.behavior, behavior.pattern.text());
     if (!expected.origin_id.empty()) compare("originId", expected.origin_id, behavior.target->id);
     if (expected.cached) compare("cached", *expected.cached, decision.uses_cache);
-    if (expected.query) compare_maps("cacheKey.query", *expected.query, key_query(decision, memory_));
+    if (expected.query)
+      compare_maps("cacheKey.query", *expected.query, key_query(decision, memory_));
     if (expected.cookies)
       compare_maps("cacheKey.cookies", *expected.cookies, key_cookies(decision, facts, memory_));
     if (expected.key_headers)
-      compare_maps("cacheKey.headers", *expected.key_headers, key_headers(decision, facts, memory_));
+      compare_maps("cacheKey.headers", *expected.key_headers,
+                   key_headers(decision, facts, memory_));
     if (expected.ttl) {
-      const Duration ttl =
-          decision.uses_cache ? ttl_without_directives(behavior.cache_policy->ttl) : Duration::zero();
+      const Duration ttl = decision.uses_cache ? ttl_without_directives(behavior.cache_policy->ttl)
+                                               : Duration::zero();
       compare("ttl", format_duration(*expected.ttl), format_duration(ttl));
     }
   }
@@ -173,7 +177,8 @@ void explain_origin_request(std::string& out, const Decision& decision, const Re
   for (const auto& field : request.fields.fields()) {
     bool secret = false;
     for (const auto& header : custom) secret = secret || header.name == field.name;
-    append_step(out, "  header", fmt::format("{}: {}", field.name, secret ? "(secret)" : field.value));
+    append_step(out, "  header",
+                fmt::format("{}: {}", field.name, secret ? "(secret)" : field.value));
   }
 }
 
@@ -196,8 +201,8 @@ ExpectReport run_expectations(const Configuration& configuration) {
 
 Result<std::string> explain(const Configuration& configuration, const ExplainRequest& request) {
   HG_TRY(const OfflineRequest offline,
-         OfflineRequest::make(request.method, request.url, request.headers, request.country, request.ip,
-                              configuration.geo().get()),
+         OfflineRequest::make(request.method, request.url, request.headers, request.country,
+                              request.ip, configuration.geo().get()),
          "explain");
   const RequestFacts facts = offline.facts();
   std::pmr::monotonic_buffer_resource memory;
@@ -211,10 +216,12 @@ Result<std::string> explain(const Configuration& configuration, const ExplainReq
   if (decision.action == Decision::Action::Serve) {
     if (decision.uses_cache) {
       const auto& ttl = decision.behavior->cache_policy->ttl;
-      append_step(out, "ttl",
-                  fmt::format("{} without Cache-Control and Expires; else what these say, between {} and {}",
-                              format_duration(ttl_without_directives(ttl)),
-                              format_duration(ttl.min), format_duration(ttl.max)));
+      append_step(
+          out, "ttl",
+          fmt::format(
+              "{} without Cache-Control and Expires; else what these say, between {} and {}",
+              format_duration(ttl_without_directives(ttl)), format_duration(ttl.min),
+              format_duration(ttl.max)));
     }
     explain_origin_request(out, decision, facts, memory);
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs a repository's `kind: Expect` cases against its compiled configuration: no daemon, no network.
+// Runs a repository's `kind: Expect` cases against its compiled configuration: no daemon, no
+// network.
 #pragma once
 
 #include <string>

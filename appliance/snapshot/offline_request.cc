@@ -32,10 +32,12 @@ Result<OfflineRequest> OfflineRequest::make(
   } else if (rest.starts_with("http://")) {
     rest.remove_prefix(7);
   } else {
-    return fail(Blame::Config, "{}: not an absolute URL; it must begin with http:// or https://", url);
+    return fail(Blame::Config, "{}: not an absolute URL; it must begin with http:// or https://",
+                url);
   }
   if (has_control_octet(url) || url.find(' ') != std::string::npos)
-    return fail(Blame::Config, "the URL has a space or a control character: write it percent-encoded");
+    return fail(Blame::Config,
+                "the URL has a space or a control character: write it percent-encoded");
   rest = rest.substr(0, rest.find('#'));
   const std::size_t path_at = rest.find_first_of("/?");
   request.authority_ = rest.substr(0, path_at);

@@ -16,11 +16,12 @@ namespace headgate::snapshot {
 class OfflineRequest {
  public:
   /// `country` (two letters, or empty) goes before a look-up of `ip` in `geo`; both may be empty.
-  /// Errors: Blame::Config for a URL that is not absolute http or https, for an `ip` that is none, and for fields that no request can have.
-  static Result<OfflineRequest> make(const std::string& method, const std::string& url,
-                                     const std::vector<std::pair<std::string, std::string>>& headers,
-                                     const std::string& country, const std::string& ip,
-                                     const guard::GeoDatabase* geo);
+  /// Errors: Blame::Config for a URL that is not absolute http or https, for an `ip` that is none,
+  /// and for fields that no request can have.
+  static Result<OfflineRequest> make(
+      const std::string& method, const std::string& url,
+      const std::vector<std::pair<std::string, std::string>>& headers, const std::string& country,
+      const std::string& ip, const guard::GeoDatabase* geo);
   RequestFacts facts() const;
 
  private:

@@ -24,7 +24,8 @@ bool describes_body(std::string_view name) {
          name == "content-disposition";
 }
 
-/// Conditions and ranges are the cache's own business when it is used, and the origin's when it is not.
+/// Conditions and ranges are the cache's own business when it is used, and the origin's when it is
+/// not.
 bool is_condition(std::string_view name) {
   return name == "if-match" || name == "if-none-match" || name == "if-modified-since" ||
          name == "if-unmodified-since" || name == "if-range" || name == "range";
@@ -43,7 +44,8 @@ class Drafter {
 
   OriginRequestDraft run(const cache::StoredResponse* revalidates) {
     // A GET fills the cache for HEAD as well.
-    draft_.method = decision_.uses_cache && facts_.method == "HEAD" ? "GET" : std::string(facts_.method);
+    draft_.method =
+        decision_.uses_cache && facts_.method == "HEAD" ? "GET" : std::string(facts_.method);
     draft_.path = decision_.path;
     draft_.query = forwarded_query();
     draft_.https_viewer = facts_.https;
@@ -74,7 +76,8 @@ class Drafter {
     std::string query;
     http::QueryPair pair;
     for (http::QueryReader reader(decision_.query); reader.next(pair);) {
-      if (!cache_policy_.query_strings.takes(pair.name) && !origin_policy_->query_strings.takes(pair.name))
+      if (!cache_policy_.query_strings.takes(pair.name) &&
+          !origin_policy_->query_strings.takes(pair.name))
         continue;
       if (!query.empty()) query += '&';
       query += pair.raw;
@@ -117,15 +120,16 @@ class Drafter {
     std::string united;
     http::CookiePair pair;
     for (http::CookieReader reader(all); reader.next(pair);) {
-      if (!cache_policy_.cookies.takes(pair.name) && !origin_policy_->cookies.takes(pair.name)) continue;
+      if (!cache_policy_.cookies.takes(pair.name) && !origin_policy_->cookies.takes(pair.name))
+        continue;
       if (!united.empty()) united += "; ";
       united += pair.raw;
     }
     if (!united.empty()) add("cookie", united);
   }
 
-  /// Normalised where the policy compresses, as sent where a policy forwards it, else none: an origin must not choose an encoding that
-  /// is not in the key.
+  /// Normalised where the policy compresses, as sent where a policy forwards it, else none: an
+  /// origin must not choose an encoding that is not in the key.
   void add_accept_encoding() {
     if (cache_policy_.gzip || cache_policy_.brotli) {
       if (!decision_.accept_encoding.empty()) add("accept-encoding", decision_.accept_encoding);
@@ -161,7 +165,9 @@ class Drafter {
       if (field.name == "via") via += std::string(field.value) + ", ";
       if (field.name == "cdn-loop") loop += std::string(field.value) + ", ";
     }
-    const std::string_view version = facts_.http_version >= 0x200 ? "2" : facts_.http_version == 0x101 ? "1.1" : "1.0";
+    const std::string_view version = facts_.http_version >= 0x200   ? "2"
+                                     : facts_.http_version == 0x101 ? "1.1"
+                                                                    : "1.0";
     add("via", via + std::string(version) + " headgate");
     add("cdn-loop", loop + "headgate");
   }
@@ -199,7 +205,7 @@ origin::Request address(const OriginRequestDraft& draft, const origin::Group::Me
   origin::Request request;
   request.method = draft.method;
   request.scheme = https ? origin::Scheme::Https : origin::Scheme::Http;
-  request.host_header = !origin.host_header.empty() ? origin.host_header
+  request.host_header = !origin.host_header.empty()  ? origin.host_header
                         : !draft.viewer_host.empty() ? draft.viewer_host
                         : https                      ? origin.https_host
                                                      : origin.http_host;

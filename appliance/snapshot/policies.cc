@@ -83,7 +83,8 @@ std::shared_ptr<const OriginRequestPolicy> compile(
   auto policy = std::make_shared<OriginRequestPolicy>();
   std::vector<std::string> names;
   for (auto& name : lower_sorted(source->headers.items)) {
-    // CloudFront-* fields are facts of the edge; what a viewer sends under such a name is never believed.
+    // CloudFront-* fields are facts of the edge; what a viewer sends under such a name is never
+    // believed.
     if (name.starts_with("cloudfront-") && source->headers.behavior != schema::Selection::AllExcept)
       policy->viewer_facts.push_back(name);
     names.push_back(std::move(name));
@@ -114,9 +115,8 @@ void apply(const ResponseHeadersPolicy& policy, http::Fields request, http::Fiel
   const auto replaced = [&](std::string_view name) {
     if (contains(policy.removed, name)) return true;
     if (cors.applies && Cors::owns(name)) return true;
-    return std::any_of(policy.lines.begin(), policy.lines.end(), [&](const auto& line) {
-      return line.override_origin && line.name == name;
-    });
+    return std::any_of(policy.lines.begin(), policy.lines.end(),
+                       [&](const auto& line) { return line.override_origin && line.name == name; });
   };
   for (const auto& field : stored)
     if (!replaced(field.name)) out.push_back(field);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Cache, origin request and response headers policies, compiled: which parts of a request make the key, go to the origin, and what the
-// viewer's response gets.
+// Cache, origin request and response headers policies, compiled: which parts of a request make the
+// key, go to the origin, and what the viewer's response gets.
 #pragma once
 
 #include <memory_resource>
@@ -16,7 +16,8 @@
 
 namespace headgate::snapshot {
 
-/// none, whitelist, allExcept, all of named things. Names of headers are in lower case; those of cookies and query strings are case-sensitive.
+/// none, whitelist, allExcept, all of named things. Names of headers are in lower case; those of
+/// cookies and query strings are case-sensitive.
 class NameSelector {
  public:
   enum class Mode { None, Only, AllExcept, All };
@@ -59,17 +60,19 @@ struct ResponseHeadersPolicy {
     std::string value;
     bool override_origin = true;
   };
-  std::vector<Line> lines;          ///< security and custom headers
+  std::vector<Line> lines;           ///< security and custom headers
   std::vector<std::string> removed;  ///< lower case, sorted
   std::optional<Cors> cors;
 };
 
 std::shared_ptr<const CachePolicy> compile(std::shared_ptr<const schema::CachePolicy> source);
-std::shared_ptr<const OriginRequestPolicy> compile(std::shared_ptr<const schema::OriginRequestPolicy> source);
-std::shared_ptr<const ResponseHeadersPolicy> compile(std::shared_ptr<const schema::ResponseHeadersPolicy> source);
+std::shared_ptr<const OriginRequestPolicy> compile(
+    std::shared_ptr<const schema::OriginRequestPolicy> source);
+std::shared_ptr<const ResponseHeadersPolicy> compile(
+    std::shared_ptr<const schema::ResponseHeadersPolicy> source);
 
-/// The fields of a response as the viewer gets them: removed, overridden, added, CORS by the request's Origin. `out` is appended to; views point into
-/// `stored`, the policy or `request`.
+/// The fields of a response as the viewer gets them: removed, overridden, added, CORS by the
+/// request's Origin. `out` is appended to; views point into `stored`, the policy or `request`.
 void apply(const ResponseHeadersPolicy& policy, http::Fields request, http::Fields stored,
            std::pmr::vector<http::Field>& out);
 

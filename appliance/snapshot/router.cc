@@ -15,7 +15,8 @@ void Router::add(std::string_view alias, const Distribution* distribution) {
 
 const Distribution* Router::find(std::string_view host) const {
   if (const auto found = exact_.find(host); found != exact_.end()) return found->second;
-  // From the left, so that the longest suffix is met first; a wildcard stands for at least one label.
+  // From the left, so that the longest suffix is met first; a wildcard stands for at least one
+  // label.
   for (std::size_t dot = host.find('.', 1); !suffixes_.empty() && dot != std::string_view::npos;
        dot = host.find('.', dot + 1)) {
     if (const auto found = suffixes_.find(host.substr(dot)); found != suffixes_.end())
@@ -29,29 +30,29 @@ PathPattern::PathPattern(std::string_view pattern) : text_(pattern) {
   pattern_ = bare ? "/" + text_ : text_;
 }
 
-bool PathPattern::matches(std::string_view path) const {
+bool glob_matches(std::string_view pattern, std::string_view text) {
   // The classic greedy walk: on a mismatch the last star takes one octet more.
   std::size_t p = 0;
-  std::size_t s = 0;
-  std::size_t star = std::string::npos;
+  std::size_t t = 0;
+  std::size_t star = std::string_view::npos;
   std::size_t star_took_until = 0;
-  while (s < path.size()) {
-    if (p < pattern_.size() && pattern_[p] == '*') {
+  while (t < text.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
-      star_took_until = s;
-      if (p == pattern_.size()) return true;
-    } else if (p < pattern_.size() && (pattern_[p] == '?' || pattern_[p] == path[s])) {
+      star_took_until = t;
+      if (p == pattern.size()) return true;
+    } else if (p < pattern.size() && (pattern[p] == '?' || pattern[p] == text[t])) {
       ++p;
-      ++s;
-    } else if (star != std::string::npos) {
+      ++t;
+    } else if (star != std::string_view::npos) {
       p = star + 1;
-      s = ++star_took_until;
+      t = ++star_took_until;
     } else {
       return false;
     }
   }
-  while (p < pattern_.size() && pattern_[p] == '*') ++p;
-  return p == pattern_.size();
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
 }
 
 }  // namespace headgate::snapshot

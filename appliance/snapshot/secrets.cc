@@ -19,7 +19,8 @@ Result<schema::Redacted> read_secret_file(const std::string& path) {
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (file.bad()) return fail(Blame::Config, "secret file {}: cannot be read", path);
-  if (text.size() > kMaxSecret) return fail(Blame::Config, "secret file {}: larger than 64 KiB", path);
+  if (text.size() > kMaxSecret)
+    return fail(Blame::Config, "secret file {}: larger than 64 KiB", path);
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
   if (text.empty()) return fail(Blame::Config, "secret file {}: empty", path);
   return schema::Redacted(std::move(text));
@@ -35,13 +36,16 @@ Result<schema::Redacted> resolve(const schema::Secret& secret) {
       return read_secret_file(secret.reference);
     case schema::Secret::Source::Env: {
       const char* value = std::getenv(secret.reference.c_str());
-      if (value == nullptr) return fail(Blame::Config, "secret variable {} is not set", secret.reference);
+      if (value == nullptr)
+        return fail(Blame::Config, "secret variable {} is not set", secret.reference);
       return schema::Redacted(value);
     }
     case schema::Secret::Source::Credential: {
       const char* folder = std::getenv("CREDENTIALS_DIRECTORY");
       if (folder == nullptr)
-        return fail(Blame::Config, "credential {}: CREDENTIALS_DIRECTORY is not set; is the unit's LoadCredential= missing?",
+        return fail(Blame::Config,
+                    "credential {}: CREDENTIALS_DIRECTORY is not set; is the unit's "
+                    "LoadCredential= missing?",
                     secret.reference);
       return read_secret_file(std::string(folder) + "/" + secret.reference);
     }

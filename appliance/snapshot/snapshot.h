@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What one commit is to a request: a compiled configuration and the purges that came with it, under one generation.
+// What one commit is to a request: a compiled configuration and the purges that came with it, under
+// one generation.
 #pragma once
 
 #include <atomic>
@@ -25,8 +26,8 @@ struct Snapshot {
 /// "412-9f3c2ab" from a generation and a commit.
 std::string generation_label(std::uint64_t generation, const std::string& commit);
 
-/// Where the reconciler publishes and every worker looks: one relaxed-cost load a request, a mutex only when it changed.
-/// Threads: publish from one at a time, the rest from any.
+/// Where the reconciler publishes and every worker looks: one relaxed-cost load a request, a mutex
+/// only when it changed. Threads: publish from one at a time, the rest from any.
 class SnapshotHolder {
  public:
   void publish(std::shared_ptr<const Snapshot> snapshot);

@@ -10,11 +10,12 @@ namespace headgate::reconciler {
 
 Result<std::unique_ptr<Activator>> Activator::open(ActivatorOptions options,
                                                    snapshot::SnapshotHolder& holder, Disk& disk) {
-  HG_TRY(StateFolder folder, StateFolder::open(options.state), "state");
+  HG_TRY(StateFolder folder, StateFolder::open(options.state), "opening the state");
   std::unique_ptr<Activator> activator(
       new Activator(std::move(options), std::move(folder), holder, disk));
   std::string report;
-  HG_TRY(activator->journal_, Journal::open(activator->folder_.journal(), disk, &report), "state");
+  HG_TRY(activator->journal_, Journal::open(activator->folder_.journal(), disk, &report),
+         "opening the state");
   if (!report.empty()) activator->log(report);
   for (const Json& record : activator->journal_->records()) activator->history_.apply(record);
   activator->journal_->forget();
@@ -64,7 +65,7 @@ bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& o
 
 Result<Prepared> Activator::load(const std::string& digest, schema::Loader& loader,
                                  const snapshot::CompileOptions& options) const {
-  HG_TRY(const std::unique_ptr<StoredTree> tree, store_.read(digest), "state");
+  HG_TRY(const std::unique_ptr<StoredTree> tree, store_.read(digest), "resuming");
   // No ledger (all of it is known already) and no expectations (they held when it went live).
   auto staged = validate(loader, *tree, nullptr);
   if (staged) staged = compile(std::move(*staged), options, nullptr);
@@ -78,7 +79,7 @@ Result<Activation> Activator::activate(const Prepared& prepared, const schema::T
                                        const CommitInfo& commit, bool history_rewritten) {
   HG_TRY(const std::string packed, pack_tree(tree, prepared.files), "packing the configuration");
   const std::string digest = digest_of(packed);
-  HG_CHECK(store_.write(digest, packed), "state");
+  HG_CHECK(store_.write(digest, packed), "keeping the configuration");
 
   // While nothing has been live there is nothing in the cache that could be older: late joiners
   // purge nothing (config.md, 3.5).
@@ -87,7 +88,7 @@ Result<Activation> Activator::activate(const Prepared& prepared, const schema::T
   const std::vector<LedgerEntry> entries = history_.ledger().unseen(*prepared.model, epoch);
   Json details = Json::object();
   if (history_rewritten) details["historyRewritten"] = true;
-  HG_TRY(const Activation activation, this->commit(digest, commit, entries, details), "state");
+  HG_TRY(const Activation activation, this->commit(digest, commit, entries, details), "activating");
 
   if (!cache_is_empty)
     for (const LedgerEntry& entry : entries) history_.ledger().mark_active(entry.id);
@@ -115,7 +116,7 @@ Result<Activation> Activator::commit(const std::string& digest, const CommitInfo
   record["author"] = commit.author;
   record["invalidations"] = std::move(invalidations);
   for (const auto& [key, value] : details.items()) record[key] = value;
-  HG_CHECK(append(record), "journal");
+  HG_CHECK(append(record), "recording the activation");
   return history_.activations().back();
 }
 

@@ -58,12 +58,12 @@ std::string_view name(Round round) {
 
 Result<std::unique_ptr<Reconciler>> Reconciler::open(ReconcilerOptions options,
                                                      snapshot::SnapshotHolder& holder, Disk& disk) {
-  HG_TRY(std::unique_ptr<Activator> activator, Activator::open(options.activator, holder, disk),
-         "opening the state");
-  HG_TRY(std::unique_ptr<Source> source, Source::open(options.source, activator->state_path()),
-         "opening the source");
+  auto activator = Activator::open(options.activator, holder, disk);
+  if (!activator) return tl::unexpected<Error>(std::move(activator.error()));
+  auto source = Source::open(options.source, (*activator)->state_path());
+  if (!source) return tl::unexpected<Error>(std::move(source.error()));
   return std::unique_ptr<Reconciler>(
-      new Reconciler(std::move(options), std::move(source), std::move(activator)));
+      new Reconciler(std::move(options), std::move(*source), std::move(*activator)));
 }
 
 Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,

@@ -60,12 +60,18 @@ std::string without_peeling(std::string name) {
 
 }  // namespace
 
-Result<std::unique_ptr<Source>> Source::open(const schema::EdgeSource& options,
-                                             const std::string& state_directory) {
-  HG_TRY(Location location, parse_location(options.url), "--source");
+Status Source::check(const schema::EdgeSource& options) {
+  HG_TRY([[maybe_unused]] const Location location, parse_location(options.url), "--source");
   if (!is_ref_name(options.ref))
     return fail(Blame::Config, "--ref {}: not a branch, tag or full commit id",
                 schema::in_quotes(options.ref));
+  return {};
+}
+
+Result<std::unique_ptr<Source>> Source::open(const schema::EdgeSource& options,
+                                             const std::string& state_directory) {
+  if (Status good = check(options); !good) return tl::unexpected<Error>(std::move(good.error()));
+  HG_TRY(Location location, parse_location(options.url), "--source");
   GitCommand git(std::move(location), {options.ssh_key_file, options.known_hosts}, state_directory);
   HG_CHECK(git.prepare(), "preparing git");
   return std::unique_ptr<Source>(

@@ -18,6 +18,9 @@ namespace headgate::reconciler {
 /// damaged one is made again from scratch. Threads: one at a time.
 class Source {
  public:
+  /// Whether `options` name a source at all; touches nothing. Errors: Blame::Config, one line that
+  /// names the flag.
+  static Status check(const schema::EdgeSource& options);
   /// Errors: Blame::Config for a URL that is none, or a ref that is not a name.
   static Result<std::unique_ptr<Source>> open(const schema::EdgeSource& options,
                                               const std::string& state_directory);

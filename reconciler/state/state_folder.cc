@@ -38,7 +38,7 @@ Status make_folder(const std::string& path) {
 }  // namespace
 
 Result<StateFolder> StateFolder::open(const std::string& path) {
-  HG_CHECK(make_folder(path), "opening the state folder");
+  if (Status made = make_folder(path); !made) return tl::unexpected<Error>(std::move(made.error()));
   std::error_code error;
   const std::string absolute = fs::canonical(path, error).string();
   if (error) return not_usable(path, error.value());
@@ -48,7 +48,8 @@ Result<StateFolder> StateFolder::open(const std::string& path) {
     return fail(Blame::Config,
                 "--state {}: another headgate uses this folder; stop it, or give each its own",
                 path);
-  HG_CHECK(make_folder(absolute + "/snapshots"), "opening the state folder");
+  if (Status made = make_folder(absolute + "/snapshots"); !made)
+    return tl::unexpected<Error>(std::move(made.error()));
   return StateFolder(absolute, std::move(lock));
 }
 

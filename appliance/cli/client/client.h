@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// How subcommands find and ask a running appliance.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+
+#include "appliance/admin/server.h"
+#include "appliance/cli/command.h"
+
+namespace headgate::cli {
+
+using Json = nlohmann::ordered_json;
+
+/// `--admin`, as every client has it.
+void add_admin_flag(CLI::App& command, std::string& admin);
+
+/// The bearer token that HEADGATE_ADMIN_TOKEN holds: a variable, because everybody can read a
+/// command line.
+std::optional<schema::Redacted> admin_token();
+
+/// GET `target`; JSON. Errors: Blame::Config or Blame::Self with one line that says what to do.
+Result<Json> ask(const std::string& admin, const std::string& target);
+
+/// Members of a reply that may be missing or null: then empty.
+std::string text(const Json& json, const char* name);
+const Json& list(const Json& json, const char* name);
+
+/// As a terminal may show it: control characters escaped.
+std::string clean(const std::string& text);
+
+inline constexpr const char* kDefaultAdmin = "127.0.0.1:9900";
+
+}  // namespace headgate::cli

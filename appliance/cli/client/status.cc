@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// `headgate status` and `headgate get`: what the appliance runs, and why.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "appliance/cli/client/client.h"
+
+namespace headgate::cli {
+namespace {
+
+struct Flags {
+  std::string admin;
+  bool json = false;
+};
+
+std::string short_id(const std::string& commit) { return commit.substr(0, 7); }
+
+/// What of a list of diagnostics fits on a terminal; `--json` has all of it.
+void print_lines(const Json& lines, std::size_t limit) {
+  std::size_t shown = 0;
+  for (const Json& line : lines) {
+    if (!line.is_string()) continue;
+    if (shown++ == limit) {
+      fmt::print("    … and {} more\n", lines.size() - limit);
+      return;
+    }
+    // Diagnostics are escaped where they are made; a hint stands on a line of its own.
+    std::string text = line.get<std::string>();
+    for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at + 5))
+      text.replace(at, 1, "\n    ");
+    fmt::print("    {}\n", text);
+  }
+}
+
+void print_revisions(const Json& status) {
+  const Json& revisions = status.contains("revisions") ? status["revisions"] : Json::object();
+  const std::string applied = text(revisions, "applied");
+  const Json& history = list(status, "history");
+  const std::string subject = history.empty() ? "" : text(history.front(), "subject");
+  const std::string since = history.empty() ? "" : text(history.front(), "time");
+  if (applied.empty())
+    fmt::print("Serves      nothing yet\n");
+  else
+    fmt::print("Serves      {}  {}\n            since {}\n", text(status, "label"), clean(subject),
+               since);
+  const std::string desired = text(revisions, "desired");
+  if (!desired.empty() && desired != applied) fmt::print("Wanted      {}\n", short_id(desired));
+  if (status.contains("source")) {
+    const Json& source = status["source"];
+    const std::string last = text(source, "lastSuccess");
+    fmt::print("Source      {} at {}, {}\n", clean(text(source, "url")), clean(text(source, "ref")),
+               last.empty() ? "never read" : "read " + last);
+  }
+}
+
+void print_conditions(const Json& status) {
+  for (const Json& condition : list(status, "conditions")) {
+    const std::string message = text(condition, "message");
+    fmt::print("{:<12}{}  {}{}{}\n", text(condition, "type") + " ", text(condition, "status"),
+               text(condition, "reason"), message.empty() ? "" : ": ",
+               clean(message.substr(0, message.find('\n'))));
+  }
+}
+
+void print_refusal(const Json& status) {
+  if (!status.contains("refused") || !status["refused"].is_object()) return;
+  const Json& refused = status["refused"];
+  fmt::print("Refused     {}  {}\n            at {} ({})\n", short_id(text(refused, "commit")),
+             clean(text(refused, "subject")), text(refused, "time"), text(refused, "stage"));
+  print_lines(list(status, "diagnostics"), 20);
+}
+
+int status(const Flags& flags) {
+  const auto answer = ask(flags.admin, "/status");
+  if (!answer) {
+    complain(answer.error().context);
+    return kFailure;
+  }
+  const bool ready = answer->value("ready", false);
+  if (flags.json) {
+    fmt::print("{}\n", answer->dump(2, ' ', false, Json::error_handler_t::replace));
+    return ready ? kOk : kFailure;
+  }
+  fmt::print("Ready       {}\n", ready ? "yes" : "no");
+  print_revisions(*answer);
+  print_refusal(*answer);
+  for (const Json& warning : list(*answer, "warnings")) print_lines(Json::array({warning}), 1);
+  fmt::print("\n");
+  print_conditions(*answer);
+  return ready ? kOk : kFailure;
+}
+
+int invalidations(const Flags& flags) {
+  const auto answer = ask(flags.admin, "/invalidations");
+  if (!answer) {
+    complain(answer.error().context);
+    return kFailure;
+  }
+  if (flags.json) {
+    fmt::print("{}\n", answer->dump(2, ' ', false, Json::error_handler_t::replace));
+    return kOk;
+  }
+  if (!answer->is_array() || answer->empty()) {
+    fmt::print("No invalidation has been seen.\n");
+    return kOk;
+  }
+  fmt::print("{:<32} {:<8} {:>6}  {:<24} {:<11} {:<16} {}\n", "ID", "STATE", "EPOCH", "ACTIVATED",
+             "MODE", "DISTRIBUTION", "PATHS");
+  for (const Json& entry : *answer) {
+    std::string paths;
+    for (const Json& path : list(entry, "paths"))
+      if (path.is_string()) paths += (paths.empty() ? "" : " ") + path.get<std::string>();
+    fmt::print("{:<32} {:<8} {:>6}  {:<24} {:<11} {:<16} {}\n", clean(text(entry, "id")),
+               text(entry, "state"), entry.value("epoch", std::uint64_t{0}),
+               text(entry, "activatedAt"), text(entry, "mode"), clean(text(entry, "distribution")),
+               clean(paths));
+  }
+  return kOk;
+}
+
+}  // namespace
+
+void add_status(CLI::App& program, int* exit_code) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::App* command =
+      program.add_subcommand("status", "Show what a running appliance serves, and why.");
+  add_admin_flag(*command, flags->admin);
+  command->add_flag("--json", flags->json, "The whole of /status.");
+  command->footer(
+      "Ready means: a configuration serves, and it is the one that the source names. After a "
+      "commit was\n"
+      "refused the appliance serves on with the one before, and is not ready; the diagnostics are "
+      "shown.\n\n"
+      "Exit codes: 0 ready, 1 not ready or no answer, 2 bad flags.");
+  command->callback([flags, exit_code] { *exit_code = status(*flags); });
+}
+
+void add_get(CLI::App& program, int* exit_code) {
+  const auto flags = std::make_shared<Flags>();
+  CLI::App* command = program.add_subcommand("get", "List what a running appliance knows.");
+  command->require_subcommand(1);
+  CLI::App* what =
+      command->add_subcommand("invalidations", "Every invalidation that was acted upon.");
+  add_admin_flag(*what, flags->admin);
+  what->add_flag("--json", flags->json, "For machines.");
+  what->footer(
+      "State Active: stored responses may be older than it. Swept: none can be, because the cache "
+      "began after\n"
+      "it. An id runs once; the same id with other content is refused.\n\n"
+      "Exit codes: 0, 1 no answer, 2 bad flags.");
+  command->footer("Example: headgate get invalidations --json");
+  what->callback([flags, exit_code] { *exit_code = invalidations(*flags); });
+}
+
+}  // namespace headgate::cli

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+// A configuration without a daemon: a folder or a commit, through the stages that a running edge
+// takes it through.
+#include "appliance/cli/offline/configuration.h"
+
+#include <filesystem>
+
+namespace headgate::cli {
+namespace {
+
+using reconciler::Repository;
+
+Result<std::unique_ptr<schema::Tree>> tree_of(const Repository& repository,
+                                              const std::string& revision) {
+  HG_TRY(const std::string commit, repository.resolve(revision), "finding the revision");
+  HG_TRY(auto tree, repository.tree(commit), "reading {}", revision);
+  return std::unique_ptr<schema::Tree>(std::move(tree));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<schema::Tree>> open_tree(const std::string& name,
+                                                const std::string& repository) {
+  std::error_code error;
+  if (std::filesystem::exists(name, error)) {
+    HG_TRY(auto tree, reconciler::WorkingTree::open(name), "{}", name);
+    return std::unique_ptr<schema::Tree>(std::move(tree));
+  }
+  const auto around = Repository::discover(repository);
+  if (!around)
+    return fail(
+        Blame::Config,
+        "{} is no folder, and {} is not in a git repository of which it could be a revision", name,
+        repository);
+  if (auto tree = tree_of(*around, name)) return tree;
+  return fail(Blame::Config, "{} is neither a folder nor a revision of the repository around {}",
+              name, repository);
+}
+
+Result<std::unique_ptr<schema::Tree>> open_revision(const std::string& repository,
+                                                    const std::string& revision) {
+  if (!revision.empty()) {
+    HG_TRY(const Repository around, Repository::discover(repository), "--repo");
+    return tree_of(around, revision);
+  }
+  const auto around = Repository::discover(repository);
+  if (around && around->working_folder().empty()) return tree_of(*around, "HEAD");
+  // The root of the repository is the root of the configuration, wherever in it we stand.
+  const std::string root = around ? around->working_folder() : repository;
+  HG_TRY(auto tree, reconciler::WorkingTree::open(root), "{}", root);
+  return std::unique_ptr<schema::Tree>(std::move(tree));
+}
+
+Result<reconciler::Staged<reconciler::Prepared>> load_configuration(schema::Loader& loader,
+                                                                    const schema::Tree& tree,
+                                                                    const std::string& geoip) {
+  snapshot::CompileOptions options;
+  options.resolve_secrets = false;
+  if (!geoip.empty()) {
+    HG_TRY(options.geo, guard::GeoDatabase::open(geoip), "--geoip");
+  }
+  auto staged = reconciler::validate(loader, tree, nullptr);
+  if (staged) staged = reconciler::compile(std::move(*staged), options, nullptr);
+  return staged;
+}
+
+}  // namespace headgate::cli

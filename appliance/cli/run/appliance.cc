@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT
+// The object graph of a running appliance: who is made of what, in which order things begin and
+// end.
+#include "appliance/cli/run/appliance.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "appliance/cli/client/client.h"
+#include "appliance/cli/run/status.h"
+#include "appliance/snapshot/secrets.h"
+
+namespace headgate::cli {
+namespace {
+
+constexpr Duration kDrainLimit = std::chrono::seconds(10);
+
+unsigned worker_count(std::uint32_t asked) {
+  return asked > 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
+}
+
+Result<guard::TrustedProxies> trusted_proxies(const std::vector<std::string>& cidrs) {
+  std::vector<base::IpNetwork> networks;
+  for (const std::string& cidr : cidrs) {
+    const auto network = base::IpNetwork::parse(cidr);
+    if (!network) return fail(Blame::Config, "{}: expected 10.0.0.0/8 or 2001:db8::/32", cidr);
+    networks.push_back(*network);
+  }
+  return guard::TrustedProxies(std::move(networks));
+}
+
+}  // namespace
+
+Appliance::Appliance(schema::Edge settings, std::function<void(const std::string&)> log)
+    : settings_(std::move(settings)), log_(std::move(log)) {}
+
+Appliance::~Appliance() { stop(); }
+
+Status Appliance::open(const std::string& user) {
+  auto privileges = Privileges::of(user);
+  if (!privileges) return tl::unexpected<Error>(std::move(privileges.error()));
+  privileges_ = std::move(*privileges);
+  if (!settings_.geoip.empty()) {
+    HG_TRY(geo_, guard::GeoDatabase::open(settings_.geoip), "--geoip");
+  }
+  if (settings_.source.webhook_secret) {
+    HG_TRY(webhook_secret_, snapshot::resolve(*settings_.source.webhook_secret),
+           "source.webhookSecret");
+  }
+  if (settings_.access_log != "off") {
+    HG_TRY(access_log_, observe::AccessLog::open(settings_.access_log), "--access-log");
+  }
+  return {};
+}
+
+Status Appliance::start() {
+  // The state belongs to the user whom we become; ports below 1024 belong to root. What can be
+  // served is there before anybody can connect.
+  for (const auto step :
+       {&Appliance::assume_user, &Appliance::open_reconciler, &Appliance::regain_root,
+        &Appliance::open_edge, &Appliance::become_user, &Appliance::open_admin})
+    if (Status done = (this->*step)(); !done) return done;
+  announce();
+  reconciler_->start();
+  return {};
+}
+
+Status Appliance::assume_user() { return privileges_.assume(); }
+Status Appliance::regain_root() { return privileges_.regain(); }
+Status Appliance::become_user() { return privileges_.drop(); }
+
+Status Appliance::open_reconciler() {
+  reconciler::ReconcilerOptions options;
+  options.source = settings_.source;
+  options.version = HEADGATE_VERSION;
+  options.activator.state = settings_.state;
+  options.activator.log = log_;
+  options.compile.geo = geo_;
+  options.compile.metric_slot = [this](std::string_view distribution, std::string_view behavior) {
+    return metrics_.slot(distribution, behavior);
+  };
+  auto opened = reconciler::Reconciler::open(std::move(options), snapshots_, disk_);
+  if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
+  reconciler_ = std::move(*opened);
+  metrics_.contribute([this] { return reconciler_->board().families(); });
+  reconciler_->resume();
+  return {};
+}
+
+Status Appliance::open_edge() {
+  server::EdgeOptions options;
+  options.http = settings_.http;
+  options.https = settings_.https;
+  options.threads = worker_count(settings_.threads);
+  options.cache_memory = settings_.cache_memory;
+  options.limits = settings_.limits;
+  HG_TRY(options.trusted_proxies, trusted_proxies(settings_.trusted_proxies), "--trusted-proxy");
+  auto started = server::Edge::start(std::move(options), snapshots_, metrics_, access_log_.get());
+  if (!started) return tl::unexpected<Error>(std::move(started.error()));
+  edge_ = std::move(*started);
+  metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
+  return {};
+}
+
+Status Appliance::open_admin() {
+  admin::Options options;
+  options.listen = settings_.admin;
+  options.webhook_secret = webhook_secret_;
+  options.token = admin_token();
+  HG_TRY(admin_, admin::Server::start(options, endpoints()), "--admin");
+  if (settings_.health.empty()) return {};
+  admin::Options health;
+  health.listen = settings_.health;
+  health.health_only = true;
+  HG_TRY(health_, admin::Server::start(health, endpoints()), "--health");
+  return {};
+}
+
+void Appliance::announce() const {
+  for (const std::string& address : edge_->http_addresses()) log_("http on " + address);
+  for (const std::string& address : edge_->https_addresses()) log_("https on " + address);
+  log_("admin on " + admin_->address());
+  if (health_ != nullptr) log_("health on " + health_->address());
+  const auto location = reconciler::parse_location(settings_.source.url);
+  log_(fmt::format("following {} at {} every {}", location ? location->shown : "",
+                   settings_.source.ref, format_duration(settings_.source.poll)));
+  if (location && location->unauthenticated())
+    log_(
+        "warning: the source is neither encrypted nor authenticated: whoever is on the way can "
+        "change what comes");
+}
+
+admin::Appliance Appliance::endpoints() {
+  admin::Appliance endpoints;
+  endpoints.readiness = [this] { return readiness(); };
+  endpoints.status_json = [this] { return status_json(); };
+  endpoints.metrics_text = [this] { return metrics_.text(); };
+  endpoints.events = [this](std::uint64_t after, std::size_t max) {
+    return reconciler_->board().events(after, max);
+  };
+  endpoints.reconcile_now = [this] { reconciler_->reconcile_now(); };
+  endpoints.invalidations_json = [this] { return reconciler_->board().invalidations_json(); };
+  return endpoints;
+}
+
+admin::Readiness Appliance::readiness() const {
+  admin::Readiness readiness;
+  readiness.source_age_seconds = reconciler_->board().source_age_seconds();
+  if (draining_.load())
+    readiness.reason = "stopping";
+  else if (snapshots_.version() == 0)
+    readiness.reason = "no configuration has been applied yet";
+  readiness.ready = readiness.reason.empty();
+  return readiness;
+}
+
+std::string Appliance::status_json() const {
+  Json json;
+  json["version"] = HEADGATE_VERSION;
+  json["ready"] = !draining_.load() && reconciler_->board().ready();
+  for (auto& [name, value] : reconciler_->board().status().items()) json[name] = value;
+  json["listeners"] = listeners_json();
+  json["cache"] = cache_json(edge_->cache_stats());
+  const auto snapshot = snapshots_.get();
+  json["certificates"] =
+      snapshot != nullptr ? certificates_json(*snapshot->configuration) : Json::array();
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Json Appliance::listeners_json() const {
+  return Json{{"http", edge_->http_addresses()}, {"https", edge_->https_addresses()}};
+}
+
+void Appliance::reload() {
+  if (access_log_ != nullptr)
+    if (const Status reopened = access_log_->reopen(); !reopened)
+      log_("--access-log: " + reopened.error().context);
+  reconciler_->reconcile_now();
+}
+
+void Appliance::stop() {
+  if (draining_.exchange(true)) return;
+  if (edge_ != nullptr) edge_->drain(kDrainLimit);
+  if (reconciler_ != nullptr) reconciler_->stop();
+  health_.reset();
+  admin_.reset();
+}
+
+}  // namespace headgate::cli

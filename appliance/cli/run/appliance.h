@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// The object graph of a running appliance: who is made of what, in which order things begin and
+// end.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "appliance/admin/server.h"
+#include "appliance/cli/run/privileges.h"
+#include "appliance/observe/access_log.h"
+#include "appliance/observe/metrics.h"
+#include "appliance/server/edge.h"
+#include "appliance/snapshot/snapshot.h"
+#include "reconciler/loop/reconciler.h"
+#include "schema/model/resources.h"
+
+namespace headgate::cli {
+
+/// Threads: start, reload and stop from one.
+class Appliance {
+ public:
+  /// `log` gets one line for the operator; from any thread.
+  Appliance(schema::Edge settings, std::function<void(const std::string&)> log);
+  ~Appliance();
+
+  /// What the settings name: databases, logs, secrets. Errors: Blame::Config; nothing has been
+  /// touched.
+  Status open(const std::string& user);
+  /// Resumes, binds, drops privileges, opens the admin listeners, begins to reconcile.
+  Status start();
+  /// SIGHUP: the access log is opened again, the source is asked now.
+  void reload();
+  /// Closes the listeners, lets requests finish, for 10 s at most.
+  void stop();
+
+ private:
+  Status assume_user();
+  Status open_reconciler();
+  Status regain_root();
+  Status open_edge();
+  Status become_user();
+  Status open_admin();
+  void announce() const;
+  admin::Appliance endpoints();
+  admin::Readiness readiness() const;
+  std::string status_json() const;
+  reconciler::Json listeners_json() const;
+
+  const schema::Edge settings_;
+  const std::function<void(const std::string&)> log_;
+  Privileges privileges_;
+  std::shared_ptr<const guard::GeoDatabase> geo_;
+  std::optional<schema::Redacted> webhook_secret_;
+  std::unique_ptr<observe::AccessLog> access_log_;
+  observe::Metrics metrics_;
+  snapshot::SnapshotHolder snapshots_;
+  reconciler::Disk disk_;
+  std::unique_ptr<reconciler::Reconciler> reconciler_;
+  std::unique_ptr<server::Edge> edge_;
+  std::unique_ptr<admin::Server> health_;
+  std::unique_ptr<admin::Server> admin_;
+  std::atomic<bool> draining_{false};
+};
+
+}  // namespace headgate::cli

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// `headgate run`: the appliance.
+#include <fmt/format.h>
+
+#include <csignal>
+#include <cstring>
+#include <memory>
+
+#include "appliance/cli/command.h"
+#include "appliance/cli/run/appliance.h"
+#include "appliance/cli/run/settings.h"
+
+namespace headgate::cli {
+namespace {
+
+/// Blocked in every thread that is started from now on; taken one by one with sigwait.
+sigset_t block_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);  // a viewer that has gone is an error of write(), not the end
+  return signals;
+}
+
+/// Until SIGTERM or SIGINT.
+void serve(Appliance& appliance, const sigset_t& signals) {
+  while (true) {
+    int signal = 0;
+    if (sigwait(&signals, &signal) != 0) continue;
+    if (signal != SIGHUP) return;
+    appliance.reload();
+  }
+}
+
+int run(const RunFlags& flags) {
+  const auto settings = read_settings(flags);
+  if (!settings) {
+    complain(settings.error().context);
+    return kInvalid;
+  }
+  for (const auto& diagnostic : settings->diagnostics)
+    fmt::print(stderr, "{}\n", diagnostic.text());
+  if (schema::has_errors(settings->diagnostics)) return kInvalid;
+
+  const sigset_t signals = block_signals();
+  Appliance appliance(settings->edge, [](const std::string& line) { complain(line); });
+  if (const Status opened = appliance.open(settings->edge.user); !opened) {
+    complain(opened.error().context);
+    return kInvalid;
+  }
+  if (const Status started = appliance.start(); !started) {
+    complain(started.error().context);
+    return kFailure;
+  }
+  serve(appliance, signals);
+  complain("stopping: waiting for requests that are under way, 10 s at most");
+  appliance.stop();
+  return kOk;
+}
+
+}  // namespace
+
+void add_run(CLI::App& program, int* exit_code) {
+  const auto flags = std::make_shared<RunFlags>();
+  CLI::App* command =
+      program.add_subcommand("run", "Serve what a git repository says, and follow it.");
+  add_run_flags(*command, *flags);
+  command->footer(
+      "A commit on the followed ref is fetched, validated, compiled, tested against its `kind: "
+      "Expect` cases,\n"
+      "and goes live in one swap, purges included. A commit that fails leaves everything as it is; "
+      "`headgate\n"
+      "status` and /status tell why. The last good configuration is kept in --state: the appliance "
+      "boots with\n"
+      "the source away. An unreachable or invalid source at first boot leaves it alive and not "
+      "ready.\n\n"
+      "ssh:// checks host keys always: against source.knownHosts of the Edge file, or "
+      "~/.ssh/known_hosts.\n"
+      "HEADGATE_ADMIN_TOKEN is the bearer token of the admin endpoints, which a non-loopback "
+      "--admin needs.\n\n"
+      "Signals: SIGTERM and SIGINT drain, 10 s at most, and exit 0. SIGHUP asks the source now and "
+      "opens the\n"
+      "access log again.\n\n"
+      "Examples:\n"
+      "  headgate run --source /srv/site --state /tmp/headgate --http 127.0.0.1:8080\n"
+      "  headgate run --source https://git.example.com/edge.git --ref release --http :80 --https "
+      ":443 --user headgate\n\n"
+      "Exit codes: 0 stopped by a signal, 1 it could not start (a port, the state folder), 2 bad "
+      "flags or Edge\n"
+      "file.");
+  command->callback([flags, exit_code] { *exit_code = run(*flags); });
+}
+
+}  // namespace headgate::cli

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// What `headgate run` was told: the Edge file, overridden by flags and their variables.
+#include "appliance/cli/run/settings.h"
+
+#include <unistd.h>
+
+#include "appliance/cli/command.h"
+#include "reconciler/source/source.h"
+#include "reconciler/state/disk.h"
+#include "schema/load.h"
+#include "schema/validate/syntax.h"
+
+namespace headgate::cli {
+namespace {
+
+constexpr std::uint64_t kMaxEdgeFileBytes = 1U << 20;
+constexpr int kMaxThreads = 1024;
+
+void add_list(CLI::App& command, const std::string& flag, std::vector<std::string>& values,
+              const std::string& help, const std::string& variable, const std::string& type) {
+  command.add_option(flag, values, help)
+      ->envname(variable)
+      ->type_name(type)
+      ->take_all()
+      ->allow_extra_args(false)
+      ->delimiter(',');
+}
+
+Result<Settings> read_file_settings(const RunFlags& flags) {
+  Settings settings;
+  const bool asked_for = flags.config_option->count() > 0;
+  if (!asked_for && ::access(flags.config.c_str(), F_OK) != 0) return settings;
+  HG_TRY(const std::string text, reconciler::read_file(flags.config, kMaxEdgeFileBytes),
+         "--config");
+  schema::LoadedEdge loaded = schema::load_edge(flags.config, text);
+  settings.diagnostics = std::move(loaded.diagnostics);
+  if (loaded.edge != nullptr) settings.edge = *loaded.edge;
+  return settings;
+}
+
+Status check_form(const schema::Format& format, const char* flag, std::string& text) {
+  const std::string given = text;
+  if (const std::string expected = format.check(text); !expected.empty())
+    return fail(Blame::Config, "{} {}: expected {}", flag, given, expected);
+  return {};
+}
+
+template <class T>
+void lay_over(T& value, const std::optional<T>& flag) {
+  if (flag) value = *flag;
+}
+
+void lay_over(std::vector<std::string>& value, const std::vector<std::string>& flag) {
+  if (!flag.empty()) value = flag;
+}
+
+Status lay_over_quantities(schema::Edge& edge, const RunFlags& flags) {
+  if (flags.poll) {
+    HG_TRY(edge.source.poll, parse_duration(*flags.poll), "--poll {}", *flags.poll);
+    if (edge.source.poll <= Duration::zero())
+      return fail(Blame::Config, "--poll {}: must be longer than 0", *flags.poll);
+  }
+  if (flags.cache_memory) {
+    HG_TRY(edge.cache_memory, parse_size(*flags.cache_memory), "--cache-memory {}",
+           *flags.cache_memory);
+    if (edge.cache_memory < (1U << 20))
+      return fail(Blame::Config, "--cache-memory {}: at least 1MiB", *flags.cache_memory);
+  }
+  if (flags.threads) {
+    if (*flags.threads < 0 || *flags.threads > kMaxThreads)
+      return fail(Blame::Config, "--threads {}: 0 (one per processor) to {}", *flags.threads,
+                  kMaxThreads);
+    edge.threads = static_cast<std::uint32_t>(*flags.threads);
+  }
+  return {};
+}
+
+Status check_source(schema::Edge& edge) {
+  if (edge.source.url.empty())
+    return fail(
+        Blame::Config,
+        "no source: give --source PATH-or-URL, HEADGATE_SOURCE, or source.url in the Edge file");
+  return reconciler::Source::check(edge.source);
+}
+
+Status check_listeners(schema::Edge& edge) {
+  if (edge.http.empty() && edge.https.empty())
+    return fail(Blame::Config, "nothing to listen on: give --http ADDR:PORT or --https ADDR:PORT");
+  for (std::string& address : edge.http)
+    if (Status good = check_form(schema::kListen, "--http", address); !good) return good;
+  for (std::string& address : edge.https)
+    if (Status good = check_form(schema::kListen, "--https", address); !good) return good;
+  if (Status good = check_form(schema::kAdmin, "--admin", edge.admin); !good) return good;
+  if (edge.health.empty()) return {};
+  return check_form(schema::kListen, "--health", edge.health);
+}
+
+Status check_rest(schema::Edge& edge) {
+  if (edge.state.empty()) return fail(Blame::Config, "--state: a folder is needed");
+  if (edge.access_log.empty()) return fail(Blame::Config, "--access-log: PATH, - or off");
+  for (std::string& network : edge.trusted_proxies)
+    if (Status good = check_form(schema::kCidr, "--trusted-proxy", network); !good) return good;
+  return {};
+}
+
+Status lay_over(schema::Edge& edge, const RunFlags& flags) {
+  lay_over(edge.source.url, flags.source);
+  lay_over(edge.source.ref, flags.ref);
+  lay_over(edge.state, flags.state);
+  lay_over(edge.http, flags.http);
+  lay_over(edge.https, flags.https);
+  lay_over(edge.admin, flags.admin);
+  lay_over(edge.health, flags.health);
+  lay_over(edge.geoip, flags.geoip);
+  lay_over(edge.access_log, flags.access_log);
+  lay_over(edge.trusted_proxies, flags.trusted_proxies);
+  lay_over(edge.user, flags.user);
+  return lay_over_quantities(edge, flags);
+}
+
+}  // namespace
+
+void add_run_flags(CLI::App& command, RunFlags& flags) {
+  flags.config_option =
+      add_flag_with_value(command, "--config", flags.config,
+                          "The Edge file; a missing default one is no error.", "FILE")
+          ->capture_default_str();
+  add_flag_with_value(command, "--source", flags.source,
+                      "The repository: a path, https://, ssh:// or user@host:path.", "PATH-or-URL");
+  add_flag_with_value(command, "--ref", flags.ref,
+                      "Branch, tag or full commit id to follow [main].", "REF");
+  add_flag_with_value(command, "--poll", flags.poll, "How often to ask the source [15s].",
+                      "DURATION");
+  add_flag_with_value(command, "--state", flags.state,
+                      "Journal, snapshots and mirror; made when missing [/var/lib/headgate].",
+                      "DIR");
+  add_list(command, "--http", flags.http, "Listen for HTTP/1.1; may be repeated.", "HEADGATE_HTTP",
+           "ADDR:PORT");
+  add_list(command, "--https", flags.https,
+           "Listen for TLS with HTTP/1.1 and HTTP/2; may be repeated.", "HEADGATE_HTTPS",
+           "ADDR:PORT");
+  add_flag_with_value(command, "--admin", flags.admin, "Admin endpoints [127.0.0.1:9900].",
+                      "ADDR:PORT or unix:PATH");
+  add_flag_with_value(command, "--health", flags.health,
+                      "Only /healthz and /readyz, for load balancers.", "ADDR:PORT");
+  add_flag_with_value(command, "--threads", flags.threads, "Workers; 0: one per processor [0].",
+                      "N");
+  add_flag_with_value(command, "--cache-memory", flags.cache_memory, "Memory for the cache [1GiB].",
+                      "SIZE");
+  add_flag_with_value(command, "--geoip", flags.geoip, "Country database (MMDB).", "FILE");
+  add_flag_with_value(command, "--access-log", flags.access_log,
+                      "JSON lines to a file, or - for standard output [off].", "PATH, - or off");
+  add_list(command, "--trusted-proxy", flags.trusted_proxies,
+           "Whose PROXY, Forwarded and X-Forwarded-For are believed; may be repeated.",
+           "HEADGATE_TRUSTED_PROXY", "CIDR");
+  add_flag_with_value(command, "--user", flags.user, "Become this user once the sockets are open.",
+                      "NAME");
+}
+
+Result<Settings> read_settings(const RunFlags& flags) {
+  auto settings = read_file_settings(flags);
+  if (!settings || schema::has_errors(settings->diagnostics)) return settings;
+  Status good = lay_over(settings->edge, flags);
+  for (const auto check : {check_source, check_listeners, check_rest})
+    if (good) good = check(settings->edge);
+  if (!good) return tl::unexpected<Error>(std::move(good.error()));
+  return settings;
+}
+
+}  // namespace headgate::cli

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What /status and /metrics tell of the edge beyond the reconciler's part.
+#include "appliance/cli/run/status.h"
+
+#include "reconciler/loop/board.h"
+
+namespace headgate::cli {
+namespace {
+
+observe::Family family(const char* name, const char* type, const char* help, std::uint64_t value) {
+  return {name, help, type, {{"", static_cast<double>(value)}}};
+}
+
+}  // namespace
+
+Json cache_json(const cache::StoreStats& stats) {
+  return Json{{"budgetBytes", stats.budget_bytes}, {"residentBytes", stats.resident_bytes},
+              {"pinnedBytes", stats.pinned_bytes}, {"objects", stats.objects},
+              {"insertions", stats.insertions},    {"evictions", stats.evictions},
+              {"rejected", stats.rejected}};
+}
+
+std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
+  return {
+      family("headgate_cache_budget_bytes", "gauge", "Memory that the cache may use.",
+             stats.budget_bytes),
+      family("headgate_cache_resident_bytes", "gauge", "Memory of stored responses.",
+             stats.resident_bytes),
+      family("headgate_cache_pinned_bytes", "gauge",
+             "Memory of responses that are gone from the cache but still sent.",
+             stats.pinned_bytes),
+      family("headgate_cache_objects", "gauge", "Stored responses.", stats.objects),
+      family("headgate_cache_insertions_total", "counter", "Responses stored.", stats.insertions),
+      family("headgate_cache_evictions_total", "counter", "Responses evicted for room.",
+             stats.evictions),
+      family("headgate_cache_rejected_total", "counter",
+             "Responses not admitted: too large, or too much pinned.", stats.rejected),
+  };
+}
+
+Json certificates_json(const snapshot::Configuration& configuration) {
+  Json list = Json::array();
+  for (const auto& distribution : configuration.distributions()) {
+    const auto& certificate = distribution->certificate;
+    list.push_back(Json{
+        {"distribution", distribution->name},
+        {"certificate", distribution->source->viewer_certificate.certificate_ref},
+        {"selfSigned", certificate == nullptr},
+        {"notAfter",
+         certificate != nullptr ? Json(reconciler::rfc3339(certificate->not_after())) : Json()}});
+  }
+  return list;
+}
+
+}  // namespace headgate::cli

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// What /status and /metrics tell of the edge beyond the reconciler's part.
+#pragma once
+
+#include <vector>
+
+#include "appliance/cache/store.h"
+#include "appliance/cli/client/client.h"
+#include "appliance/observe/metrics.h"
+#include "appliance/snapshot/configuration.h"
+
+namespace headgate::cli {
+
+/// Octets and events of the cache.
+Json cache_json(const cache::StoreStats& stats);
+std::vector<observe::Family> cache_families(const cache::StoreStats& stats);
+
+/// One object a distribution: its certificate, or that it serves the self-signed one.
+Json certificates_json(const snapshot::Configuration& configuration);
+
+}  // namespace headgate::cli

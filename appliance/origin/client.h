@@ -20,39 +20,51 @@ enum class Scheme { Http, Https };
 /// Where and how an origin is reached; compiled once per Snapshot and shared.
 /// Threads: immutable.
 struct Endpoint {
-  std::string id;      ///< for logs: "distribution/origin"
-  std::string host;    ///< name or IP literal (IPv6 without brackets)
+  std::string id;    ///< for logs: "distribution/origin"
+  std::string host;  ///< name or IP literal (IPv6 without brackets)
   std::uint16_t http_port = 80;
   std::uint16_t https_port = 443;
-  std::string sni;     ///< name to ask for and to verify; empty: host
+  std::string sni;  ///< name to ask for and to verify; empty: host
   bool verify = true;
   std::string ca_bundle_pem;  ///< empty: the system's
   std::string min_tls;        ///< "1.0", "1.1", "1.2", "1.3"
   std::string max_tls;
   int connection_attempts = 3;
   Duration connect_timeout{};
-  Duration read_timeout{};        ///< to the first octet, and between octets
+  Duration read_timeout{};  ///< to the first octet, and between octets
   Duration keepalive_timeout{};
   std::optional<Duration> completion_timeout;
 };
 
 /// Why a fetch ended without a whole response; RFC 9209 section 2.3 names.
 enum class Failure {
-  DnsError, DnsTimeout, ConnectionRefused, ConnectionTimeout, ConnectionTerminated, TlsProtocolError, TlsCertificateError, HttpResponseTimeout,
-  HttpResponseIncomplete, HttpProtocolError, HttpRequestError, Cancelled, Internal,
+  DnsError,
+  DnsTimeout,
+  ConnectionRefused,
+  ConnectionTimeout,
+  ConnectionTerminated,
+  TlsProtocolError,
+  TlsCertificateError,
+  HttpResponseTimeout,
+  HttpResponseIncomplete,
+  HttpProtocolError,
+  HttpRequestError,
+  Cancelled,
+  Internal,
 };
 /// The error type of Proxy-Status, e.g. "connection_refused".
 std::string_view proxy_error(Failure failure);
 /// 504 for timeouts, else 502.
 int status_of(Failure failure);
 
-/// Pulls a request body: the transfer asks, the other side answers when it has something. One outstanding ask at a time.
-/// Threads: the loop's.
+/// Pulls a request body: the transfer asks, the other side answers when it has something. One
+/// outstanding ask at a time. Threads: the loop's.
 class RequestBody {
  public:
   virtual ~RequestBody() = default;
   virtual std::optional<std::uint64_t> length() const = 0;  ///< none: chunked
-  /// Octets that are ready now (valid until the next call), or empty: then either `ended()`, or the source calls Transfer::body_ready later.
+  /// Octets that are ready now (valid until the next call), or empty: then either `ended()`, or the
+  /// source calls Transfer::body_ready later.
   virtual std::string_view pull(std::size_t max) = 0;
   virtual bool ended() const = 0;
 };
@@ -62,22 +74,27 @@ struct Request {
   Scheme scheme = Scheme::Http;
   std::string host_header;
   std::string target;  ///< path and query, origin path included
-  http::FieldBlock fields;  ///< without Host, Content-Length, Transfer-Encoding and hop-by-hop fields
+  http::FieldBlock
+      fields;  ///< without Host, Content-Length, Transfer-Encoding and hop-by-hop fields
   std::shared_ptr<RequestBody> body;  ///< may be null
 };
 
 struct ResponseHead {
   int status = 0;
   http::Fields fields;  ///< names in lower case; valid during the call
-  std::optional<std::uint64_t> content_length;
+  std::optional<std::uint64_t>
+      content_length;  ///< as received; of a HEAD, 204 or 304 no body follows all the same
 };
 
-/// Gets what a transfer receives; called on the loop, never from inside Client::start, Transfer::resume or Transfer::cancel.
+/// Gets what a transfer receives; called on the loop, never from inside Client::start,
+/// Transfer::resume or Transfer::cancel.
 class Sink {
  public:
   virtual ~Sink() = default;
   virtual void on_head(const ResponseHead& head) = 0;
-  /// False: pause until Transfer::resume; the octets have been taken all the same.
+  /// False: pause until Transfer::resume; the octets have been taken all the same. A resume from
+  /// inside this call wins over its result. While paused the end may still be told: a failure, or
+  /// on_complete when nothing was left to give.
   [[nodiscard]] virtual bool on_octets(std::string_view octets) = 0;
   /// The whole response has come: neither shorter nor longer than its framing said.
   virtual void on_complete() = 0;
@@ -91,19 +108,20 @@ class Transfer {
   virtual ~Transfer() = default;
   virtual void resume() = 0;
   virtual void body_ready() = 0;
-  /// Whether this used a connection that was already open, and how long connecting took.
+  /// Whether this used a connection that was already open; false until it has one.
   virtual bool reused_connection() const = 0;
 };
 
-/// One per worker: connections are kept per endpoint and survive Snapshots.
-/// Retries by itself only connecting (connection_attempts), and once a request with an idempotent method and no body whose reused connection died before the
-/// first octet of the response.
-/// Threads: its loop's.
+/// One per worker: connections are kept per endpoint and survive Snapshots. May be destroyed before
+/// its Transfers, which then do nothing. Not from inside a sink's call. Retries by itself only
+/// connecting (connection_attempts), and once a request with an idempotent method and no body whose
+/// reused connection died before the first octet of the response. Threads: its loop's.
 class Client {
  public:
   explicit Client(base::Loop& loop);
   ~Client();
-  std::unique_ptr<Transfer> start(std::shared_ptr<const Endpoint> endpoint, Request request, Sink& sink);
+  std::unique_ptr<Transfer> start(std::shared_ptr<const Endpoint> endpoint, Request request,
+                                  Sink& sink);
   std::size_t transfers() const;
 
  private:

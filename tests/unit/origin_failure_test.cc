@@ -83,15 +83,17 @@ TEST_CASE("octets after a message that is complete never answer the next request
   // The method and the status say that there is no body, or the last chunk ended it: not a longer
   // one, but not to be read on.
   const std::string second = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison";
-  for (const auto& [method, octets] : std::vector<std::pair<std::string, std::string>>{
+  for (const auto& answer : std::vector<std::pair<std::string, std::string>>{
            {"GET", "HTTP/1.1 304 Not Modified\r\n\r\n"},
            {"GET", "HTTP/1.1 204 No Content\r\n\r\n"},
            {"HEAD", head("Content-Length: 6\r\n")},
            {"GET", head("Transfer-Encoding: chunked\r\n") + "2\r\nok\r\n0\r\n\r\n"}}) {
+    const std::string& method = answer.first;
+    const std::string& octets = answer.second;
     CAPTURE(octets);
-    RawOrigin server([&, answer = octets](Connection& connection) {
+    RawOrigin server([&](Connection& connection) {
       while (!connection.read_head().empty()) {
-        if (!connection.send(answer + second)) return;
+        if (!connection.send(octets + second)) return;
       }
     });
     OriginFixture worker;

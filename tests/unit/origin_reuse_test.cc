@@ -221,3 +221,24 @@ TEST_CASE("octets that arrive on an idle connection do not answer the next reque
   CHECK(sink.body == "ok");
   CHECK(server.accepted() == 2);
 }
+
+TEST_CASE("a chunked body goes to a new connection when the kept one speaks HTTP/1.0") {
+  RawOrigin server([](Connection& connection) {
+    while (!connection.read_head().empty()) {
+      connection.send("HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok");
+      if (connection.number() == 1) connection.read_octets(13);
+    }
+  });
+  OriginFixture worker;
+  const origin::Endpoint endpoint = plain_endpoint(server.port());
+  warm_up(worker, endpoint);
+  RecordingSink sink;
+  origin::Request request = make_request("POST", "/second");
+  auto body = std::make_shared<ScriptedBody>();
+  body->add("abc");
+  body->end();
+  request.body = body;
+  REQUIRE(worker.exchange(endpoint, std::move(request), sink));
+  CHECK(sink.complete);
+  CHECK(server.accepted() == 2);
+}

@@ -286,6 +286,8 @@ bool Exchange::may_connect_again(CURLcode code) const {
 }
 
 bool Exchange::may_send_again(CURLcode code) const {
+  // A kept connection of an HTTP/1.0 origin cannot take chunks, which libcurl notices before it has sent anything.
+  if (code == CURLE_UPLOAD_FAILED) return reused_ && pulled_octets_ == 0;
   if (stage_ != Stage::Sent || !reused_ || sent_again_ || head_.octets() != 0) return false;
   if (request_.body != nullptr || !is_idempotent(request_.method)) return false;
   return code == CURLE_GOT_NOTHING || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR ||

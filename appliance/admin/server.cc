@@ -27,8 +27,7 @@ Result<std::unique_ptr<Server>> Server::start(Options options, Appliance applian
   if (!listener->is_local() && !exposable) {
     return fail(Blame::Config,
                 "admin listener: {} can be reached from other machines and there is no token: set "
-                "one, or listen on "
-                "127.0.0.1, [::1] or unix:PATH",
+                "HEADGATE_ADMIN_TOKEN, or listen on 127.0.0.1, [::1] or unix:PATH",
                 listen);
   }
   HG_TRY(auto front,

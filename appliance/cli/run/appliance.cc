@@ -49,6 +49,7 @@ Status Appliance::open(const std::string& user) {
   }
   if (settings_.access_log != "off") {
     HG_TRY(access_log_, observe::AccessLog::open(settings_.access_log), "--access-log");
+    metrics_.contribute([this] { return observe::access_log_families(*access_log_); });
   }
   return {};
 }

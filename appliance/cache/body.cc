@@ -302,6 +302,9 @@ BodyReader::BodyReader(base::Ref<Body> body, base::Loop& loop,
   state.readers.push_back(place.get());
   state.sleepers.attach(place->sleeper);
   place_ = std::move(place);
+  // The first reader may begin beyond what made the producer pause, and then has nothing to read.
+  state.drop_taken();
+  state.demand_if_due(*body_);
 }
 
 BodyReader::~BodyReader() {

@@ -86,7 +86,8 @@ class BodyReader {
   enum class Status { Data, Wait, End, Failed };
 
   /// `on_ready` is called on `loop` after `read` returned Wait and there is something to read
-  /// again; never from inside `read`.
+  /// again; never from inside `read`. Octets before `first` may wake it too: then `read` says Wait
+  /// again.
   BodyReader(base::Ref<Body> body, base::Loop& loop, base::UniqueFunction<void()> on_ready,
              std::uint64_t first = 0, std::uint64_t end = UINT64_MAX);
   ~BodyReader();

@@ -2,6 +2,7 @@
 // Field lines: look-up, and a copy that owns its text in one block.
 #include "appliance/http/field.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace headgate::http {
@@ -33,20 +34,31 @@ bool is_token(std::string_view text) {
   return true;
 }
 
+namespace {
+
+/// Where the first member ends: at a comma outside of quotes. A quote that is never closed does not
+/// quote: what comes after it must not be hidden. An escaped quote never opens, so that such a list
+/// is still read in one go.
+std::size_t end_of_member(std::string_view list) {
+  std::size_t open = std::string_view::npos;
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const bool quoted = open != std::string_view::npos;
+    if (list[i] == '\\' && i + 1 < list.size() && (quoted || list[i + 1] == '"')) {
+      ++i;
+    } else if (list[i] == '"') {
+      open = quoted ? std::string_view::npos : i;
+    } else if (list[i] == ',' && !quoted) {
+      return i;
+    }
+  }
+  return open == std::string_view::npos ? list.size() : std::min(list.find(',', open), list.size());
+}
+
+}  // namespace
+
 bool next_list_member(std::string_view& rest, std::string_view& member) {
   while (!rest.empty()) {
-    bool quoted = false;
-    std::size_t end = 0;
-    for (; end < rest.size(); ++end) {
-      const char c = rest[end];
-      if (quoted && c == '\\' && end + 1 < rest.size()) {
-        ++end;
-      } else if (c == '"') {
-        quoted = !quoted;
-      } else if (c == ',' && !quoted) {
-        break;
-      }
-    }
+    const std::size_t end = end_of_member(rest);
     member = trim(rest.substr(0, end));
     rest.remove_prefix(end < rest.size() ? end + 1 : end);
     if (!member.empty()) return true;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 namespace headgate::http {
 
@@ -20,20 +21,29 @@ bool is_hop_by_hop(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), name) != kNames.end();
 }
 
-bool HopByHop::connection_names(std::string_view name) const {
+HopByHop::HopByHop(Fields fields) {
   constexpr std::array<std::string_view, 4> kForEveryRecipient = {"cache-control", "content-length",
                                                                   "host", "vary"};
-  if (std::find(kForEveryRecipient.begin(), kForEveryRecipient.end(), name) !=
-      kForEveryRecipient.end())
-    return false;
-  for (const Field& field : fields_) {
+  for (const Field& field : fields) {
     if (field.name != "connection") continue;
     std::string_view rest = field.value;
     std::string_view option;
-    while (next_list_member(rest, option))
-      if (equals_ignoring_case(option, name)) return true;
+    while (next_list_member(rest, option)) {
+      if (equals_ignoring_case(option, "close") || equals_ignoring_case(option, "keep-alive"))
+        continue;
+      std::string name(option);
+      std::transform(name.begin(), name.end(), name.begin(), to_lower);
+      if (is_hop_by_hop(name) || std::count(kForEveryRecipient.begin(), kForEveryRecipient.end(),
+                                            std::string_view(name)) != 0)
+        continue;
+      named_.push_back(std::move(name));
+    }
   }
-  return false;
+  std::sort(named_.begin(), named_.end());
+}
+
+bool HopByHop::connection_names(std::string_view name) const {
+  return std::binary_search(named_.begin(), named_.end(), name, std::less<>());
 }
 
 }  // namespace headgate::http

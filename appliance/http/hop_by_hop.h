@@ -2,7 +2,9 @@
 // Fields that end at this hop: RFC 9110 section 7.6.1, RFC 9111 section 3.1.
 #pragma once
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "appliance/http/field.h"
 
@@ -17,16 +19,15 @@ bool is_hop_by_hop(std::string_view name);
 /// message's fields.
 class HopByHop {
  public:
-  explicit HopByHop(Fields fields) : fields_(fields), named_(find(fields, "connection")) {}
+  explicit HopByHop(Fields fields);
   bool drops(std::string_view name) const {
-    return is_hop_by_hop(name) || (named_ && connection_names(name));
+    return is_hop_by_hop(name) || (!named_.empty() && connection_names(name));
   }
 
  private:
   bool connection_names(std::string_view name) const;
 
-  Fields fields_;
-  std::optional<std::string_view> named_;
+  std::vector<std::string> named_;  ///< lower case, sorted; of the usual options none
 };
 
 }  // namespace headgate::http

@@ -25,6 +25,9 @@ class Parser {
       SfMember member;
       if (!key(member.key) || !member_value(member.value)) return std::nullopt;
       std::erase_if(members, [&](const SfMember& m) { return m.key == member.key; });
+      // As many as RFC 8941 section 3.2 asks to support; the look-up of equal keys is not made for
+      // more.
+      if (members.size() == 1024) return std::nullopt;
       members.push_back(std::move(member));
       skip(" \t");
       if (rest_.empty()) return members;

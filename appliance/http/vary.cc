@@ -19,15 +19,17 @@ void for_each_member(Fields fields, std::string_view name, Use use) {
 
 bool means_everything(std::string_view member) { return member == "*" || !is_token(member); }
 
+/// Beyond this no two requests select the same variant anyway, and every look-up would have to read
+/// them all.
+constexpr std::size_t kMaxMembers = 64;
+
 }  // namespace
 
 Vary parse_vary(Fields response) {
   Vary vary;
+  vary.everything = varies_on_everything(response);
+  if (vary.everything) return vary;
   for_each_member(response, "vary", [&vary](std::string_view member) {
-    if (means_everything(member)) {
-      vary.everything = true;
-      return;
-    }
     std::string name(member);
     std::transform(name.begin(), name.end(), name.begin(), to_lower);
     vary.names.push_back(std::move(name));
@@ -39,10 +41,12 @@ Vary parse_vary(Fields response) {
 
 bool varies_on_everything(Fields response) {
   bool everything = false;
-  for_each_member(response, "vary", [&everything](std::string_view member) {
+  std::size_t members = 0;
+  for_each_member(response, "vary", [&](std::string_view member) {
     everything = everything || means_everything(member);
+    ++members;
   });
-  return everything;
+  return everything || members > kMaxMembers;
 }
 
 void append_vary_key(std::string& out, const std::vector<std::string>& names, Fields request) {

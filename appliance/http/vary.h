@@ -12,10 +12,11 @@ namespace headgate::http {
 
 struct Vary {
   bool everything = false;         ///< '*' anywhere, on any line: matches no request
-  std::vector<std::string> names;  ///< lower case, sorted, each once
+  std::vector<std::string> names;  ///< lower case, sorted, each once; empty with `everything`
 };
 
-/// All Vary lines together. A member that is no field name counts as '*': what cannot be understood
+/// All Vary lines together. A member that is no field name counts as '*', and so do more than 64
+/// members: what cannot be understood
 /// must not be matched.
 Vary parse_vary(Fields response);
 

@@ -310,6 +310,17 @@ TEST_CASE("a window body is abandoned when its last reader goes, not before its 
   CHECK(producer.abandons == 1);
 }
 
+TEST_CASE("a reader that begins beyond the window of a paused body sets it going again") {
+  ManualLoop loop;
+  const auto body = make_ref<Body>(Body::Keep::Window);
+  Producing producer(body, loop);
+  CHECK_FALSE(body->append(pattern(Body::kWindow + 1)));
+  Reading far(body, loop, 10'000'000);
+  CHECK(far.read() == Status::Wait);
+  loop.turn();
+  CHECK(producer.demands == 1);
+}
+
 TEST_CASE("a body that is kept is not abandoned by its readers") {
   ManualLoop loop;
   const auto body = make_ref<Body>(Body::Keep::All);

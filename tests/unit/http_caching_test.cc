@@ -70,6 +70,7 @@ TEST_CASE("a directive inside another one's quoted argument does not count") {
   CHECK(lifetime_of("max-age=1, extension=\"max-age=3600\"") == seconds(1));
   CHECK_FALSE(lifetime_of("extension=\"a, max-age=3600, b\""));
   CHECK_FALSE(parse_cc("extension=\"a, no-store\"").no_store);
+  CHECK(parse_cc("extension=\"never closed, no-store").no_store);
 }
 
 TEST_CASE("of several lifetimes the shortest counts, and s-maxage beats max-age") {

@@ -43,6 +43,11 @@ TEST_CASE("a star anywhere, and a name that is none, varies on everything") {
     CHECK(varies_on_everything(fields));
   }
   CHECK_FALSE(varies_on_everything(List{{"vary", "accept"}}));
+  std::string many = "a0";
+  for (int i = 1; i < 64; ++i) many += ",a" + std::to_string(i);
+  CHECK(parse_vary(List{{"vary", many}}).names.size() == 64);
+  many += ",a64";
+  CHECK(parse_vary(List{{"vary", many}}).everything);
 }
 
 TEST_CASE("requests select the same variant when their fields differ only in lists' white space") {

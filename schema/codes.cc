@@ -30,6 +30,7 @@ const std::vector<CodeInfo>& codes() {
       {Code::Unreadable, "A file cannot be read.", "See the reason in the message."},
       {Code::TooManyFiles, "The repository holds more than 100,000 YAML files.",
        "Name what is not configuration in `.headgateignore`."},
+      {Code::TooManyProblems, "A file has more than 200 problems.", "Mend those that are shown."},
 
       {Code::ApiVersion, "`apiVersion` is missing or not `headgate/v1`.",
        "Write `apiVersion: headgate/v1`."},

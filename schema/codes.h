@@ -27,6 +27,7 @@ enum class Code : int {
   TooManyNodes = 1014,
   Unreadable = 1015,
   TooManyFiles = 1016,
+  TooManyProblems = 1017,
 
   ApiVersion = 1101,
   KindMissing = 1102,

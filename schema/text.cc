@@ -13,6 +13,9 @@ namespace headgate::schema {
 namespace {
 
 constexpr std::size_t kQuotedOctets = 80;
+// A hint is a courtesy: a hostile file must not make it the work of seconds.
+constexpr std::size_t kLongestWord = 128;
+constexpr std::size_t kMostCandidates = 1000;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
@@ -72,10 +75,12 @@ std::string in_quotes(std::string_view text) {
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  if (word.empty() || word.size() > 128) return {};
+  if (word.empty() || word.size() > kLongestWord) return {};
   std::size_t best = std::max<std::size_t>(1, word.size() / 3) + 1;
   std::string found;
+  std::size_t looked_at = 0;
   for (const std::string& candidate : candidates) {
+    if (++looked_at > kMostCandidates) break;
     if (candidate.size() > word.size() + best || word.size() > candidate.size() + best) continue;
     std::size_t distance = edit_distance(word, candidate);
     if (distance < best) {

@@ -23,6 +23,20 @@ std::optional<ReferencedFile> Decoder::read_referenced(const Node& where, std::s
 
 void Decoder::report(Diagnostic::Severity severity, Code code, Mark mark, std::string message,
                      std::string hint) {
+  if (++reported_ > kMaxDiagnostics) {
+    if (reported_ == kMaxDiagnostics + 1) {
+      overflow_ = out_.size();
+      Diagnostic rest;
+      rest.file = file_;
+      rest.severity = Diagnostic::Severity::Warning;
+      rest.code = static_cast<int>(Code::TooManyProblems);
+      rest.message = fmt::format("the file has more than {} problems; the others are not shown",
+                                 kMaxDiagnostics);
+      out_.push_back(std::move(rest));
+    }
+    if (severity == Diagnostic::Severity::Error) out_[overflow_].severity = severity;
+    return;
+  }
   Diagnostic diagnostic;
   diagnostic.file = file_;
   diagnostic.line = static_cast<int>(mark.line);

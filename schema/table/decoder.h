@@ -62,9 +62,13 @@ class Decoder {
   void report(Diagnostic::Severity severity, Code code, Mark mark, std::string message,
               std::string hint);
 
+  static constexpr std::size_t kMaxDiagnostics = 200;
+
   std::string file_;
   FileSource* files_;
   std::vector<Diagnostic>& out_;
+  std::size_t reported_ = 0;
+  std::size_t overflow_ = 0;  ///< index in out_ of the one that stands for the rest
 };
 
 }  // namespace headgate::schema

@@ -121,14 +121,17 @@ class Linker {
       return;
     }
     std::vector<std::string> known = names();
+    std::string managed_name = "Managed-" + reference;
+    bool prefix_forgotten = std::find(known.begin(), known.end(), managed_name) != known.end();
     for (const auto& [name, policy] : map) known.push_back(name);
-    error(
-        Code::PolicyUnknown, mark(path),
-        fmt::format("there is no {} {}", kind, in_quotes(reference)),
-        did_you_mean(
-            reference, known,
-            fmt::format("add a `kind: {}` of that name, or take one of CloudFront's Managed- ones",
-                        kind)));
+    error(Code::PolicyUnknown, mark(path),
+          fmt::format("there is no {} {}", kind, in_quotes(reference)),
+          prefix_forgotten
+              ? fmt::format("did you mean \"{}\"?", managed_name)
+              : did_you_mean(reference, known,
+                             fmt::format("add a `kind: {}` of that name, or take one of "
+                                         "CloudFront's Managed- ones",
+                                         kind)));
   }
 
   void check_behavior(const CacheBehavior& behavior, const std::string& path) {

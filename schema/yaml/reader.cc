@@ -18,6 +18,8 @@
 namespace headgate::schema {
 namespace {
 
+constexpr std::size_t kMaxProblems = 100;
+
 /// Ends the parse from inside an event; caught in this file, like yaml-cpp's own.
 struct Refused {
   YamlProblem problem;
@@ -46,7 +48,15 @@ class Builder final : public YAML::EventHandler {
   std::uint32_t long_quote_end() const { return long_quote_end_; }
   std::uint32_t last_scalar_line() const { return last_scalar_line_; }
 
-  void OnDocumentStart(const YAML::Mark&) override { open_.clear(); }
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    open_.clear();
+    // Before a "," or "]" that nothing has opened yaml-cpp finds empty documents for ever.
+    if (mark.pos == document_position_)
+      refuse(Code::Syntax, convert(mark),
+             "the YAML cannot be read: nothing has opened what is here",
+             "quote a text that starts with one of , ] }");
+    document_position_ = mark.pos;
+  }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -173,6 +183,9 @@ class Builder final : public YAML::EventHandler {
     if (!is_key) return attach(std::move(node));
     Open& parent = open_.back();
     if (!parent.keys.insert(node.text).second) {
+      // Finding the first one is linear: not for each of a hundred thousand.
+      if (out_.problems.size() >= kMaxProblems)
+        refuse(Code::DuplicateKey, node.mark, "too many keys occur twice", "");
       const Node* first = parent.node.find(node.text);
       std::uint32_t line = first == nullptr ? node.mark.line : first->key_mark.line;
       out_.problems.push_back({Code::DuplicateKey, node.mark,
@@ -215,6 +228,7 @@ class Builder final : public YAML::EventHandler {
   Mark long_quote_;
   std::uint32_t long_quote_end_ = 0;
   std::uint32_t last_scalar_line_ = 0;
+  int document_position_ = -1;
 };
 
 /// Reads from a view without a copy.

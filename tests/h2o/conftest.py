@@ -39,7 +39,7 @@ class Server:
     def __init__(self, path, settings):
         arguments = [path] + [f"{name}={value}" for name, value in settings.items()]
         # The server frees nothing when it exits.
-        environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=0")
+        environment = dict(os.environ, ASAN_OPTIONS="detect_leaks=0", UBSAN_OPTIONS="print_stacktrace=1")
         self.process = subprocess.Popen(
             arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
@@ -104,7 +104,7 @@ class Server:
         assert status == 0, f"the server exited with {status}: {self.error_text()}"
 
     def error_text(self):
-        return "".join(self.errors)[-3000:]
+        return "".join(self.errors)[-6000:]
 
     def stop(self, expect_health=True):
         crashed = self.process.poll() not in (None, 0)

@@ -147,7 +147,7 @@ bool respond(State& state, h2o_req_t* req) {
     long declared = take_number(rest);
     take(rest, "/sends/");
     send_whole(req, 200, object(state, take_number(rest)), static_cast<size_t>(declared));
-  } else if (take(rest, "/upgrade/")) {
+  } else if (take(rest, "/upgrade/") && view(req->upgrade) == "test") {
     upgrade(state, req, take_number(rest));
   } else if (rest == "/date") {
     send_date(req);

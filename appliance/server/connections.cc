@@ -181,6 +181,12 @@ void Connections::request_ended(h2o_conn_t* connection) {
   if (auto* known = find(connection)) --known->requests;
 }
 
+void Connections::handshake_failed(const SSL* connection) {
+  // libh2o's BIO knows its socket, and the socket its connection.
+  const auto* socket = static_cast<const h2o_socket_t*>(BIO_get_data(SSL_get_rbio(connection)));
+  static_cast<const Connection*>(socket->on_close.data)->owner->metrics_.tls_handshake_failed();
+}
+
 void Connections::drain(base::UniqueFunction<void()> on_idle) {
   draining_ = true;
   on_idle_ = std::move(on_idle);

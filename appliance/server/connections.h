@@ -39,6 +39,8 @@ class Connections {
   /// A request on `connection` begins or has ended: tells busy connections from idle ones.
   static void request_began(h2o_conn_t* connection);
   static void request_ended(h2o_conn_t* connection);
+  /// For Tls: counts it with the worker that the connection belongs to.
+  static void handshake_failed(const SSL* connection);
 
  private:
   struct Listener;

@@ -84,7 +84,7 @@ Result<std::unique_ptr<Edge>> Edge::start(EdgeOptions options, snapshot::Snapsho
                                           observe::Metrics& metrics,
                                           observe::AccessLog* access_log) {
   if (options.threads == 0) options.threads = 1;
-  HG_TRY(auto tls, Tls::make(snapshots), "edge");
+  HG_TRY(auto tls, Tls::make(snapshots, Connections::handshake_failed), "edge");
   auto edge = std::make_unique<RunningEdge>(std::move(options), snapshots, metrics, access_log,
                                             std::move(tls));
   HG_CHECK(edge->bind(), "edge");

@@ -115,6 +115,7 @@ class Exchange {
   std::chrono::steady_clock::time_point began_;
   std::chrono::steady_clock::time_point first_octet_;
   std::array<char, 25> request_id_{};
+  double sample_ = 0;
   observe::CacheOutcome outcome_ = observe::CacheOutcome::Bypass;
   guard::Reason reason_ = guard::Reason::None;
   std::string_view origin_;

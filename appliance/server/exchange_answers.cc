@@ -49,6 +49,7 @@ Reply Exchange::reply_of(int status, http::Fields fields, CacheOutcome outcome) 
   reply.outcome = outcome;
   if (pin_) reply.generation = pin_->label;
   reply.request_id = {request_id_.data(), request_id_.size() - 1};
+  reply.sample = sample_;
   reply.proxy_error = proxy_error_;
   reply.proxy_details = guard::code(reason_);
   return reply;

@@ -97,6 +97,7 @@ std::vector<http::Field> FetchJob::end_to_end_fields(const origin::ResponseHead&
 }
 
 void FetchJob::on_head(const origin::ResponseHead& head) {
+  if (ended_) return;
   origin_status_ = head.status;
   if (stale_ && head.status == 304) return on_not_modified(head);
 
@@ -155,6 +156,7 @@ bool FetchJob::decide_storing(const cache::StoredResponse& response,
 }
 
 bool FetchJob::on_octets(std::string_view octets) {
+  if (ended_) return false;
   if (!body_) return true;  // the content of a 304, which has none by RFC 9110 section 15.4.5
   const bool go_on = body_->append(octets);
   if (body_->size() > context_.store.max_object_bytes() && stores_) {
@@ -167,6 +169,7 @@ bool FetchJob::on_octets(std::string_view octets) {
 }
 
 void FetchJob::on_complete() {
+  if (ended_) return;
   if (body_) {
     body_->finish();
     if (stores_) context_.store.insert(key(), viewer_fields_.fields(), response_);
@@ -175,6 +178,7 @@ void FetchJob::on_complete() {
 }
 
 void FetchJob::on_failure(origin::Failure failure, std::string_view details) {
+  if (ended_) return;
   if (response_) {
     if (body_) body_->fail();
   } else {

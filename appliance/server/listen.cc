@@ -24,11 +24,12 @@ struct SocketAddress {
 
 Result<SocketAddress> parse(const std::string& text) {
   const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return fail(Blame::Config, "{}: not ADDRESS:PORT", text);
   std::uint16_t port = 0;
   const char* end = text.data() + text.size();
-  if (colon == std::string::npos ||
-      std::from_chars(text.data() + colon + 1, end, port).ptr != end || colon + 1 == text.size())
-    return fail(Blame::Config, "{}: not ADDRESS:PORT", text);
+  const auto parsed = std::from_chars(text.data() + colon + 1, end, port);
+  if (parsed.ec != std::errc() || parsed.ptr != end)
+    return fail(Blame::Config, "{}: the port is not a number up to 65535", text);
   std::string host = text.substr(0, colon);
   if (host.size() > 2 && host.front() == '[' && host.back() == ']')
     host = host.substr(1, host.size() - 2);

@@ -58,6 +58,19 @@ std::string_view proxy_status(const Reply& reply, PoolMemory& memory) {
   return memory.persist(text);
 }
 
+/// Server-Timing in CloudFront's terms, for the sampled share of responses that the policy asks
+/// for.
+void add_server_timing(h2o_req_t& request, const Reply& reply, PoolMemory& memory) {
+  if (reply.behavior == nullptr || reply.behavior->response_headers_policy == nullptr) return;
+  const auto& timing = reply.behavior->response_headers_policy->source->server_timing;
+  if (!timing.enabled || reply.sample >= timing.sampling_rate) return;
+  const bool hit = reply.cache_status.hit || reply.outcome == CacheOutcome::CollapsedHit ||
+                   reply.outcome == CacheOutcome::RevalidatedHit;
+  add(request, "server-timing",
+      memory.persist(fmt::format("{}, cdn-pop;desc=\"headgate\", cdn-rid;desc=\"{}\"",
+                                 hit ? "cdn-cache-hit" : "cdn-cache-miss", reply.request_id)));
+}
+
 void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory) {
   if (reply.age) {
     const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(*reply.age).count();
@@ -73,6 +86,7 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
   add(request, "x-cache", x_cache(reply));
   if (!reply.generation.empty()) add(request, "headgate-generation", reply.generation);
   add(request, "x-request-id", reply.request_id);
+  add_server_timing(request, reply, memory);
   if (!reply.proxy_error.empty()) add(request, "proxy-status", proxy_status(reply, memory));
 }
 

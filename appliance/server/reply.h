@@ -29,6 +29,7 @@ struct Reply {
   std::string_view proxy_error;  ///< RFC 9209 error type, when the edge makes this response
   std::string_view proxy_details;
   std::optional<std::uint64_t> content_length;
+  double sample = 0;  ///< in [0, 100): which share of responses this one belongs to
 };
 
 /// Fills in `request.res`. Threads: the request's loop.

@@ -74,18 +74,20 @@ int select_protocol(SSL* connection, const unsigned char** out, unsigned char* o
 
 }  // namespace
 
-Result<std::unique_ptr<Tls>> Tls::make(snapshot::SnapshotHolder& snapshots) {
+Result<std::unique_ptr<Tls>> Tls::make(snapshot::SnapshotHolder& snapshots,
+                                       HandshakeFailed on_failure) {
   HG_TRY(auto self_signed, snapshot::Certificate::self_signed({"localhost", "127.0.0.1", "::1"}),
          "starting TLS");
-  std::unique_ptr<Tls> tls(new Tls(snapshots, std::move(self_signed)));
+  std::unique_ptr<Tls> tls(new Tls(snapshots, std::move(self_signed), on_failure));
   if (tls->context_ == nullptr) return fail(Blame::Self, "starting TLS: no OpenSSL context");
   return tls;
 }
 
 Tls::Tls(snapshot::SnapshotHolder& snapshots,
-         std::shared_ptr<const snapshot::Certificate> self_signed)
+         std::shared_ptr<const snapshot::Certificate> self_signed, HandshakeFailed on_failure)
     : snapshots_(snapshots),
       self_signed_(std::move(self_signed)),
+      on_failure_(on_failure),
       context_(SSL_CTX_new(TLS_server_method())) {
   if (context_ == nullptr) return;
   SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
@@ -94,6 +96,8 @@ Tls::Tls(snapshot::SnapshotHolder& snapshots,
   // Tickets carry sessions between workers; a cache would be a lock that they share.
   SSL_CTX_set_session_cache_mode(context_, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_alpn_select_cb(context_, select_protocol, nullptr);
+  SSL_CTX_set_app_data(context_, this);
+  SSL_CTX_set_info_callback(context_, on_info);
   SSL_CTX_set_client_hello_cb(
       context_,
       [](SSL* connection, int* alert, void* self) {
@@ -104,6 +108,14 @@ Tls::Tls(snapshot::SnapshotHolder& snapshots,
 }
 
 Tls::~Tls() { SSL_CTX_free(context_); }
+
+void Tls::on_info(const SSL* connection, int where, int value) {
+  if ((where & SSL_CB_ALERT) == 0 || (value >> 8) != SSL3_AL_FATAL ||
+      SSL_is_init_finished(connection) == 1)
+    return;
+  const auto* self = static_cast<const Tls*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(connection)));
+  if (self->on_failure_ != nullptr) self->on_failure_(connection);
+}
 
 int Tls::on_client_hello(SSL* connection) const {
   const auto snapshot = snapshots_.get();

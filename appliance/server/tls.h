@@ -19,7 +19,10 @@ namespace headgate::server {
 /// the session id context is a hash of the name. Threads: handshakes on any.
 class Tls {
  public:
-  static Result<std::unique_ptr<Tls>> make(snapshot::SnapshotHolder& snapshots);
+  /// Called on the handshake's thread when a fatal alert, of either side, ends it. May be null.
+  using HandshakeFailed = void (*)(const SSL* connection);
+  static Result<std::unique_ptr<Tls>> make(snapshot::SnapshotHolder& snapshots,
+                                           HandshakeFailed on_failure);
   ~Tls();
   Tls(const Tls&) = delete;
   Tls& operator=(const Tls&) = delete;
@@ -27,14 +30,16 @@ class Tls {
   SSL_CTX* context() const { return context_; }
 
  private:
-  Tls(snapshot::SnapshotHolder& snapshots,
-      std::shared_ptr<const snapshot::Certificate> self_signed);
+  Tls(snapshot::SnapshotHolder& snapshots, std::shared_ptr<const snapshot::Certificate> self_signed,
+      HandshakeFailed on_failure);
+  static void on_info(const SSL* connection, int where, int value);
   int on_client_hello(SSL* connection) const;
   bool install(SSL* connection, const snapshot::Certificate& certificate) const;
   bool restrict_protocol(SSL* connection, schema::MinimumProtocolVersion minimum) const;
 
   snapshot::SnapshotHolder& snapshots_;
   std::shared_ptr<const snapshot::Certificate> self_signed_;
+  HandshakeFailed on_failure_;
   SSL_CTX* context_;
 };
 

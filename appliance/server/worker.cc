@@ -126,13 +126,17 @@ void Worker::flush_log() {
   log_timer_.schedule_after(kLogFlushInterval);
 }
 
-void Worker::make_request_id(std::array<char, 25>& out) {
+double Worker::make_request_id(std::array<char, 25>& out) {
   static constexpr char kDigits[] = "0123456789abcdef";
+  const std::uint32_t number = id_counter_++;
   std::uint64_t high = id_prefix_;
-  std::uint32_t low = id_counter_++;
+  std::uint32_t low = number;
   for (std::size_t i = 16; i-- > 0; high >>= 4) out[i] = kDigits[high & 15];
   for (std::size_t i = 24; i-- > 16; low >>= 4) out[i] = kDigits[low & 15];
   out[24] = '\0';
+  // Multiplying by 2^32 divided by the golden ratio spreads consecutive numbers evenly (Knuth,
+  // volume 3, section 6.4).
+  return number * 2654435769U * (100.0 / 4294967296.0);
 }
 
 }  // namespace headgate::server

@@ -68,8 +68,9 @@ class Worker {
     return {loop_, origins_, commons_.store, commons_.fills, metrics_, jobs_};
   }
   void record(const observe::RequestRecord& record);
-  /// A name for a request that no other has: 24 hexadecimal digits.
-  void make_request_id(std::array<char, 25>& out);
+  /// A name for a request that no other has, 24 hexadecimal digits. Returns a number in [0, 100)
+  /// that is spread evenly over requests, for sampling.
+  double make_request_id(std::array<char, 25>& out);
 
   /// The worker whose context `context` is.
   static Worker& of(h2o_context_t* context);

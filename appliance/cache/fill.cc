@@ -38,11 +38,13 @@ Fill::~Fill() = default;
 void Fill::respond(base::Ref<StoredResponse> response, bool shared, http::Fields request) {
   http::Vary vary = http::parse_vary(response->fields());
   std::string values = http::vary_key(vary.names, request);
+  // Fields that only the leader's client may have (RFC 9111 section 5.2.2.7) travel with it.
+  shared = shared && !vary.everything && http::restricted_fields(response->fields()).empty();
   const base::MutexLock lock(shared_->mutex);
   shared_->vary_names = std::move(vary.names);
   shared_->vary_values = std::move(values);
   shared_->response = std::move(response);
-  shared_->settle(shared && !vary.everything ? State::Shared : State::Private);
+  shared_->settle(shared ? State::Shared : State::Private);
 }
 
 void Fill::fail(FillFailure failure) {

@@ -42,7 +42,8 @@ class Fill final : public base::RefCounted<Fill> {
   ~Fill();
 
   /// `request`: the leader's; a follower may use the response only if `matches` its own, by Vary
-  /// (RFC 9111 section 4.1). A response with `Vary: *` is private whatever `shared` says.
+  /// (RFC 9111 section 4.1). A response with `Vary: *`, or with
+  /// fields that its Cache-Control keeps for one client, is private whatever `shared` says.
   void respond(base::Ref<StoredResponse> response, bool shared, http::Fields request = {});
   void fail(FillFailure failure);
   void abandon();

@@ -66,6 +66,22 @@ base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, h
                                         initial_age);
 }
 
+base::Ref<StoredResponse> StoredResponse::storable_part(const base::Ref<StoredResponse>& response) {
+  const std::vector<std::string> restricted = http::restricted_fields(response->fields());
+  if (restricted.empty()) return response;
+  std::vector<http::Field> kept;
+  for (const http::Field& field : response->fields())
+    if (std::find(restricted.begin(), restricted.end(), field.name) == restricted.end())
+      kept.push_back(field);
+  const Key key{.hash = {},
+                .text = response->key_text_,
+                .distribution = response->distribution_,
+                .path = response->path_};
+  return base::make_ref<StoredResponse>(
+      key, response->status_, kept, response->body_, response->stamp_, response->requested_at_,
+      response->received_at_, response->received_wall_, response->initial_age_);
+}
+
 std::size_t StoredResponse::head_size_bytes() const {
   return sizeof(StoredResponse) + fields_.size_bytes() + key_text_.capacity() +
          distribution_.capacity() + path_.capacity();

@@ -49,6 +49,10 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
                                              base::MonoTime received_at,
                                              base::WallTime received_wall, Duration initial_age);
 
+  /// What may be stored of `response`: itself, or a copy without the fields that its
+  /// no-cache="…" and private="…" name (RFC 9111 sections 5.2.2.4, 5.2.2.7).
+  static base::Ref<StoredResponse> storable_part(const base::Ref<StoredResponse>& response);
+
   int status() const { return status_; }
   http::Fields fields() const { return fields_.fields(); }
   /// Null counts as empty.

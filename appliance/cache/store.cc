@@ -113,11 +113,14 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
   Impl& impl = *impl_;
   Shard& shard = impl.shard(key);
   Leavers leavers;
-  const base::Ref<Body>& body = response->body();
+  const base::Ref<Body> body = response->body();
   const bool storable =
       (!body || body->storable()) && !http::varies_on_everything(response->fields());
   std::unique_ptr<StoreEntry> entry;
-  if (storable) entry = impl.make_entry(key, request, response);
+  if (storable) {
+    response = StoredResponse::storable_part(response);
+    entry = impl.make_entry(key, request, response);
+  }
   if (!storable || entry->charge > max_object_bytes() || !accepts_fills()) {
     impl.rejected.fetch_add(1, std::memory_order_relaxed);
     shard.remove_matching(key, request, leavers);

@@ -46,7 +46,8 @@ class Store {
   /// Stores a response whose body is `storable()`; replaces the variant that the same request would
   /// have found. Not admitted when it is larger than `max_object_bytes()` or while more than a
   /// quarter of the budget is pinned by slow readers; what it would have replaced goes all the
-  /// same. `request`: of its fields, those that Vary names are kept. At most kMaxVariants a key,
+  /// same. `request`: of its fields, those that Vary names are kept. Fields that the response's
+  /// own Cache-Control restricts are left out. At most kMaxVariants a key,
   /// the oldest goes first.
   void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
 

@@ -138,6 +138,24 @@ TEST_CASE("a reader of a growing body is woken once for a burst of appends") {
   CHECK(b.text == "one two three");
 }
 
+TEST_CASE("one who begins to wait while a wake is under way is woken by the same") {
+  ManualLoop loop;
+  const auto body = make_ref<Body>(Body::Keep::All);
+  Reading a(body, loop);
+  CHECK(a.read() == Status::Wait);
+  CHECK(body->append("one"));
+  Reading b(body, loop);
+  CHECK(b.drain() == Status::Wait);
+  CHECK(body->append("two"));
+  CHECK(loop.posts() == 1);
+  loop.turn();
+  CHECK(a.ready_calls == 1);
+  CHECK(b.ready_calls == 1);
+  CHECK(a.drain() == Status::Wait);
+  CHECK(body->append("three"));
+  CHECK(loop.posts() == 2);
+}
+
 TEST_CASE("each loop gets its own wake") {
   ManualLoop first;
   ManualLoop second;

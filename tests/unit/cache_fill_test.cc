@@ -206,6 +206,12 @@ TEST_CASE("followers whose request selects another variant can tell") {
                 german);
   CHECK(fill->matches(german));
   CHECK_FALSE(fill->matches(french));
+  const OwnedKey named("shop", "/named");
+  auto restricted = c.join(named).fill;
+  restricted->respond(
+      make_response(named.key(), OwnedFields{{"cache-control", "private=\"set-cookie\""}}, "x"),
+      true);
+  CHECK(restricted->state() == Fill::State::Private);
   auto everything = c.join(c.b).fill;
   everything->respond(make_response(c.b.key(), OwnedFields{{"vary", "*"}}, "x"), true, german);
   CHECK(everything->state() == Fill::State::Private);

@@ -142,6 +142,25 @@ TEST_CASE("Vary: * is never stored, nor is a body that is not whole") {
   CHECK(shelf.store.stats().rejected == 3);
 }
 
+TEST_CASE("fields that private and no-cache name are not stored") {
+  Shelf shelf;
+  const OwnedKey key("shop", "/a");
+  const OwnedFields fields = {
+      {"cache-control", "max-age=60, no-cache=\"Set-Cookie\", private=\"x-a\""},
+      {"set-cookie", "session=1"},
+      {"x-a", "1"},
+      {"x-b", "2"}};
+  const auto response = make_response(key.key(), fields, "A");
+  shelf.store.insert(key.key(), {}, response);
+  const auto stored = shelf.get("/a");
+  REQUIRE(stored);
+  CHECK_FALSE(headgate::http::find(stored->fields(), "set-cookie"));
+  CHECK_FALSE(headgate::http::find(stored->fields(), "x-a"));
+  CHECK(headgate::http::find(stored->fields(), "x-b") == "2");
+  CHECK(stored->body().get() == response->body().get());
+  CHECK(headgate::http::find(response->fields(), "set-cookie"));  // its first reader gets it
+}
+
 TEST_CASE("what a refused response would have replaced goes all the same") {
   Shelf shelf;
   shelf.put("/a", "old");

@@ -149,9 +149,12 @@ Status Activator::append(const Json& record) {
 
 /// What may fail without harm: tried again with the next commit.
 void Activator::tidy() {
-  if (journal_->size_bytes() > options_.journal_limit_bytes)
+  // Twice what it was after the last time: events that are kept must not make every commit rewrite them.
+  if (journal_->size_bytes() > std::max(options_.journal_limit_bytes, 2 * compacted_bytes_)) {
     if (const Status done = journal_->rewrite(history_.compacted()); !done)
       log("compacting the journal: " + done.error().context);
+    compacted_bytes_ = journal_->size_bytes();
+  }
   std::vector<std::string> kept;
   const auto& activations = history_.activations();
   for (auto at = activations.rbegin();

@@ -71,6 +71,7 @@ class Activator {
   StateFolder folder_;
   snapshot::SnapshotHolder& holder_;
   std::unique_ptr<Journal> journal_;
+  std::uint64_t compacted_bytes_ = 0;  ///< size of the journal after it was compacted last
   SnapshotStore store_;
   History history_;
   std::shared_ptr<const snapshot::Snapshot> current_;

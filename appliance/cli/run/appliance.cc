@@ -159,7 +159,8 @@ std::string Appliance::status_json() const {
   Json json;
   json["version"] = HEADGATE_VERSION;
   json["ready"] = !draining_.load() && reconciler_->board().ready();
-  for (auto& [name, value] : reconciler_->board().status().items()) json[name] = value;
+  const Json followed = reconciler_->board().status();
+  for (const auto& [name, value] : followed.items()) json[name] = value;
   json["listeners"] = listeners_json();
   json["cache"] = cache_json(edge_->cache_stats());
   const auto snapshot = snapshots_.get();

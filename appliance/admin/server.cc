@@ -2,8 +2,8 @@
 // Puts a listener, the endpoints and the front together.
 #include "appliance/admin/server.h"
 
-#include "appliance/admin/front.h"
-#include "appliance/admin/listener.h"
+#include "appliance/admin/front/front.h"
+#include "appliance/admin/front/listener.h"
 
 namespace headgate::admin {
 namespace {

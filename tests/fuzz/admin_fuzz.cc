@@ -6,8 +6,8 @@
 #include <string>
 #include <string_view>
 
-#include "appliance/admin/request_head.h"
-#include "appliance/admin/responder.h"
+#include "appliance/admin/front/request_head.h"
+#include "appliance/admin/front/responder.h"
 
 namespace {
 

@@ -7,7 +7,7 @@
 #include <mutex>
 #include <vector>
 
-#include "appliance/admin/front.h"
+#include "appliance/admin/front/front.h"
 #include "tests/support/admin_client.h"
 
 using headgate::admin::Appliance;

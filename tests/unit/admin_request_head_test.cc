@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "appliance/admin/request_head.h"
+#include "appliance/admin/front/request_head.h"
 
 using headgate::admin::parse_request_head;
 using State = headgate::admin::RequestHead::State;

@@ -373,3 +373,30 @@ TEST_CASE("a response passes while its request is still being sent") {
   CHECK(sink.complete);
   CHECK(sink.body == "xxx");
 }
+
+TEST_CASE("octets that came while the loop was held up are looked at before silence is declared") {
+  Gate asked;
+  Gate answer;
+  Gate answered;
+  RawOrigin server([&](Connection& connection) {
+    connection.read_head();
+    asked.open();
+    answer.wait();
+    connection.send(kOk);
+    answered.open();
+    connection.read_to_end();
+  });
+  OriginFixture worker;
+  RecordingSink sink;
+  origin::Endpoint endpoint = plain_endpoint(server.port());
+  endpoint.read_timeout = Duration(1000);
+  const auto transfer = worker.start(endpoint, make_request(), sink);
+  REQUIRE(worker.loop.run_until([&] { return asked.is_open(); }));
+  // From here on the loop does not turn until the timeout has passed and the answer is there.
+  answer.open();
+  REQUIRE(answered.wait());
+  const base::MonoTime over = base::mono_now() + endpoint.read_timeout + Duration(10);
+  while (base::mono_now() < over) std::this_thread::yield();
+  REQUIRE(worker.loop.run_until([&] { return sink.ended(); }));
+  CHECK(sink.complete);
+}

@@ -13,11 +13,11 @@
 #include <valijson/validation_results.hpp>
 #include <valijson/validator.hpp>
 
-#include "schema/document.h"
 #include "schema/fields/kinds.h"
-#include "schema/readme.h"
-#include "schema/reference.h"
-#include "schema/repository_files.h"
+#include "schema/files/document.h"
+#include "schema/files/repository_files.h"
+#include "schema/reference/readme.h"
+#include "schema/reference/reference.h"
 #include "schema/yaml/reader.h"
 #include "tests/support/memory_tree.h"
 

@@ -2,8 +2,8 @@
 // Path patterns, ignore rules, paths, names: the small languages of a repository.
 #include <doctest/doctest.h>
 
-#include "schema/ignore.h"
-#include "schema/repository_files.h"
+#include "schema/files/ignore.h"
+#include "schema/files/repository_files.h"
 #include "schema/text.h"
 #include "schema/validate/distribution.h"
 #include "schema/validate/syntax.h"

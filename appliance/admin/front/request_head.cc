@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Finds the frame of a request, and hands on only what the endpoints read: cpp-httplib's parsers of
 // Range, Accept-Encoding and others never see what a stranger sent.
-#include "appliance/admin/request_head.h"
+#include "appliance/admin/front/request_head.h"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Runs lanes.
-#include "appliance/admin/lane.h"
+#include "appliance/admin/front/lane.h"
 
-#include "appliance/admin/responder.h"
+#include "appliance/admin/front/responder.h"
 
 namespace headgate::admin {
 

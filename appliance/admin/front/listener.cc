@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Binds admin sockets.
-#include "appliance/admin/listener.h"
+#include "appliance/admin/front/listener.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -4,7 +4,7 @@
 // Threads wait only for requests that are whole, so a client that dribbles costs a descriptor, and
 // when descriptors run out it is the one that goes. Probes have a thread of their own, so that a
 // slow /status cannot delay them.
-#include "appliance/admin/front.h"
+#include "appliance/admin/front/front.h"
 
 #include <poll.h>
 #include <sys/eventfd.h>
@@ -18,10 +18,10 @@
 #include <map>
 #include <thread>
 
-#include "appliance/admin/connection.h"
-#include "appliance/admin/lane.h"
-#include "appliance/admin/request_head.h"
-#include "appliance/admin/responder.h"
+#include "appliance/admin/front/connection.h"
+#include "appliance/admin/front/lane.h"
+#include "appliance/admin/front/request_head.h"
+#include "appliance/admin/front/responder.h"
 #include "appliance/base/mutex.h"
 
 namespace headgate::admin {

@@ -7,7 +7,7 @@
 #include <memory>
 
 #include "appliance/admin/endpoints.h"
-#include "appliance/admin/listener.h"
+#include "appliance/admin/front/listener.h"
 #include "appliance/base/time.h"
 
 namespace headgate::admin {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // cpp-httplib's server on octets in memory.
-#include "appliance/admin/responder.h"
+#include "appliance/admin/front/responder.h"
 
 #include <httplib.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Non-blocking input and output of a connection.
-#include "appliance/admin/connection.h"
+#include "appliance/admin/front/connection.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

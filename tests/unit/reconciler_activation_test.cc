@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: MIT
+// The power is cut at every point of an activation: afterwards configuration and purges have both happened, or neither.
+#include <doctest/doctest.h>
+
+#include "reconciler/loop/activator.h"
+#include "tests/support/fault_disk.h"
+#include "tests/support/memory_tree.h"
+#include "tests/support/scratch.h"
+
+using namespace headgate;
+using namespace headgate::reconciler;
+using test::FaultDisk;
+using test::ScratchFolder;
+
+namespace {
+
+/// An appliance without source and edge: what it published is what would serve.
+struct Machine {
+  Machine(const std::string& state, Disk& disk, ActivatorOptions options = {}) {
+    options.state = state;
+    options.log = [this](const std::string& line) { said += line + "\n"; };
+    auto opened = Activator::open(std::move(options), holder, disk);
+    if (!opened) throw std::runtime_error(opened.error().context);
+    activator = std::move(*opened);
+  }
+
+  bool resume() { return activator->resume(loader, {}); }
+
+  Status apply(const schema::MemoryTree& tree, const std::string& commit) {
+    auto staged = validate(loader, tree, &activator->history().ledger());
+    if (staged) staged = compile(std::move(*staged), {}, nullptr);
+    if (!staged) return fail(Blame::Config, "{}", staged.error().diagnostics.front().text());
+    auto activated = activator->activate(*staged, tree, CommitInfo{commit, "subject", "author", ""}, false);
+    if (!activated) return tl::unexpected<Error>(activated.error());
+    return {};
+  }
+
+  std::string mark() const {
+    const auto snapshot = holder.get();
+    if (snapshot == nullptr) return "nothing";
+    return snapshot->configuration->model().response_headers_policies.at("mark")->custom_headers.front().value;
+  }
+  bool knows(const std::string& id) const { return activator->history().ledger().find(id) != nullptr; }
+  std::uint64_t generation() const { return holder.get()->generation; }
+
+  std::string said;
+  snapshot::SnapshotHolder holder;
+  schema::Loader loader;
+  std::unique_ptr<Activator> activator;
+};
+
+schema::MemoryTree before() { return schema::MemoryTree({{"shop.yaml", test::shop_yaml("before")}}); }
+
+/// Configuration and purge in one commit.
+schema::MemoryTree after() {
+  return schema::MemoryTree({{"shop.yaml", test::shop_yaml("after")}, {"purge.yaml", test::invalidation_yaml("first", "/page")}});
+}
+
+/// A state folder in which `before` is live.
+void make_state(const std::string& path) {
+  Disk disk;
+  Machine machine(path, disk);
+  REQUIRE(machine.apply(before(), "aaaaaaa").has_value());
+}
+
+/// `after` goes live in a process that dies at `point`. False when it came to its end.
+bool crash(const std::string& state, FaultDisk::Model model, int point, std::size_t torn) {
+  return test::dies([&] {
+    FaultDisk disk(model, point, torn);
+    Machine machine(state, disk);
+    machine.resume();
+    if (!machine.apply(after(), "bbbbbbb")) ::_exit(1);
+  });
+}
+
+/// After a restart: both or neither; and once the commit has been applied, exactly once.
+void check_state(const std::string& state) {
+  Disk disk;
+  Machine machine(state, disk);
+  REQUIRE(machine.resume());
+  const bool happened = machine.mark() == "after";
+  CHECK(machine.mark() == (happened ? "after" : "before"));
+  CHECK(machine.knows("first") == happened);
+  const std::uint64_t generation = machine.generation();
+  REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
+  CHECK(machine.mark() == "after");
+  CHECK(machine.generation() > generation);
+  std::size_t runs = 0;
+  for (const auto& [sequence, line] : machine.activator->history().events())
+    runs += Json::parse(line).value("invalidations", Json::array()).size();
+  CHECK(runs == 1);
+  CHECK(machine.activator->history().ledger().epoch() == 1);
+}
+
+void copy(const std::string& from, const std::string& to) {
+  std::filesystem::remove_all(to);
+  std::filesystem::copy(from, to, std::filesystem::copy_options::recursive);
+}
+
+cache::Stamp stamp_of(const Machine& machine) {
+  return {machine.holder.get()->purges->epoch(), machine.generation()};
+}
+
+}  // namespace
+
+TEST_CASE("a crash at any point of an activation leaves configuration and purges together") {
+  const ScratchFolder folder;
+  make_state(folder / "whole");
+  for (const auto model : {FaultDisk::Model::Kill, FaultDisk::Model::PowerLoss}) {
+    int point = 0;
+    for (bool died = true; died; ++point) {
+      INFO("model " << static_cast<int>(model) << ", point " << point);
+      copy(folder / "whole", folder / "state");
+      died = crash(folder / "state", model, point, 0);
+      check_state(folder / "state");
+    }
+    CHECK(point > 6);  // snapshot: write, sync, rename, folder; journal: write, sync
+  }
+}
+
+TEST_CASE("a write that is torn at any octet leaves configuration and purges together") {
+  const ScratchFolder folder;
+  make_state(folder / "whole");
+  // The journal's record is written fifth and synced sixth; the octets that matter most are its first and last ones.
+  for (const auto& [model, point] : {std::pair(FaultDisk::Model::Kill, 4), std::pair(FaultDisk::Model::PowerLoss, 5)})
+    for (std::size_t torn = 0; torn < 600; torn += torn < 32 ? 1 : 13) {
+      INFO("model " << static_cast<int>(model) << ", torn after " << torn);
+      copy(folder / "whole", folder / "state");
+      REQUIRE(crash(folder / "state", model, point, torn));
+      check_state(folder / "state");
+    }
+}
+
+TEST_CASE("a restart resumes the generation that was live, and purges nothing again") {
+  const ScratchFolder folder;
+  Disk disk;
+  make_state(folder.path());
+  {
+    Machine machine(folder.path(), disk);
+    REQUIRE(machine.resume());
+    REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
+    CHECK(machine.generation() == 2);
+  }
+  Machine machine(folder.path(), disk);
+  REQUIRE(machine.resume());
+  CHECK(machine.mark() == "after");
+  CHECK(machine.generation() == 2);
+  CHECK(machine.holder.get()->label == "2-bbbbbbb");
+  CHECK(machine.holder.get()->purges->epoch() == 1);
+  CHECK(machine.holder.get()->purges->check("shop", "/page", {0, 1}) == cache::Purged::No);  // nothing older is left
+}
+
+TEST_CASE("a purge concerns what was fetched before it, and nothing else") {
+  const ScratchFolder folder;
+  Disk disk;
+  Machine machine(folder.path(), disk);
+  REQUIRE(machine.apply(before(), "aaaaaaa").has_value());
+  const cache::Stamp old = stamp_of(machine);
+  REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
+  const auto purges = machine.holder.get()->purges;
+  CHECK(purges->check("shop", "/page", old) == cache::Purged::Soft);
+  CHECK(purges->check("shop", "/other", old) == cache::Purged::No);
+  CHECK(purges->check("shop", "/page", stamp_of(machine)) == cache::Purged::No);
+  REQUIRE(machine.apply(before(), "ccccccc").has_value());  // the file goes: nothing is undone
+  CHECK(machine.holder.get()->purges->check("shop", "/page", old) == cache::Purged::Soft);
+  REQUIRE(machine.apply(after(), "ddddddd").has_value());  // and comes again: nothing is done
+  CHECK(machine.activator->history().ledger().epoch() == 1);
+}
+
+TEST_CASE("an edge that begins with invalidations in the repository has nothing to purge") {
+  const ScratchFolder folder;
+  Disk disk;
+  Machine machine(folder.path(), disk);
+  REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
+  CHECK(machine.knows("first"));
+  CHECK(machine.holder.get()->purges->check("shop", "/page", {0, 1}) == cache::Purged::No);
+}
+
+TEST_CASE("an id that comes again with other content is refused, with its place") {
+  const ScratchFolder folder;
+  Disk disk;
+  Machine machine(folder.path(), disk);
+  REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
+  schema::MemoryTree other = after();
+  other.put("purge.yaml", test::invalidation_yaml("first", "/elsewhere"));
+  const Status refused = machine.apply(other, "ccccccc");
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().context.starts_with("purge.yaml:1:1: error: [HG1501] InvalidationDigestMismatch: first"));
+  CHECK(refused.error().context.find("nonce") != std::string::npos);
+}
+
+TEST_CASE("a damaged snapshot is not served: the one before it is, under a new generation") {
+  const ScratchFolder folder;
+  Disk disk;
+  make_state(folder.path());
+  std::string newest;
+  {
+    Machine machine(folder.path(), disk);
+    machine.resume();
+    REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
+    newest = folder / "snapshots/" + machine.activator->history().activations().back().digest;
+  }
+  const std::string whole = test::read(newest);
+  SUBCASE("cut") { test::write(newest, whole.substr(0, whole.size() / 2)); }
+  SUBCASE("altered") { test::write(newest, std::string(whole).replace(whole.find("after"), 5, "aftXr")); }
+  SUBCASE("gone") { std::filesystem::remove(newest); }
+  Machine machine(folder.path(), disk);
+  REQUIRE(machine.resume());
+  CHECK(machine.mark() == "before");
+  CHECK(machine.generation() == 3);
+  CHECK(machine.holder.get()->commit == "aaaaaaa");
+  CHECK(machine.knows("first"));  // what was purged stays known
+  CHECK(machine.said.find("generation 2 cannot be resumed") != std::string::npos);
+}
+
+TEST_CASE("when no snapshot is whole, nothing is served from disk") {
+  const ScratchFolder folder;
+  Disk disk;
+  make_state(folder.path());
+  for (const auto& file : std::filesystem::directory_iterator(folder / "snapshots")) test::write(file.path(), "");
+  Machine machine(folder.path(), disk);
+  CHECK_FALSE(machine.resume());
+  CHECK(machine.mark() == "nothing");
+  REQUIRE(machine.apply(before(), "aaaaaaa").has_value());
+  CHECK(machine.generation() == 2);  // generations never go back
+}
+
+TEST_CASE("a disk that fails leaves what is live, and the next try succeeds") {
+  class FailingDisk final : public Disk {
+   public:
+    bool broken = false;
+    Status sync(int fd) override {
+      if (broken) return fail(Blame::Self, "fsync: Input/output error");
+      return Disk::sync(fd);
+    }
+  };
+  const ScratchFolder folder;
+  FailingDisk disk;
+  Machine machine(folder.path(), disk);
+  REQUIRE(machine.apply(before(), "aaaaaaa").has_value());
+  disk.broken = true;
+  const Status failed = machine.apply(after(), "bbbbbbb");
+  REQUIRE_FALSE(failed.has_value());
+  CHECK(failed.error().blame == Blame::Self);
+  CHECK(machine.mark() == "before");
+  CHECK_FALSE(machine.knows("first"));
+  disk.broken = false;
+  REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
+  CHECK(machine.mark() == "after");
+  CHECK(machine.generation() == 2);
+}
+
+TEST_CASE("the journal is compacted, and adds up to the same") {
+  const ScratchFolder folder;
+  Disk disk;
+  ActivatorOptions options;
+  options.journal_limit_bytes = 4000;
+  std::uint64_t largest = 0;
+  {
+    Machine machine(folder.path(), disk, options);
+    schema::MemoryTree tree = before();
+    for (int i = 0; i < 1200; ++i) {
+      if (i % 300 == 0) tree.put("purge" + std::to_string(i) + ".yaml", test::invalidation_yaml("purge-" + std::to_string(i), "/page"));
+      REQUIRE(machine.apply(tree, "aaaaaaa").has_value());
+      largest = std::max<std::uint64_t>(largest, std::filesystem::file_size(folder / "journal"));
+    }
+  }
+  CHECK(largest < 1'000'000);  // 500 events and 50 activations, however many there were
+  Machine machine(folder.path(), disk, options);
+  REQUIRE(machine.resume());
+  CHECK(machine.generation() == 1200);
+  CHECK(machine.activator->history().ledger().epoch() == 3);
+  CHECK(machine.activator->history().ledger().entries().size() == 4);
+  CHECK(machine.activator->history().activations().size() == History::kMaxActivations);
+  CHECK(machine.activator->history().events().size() == History::kMaxEvents);
+}
+
+TEST_CASE("the last five configurations are kept, not the last five commits") {
+  const ScratchFolder folder;
+  Disk disk;
+  Machine machine(folder.path(), disk);
+  for (int i = 0; i < 8; ++i) {
+    const schema::MemoryTree tree({{"shop.yaml", test::shop_yaml(std::to_string(i))}});
+    for (const char* commit : {"aaaaaaa", "bbbbbbb", "ccccccc"}) REQUIRE(machine.apply(tree, commit).has_value());
+  }
+  std::size_t files = 0;
+  for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder / "snapshots")) ++files;
+  CHECK(files == 5);
+}
+
+TEST_CASE("two appliances do not share a state folder") {
+  const ScratchFolder folder;
+  Disk disk;
+  const Machine first(folder.path(), disk);
+  snapshot::SnapshotHolder holder;
+  ActivatorOptions options;
+  options.state = folder.path();
+  const auto second = Activator::open(options, holder, disk);
+  REQUIRE_FALSE(second.has_value());
+  CHECK(second.error().context.find("another headgate uses this folder") != std::string::npos);
+}

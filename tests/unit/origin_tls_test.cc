@@ -295,6 +295,29 @@ TEST_CASE(
   CHECK(server.origin.accepted() == 1);
 }
 
+TEST_CASE(
+    "HTTP/2 requests at the same time have a connection each, so that none waits for another's "
+    "reader") {
+  Gate both;
+  Http2Origin server([&](Http2Server& http2, Connection&) {
+    const auto request = http2.read_request();
+    both.wait();
+    http2.send_head(request.stream, {}, true);
+    http2.read_request();
+  });
+  OriginFixture worker;
+  RecordingSink first;
+  RecordingSink second;
+  const auto one = worker.start(server.endpoint(), secure_request(), first);
+  REQUIRE(worker.loop.run_until([&] { return server.origin.accepted() == 1; }));
+  const auto two = worker.start(server.endpoint(), secure_request(), second);
+  CHECK(worker.loop.run_until([&] { return server.origin.accepted() == 2; }, Duration(20'000)));
+  both.open();
+  REQUIRE(worker.loop.run_until([&] { return first.ended() && second.ended(); }));
+  CHECK(first.complete);
+  CHECK(second.complete);
+}
+
 TEST_CASE("HTTP/2 bodies stream up, of unknown length too") {
   Gate first_part;
   std::string received;

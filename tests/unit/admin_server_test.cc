@@ -398,3 +398,32 @@ TEST_CASE("clients say clearly that nobody answers") {
     CHECK(reply.error().blame == headgate::Blame::Config);
   }
 }
+
+TEST_CASE("a follower gets events as they come, and stops when it likes") {
+  Fake fake;
+  fake.journal = {{1, R"({"sequence":1})"}, {2, R"({"sequence":2})"}};
+  const auto server = serve(fake);
+  std::string all;
+  CHECK(headgate::admin::follow(server->address(), "/events?follow=1&after=1", {},
+                                [&](std::string_view octets) {
+                                  all += octets;
+                                  return all.find('\n') == std::string::npos;
+                                })
+            .has_value());
+  CHECK(all == "{\"sequence\":2}\n");
+
+  all.clear();
+  CHECK(headgate::admin::follow(server->address(), "/events", {}, [&](std::string_view octets) {
+          all += octets;
+          return true;
+        }).has_value());
+  CHECK(all == "{\"sequence\":1}\n{\"sequence\":2}\n");
+
+  Options options;
+  options.token = Redacted("t0ken");
+  const auto guarded = serve(fake, options);
+  const auto refused = headgate::admin::follow(guarded->address(), "/events", {},
+                                               [](std::string_view) { return true; });
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().context.find("answers 401 to /events") != std::string::npos);
+}

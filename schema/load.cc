@@ -9,9 +9,9 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "schema/document.h"
-#include "schema/ignore.h"
-#include "schema/repository_files.h"
+#include "schema/files/document.h"
+#include "schema/files/ignore.h"
+#include "schema/files/repository_files.h"
 #include "schema/text.h"
 #include "schema/yaml/reader.h"
 

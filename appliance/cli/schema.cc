@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "appliance/cli/command.h"
-#include "schema/reference.h"
+#include "schema/reference/reference.h"
 
 namespace headgate::cli {
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Fields of `kind: Certificate`.
+#include "schema/fields/distribution/files.h"
 #include "schema/fields/envelope.h"
-#include "schema/fields/files.h"
 #include "schema/fields/kinds.h"
 
 namespace headgate::schema {

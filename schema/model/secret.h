@@ -7,7 +7,8 @@
 
 namespace headgate::schema {
 
-/// Text that no formatter, stream or diagnostic can print: the only way to it is `reveal()`, which one can grep for.
+/// Text that no formatter, stream or diagnostic can print: the only way to it is `reveal()`, which
+/// one can grep for.
 class Redacted {
  public:
   Redacted() = default;
@@ -20,7 +21,8 @@ class Redacted {
   std::string text_;
 };
 
-/// `value: text` or `valueFrom: {file: PATH}`, `{env: NAME}`, `{credential: NAME}` (systemd's $CREDENTIALS_DIRECTORY).
+/// `value: text` or `valueFrom: {file: PATH}`, `{env: NAME}`, `{credential: NAME}` (systemd's
+/// $CREDENTIALS_DIRECTORY).
 struct Secret {
   enum class Source { Inline, File, Env, Credential };
   Source source = Source::Inline;

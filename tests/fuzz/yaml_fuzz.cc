@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "schema/document.h"
 #include "schema/encode.h"
+#include "schema/files/document.h"
 #include "schema/load.h"
 #include "tests/support/memory_tree.h"
 

@@ -5,7 +5,7 @@
 #include <iterator>
 #include <string>
 
-#include "schema/readme.h"
+#include "schema/reference/readme.h"
 
 int main(int argc, char** argv) {
   if (argc != 2) {

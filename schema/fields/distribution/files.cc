@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Contents of files: PEM and bodies of error pages.
-#include "schema/fields/files.h"
+#include "schema/fields/distribution/files.h"
 
 #include <fmt/format.h>
 

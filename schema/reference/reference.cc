@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Writes the JSON Schema and the reference from the tables of fields.
-#include "schema/reference.h"
+#include "schema/reference/reference.h"
 
 #include <fmt/format.h>
 

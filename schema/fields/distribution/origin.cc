@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Fields of origins and origin groups: CloudFront's Origin, CustomOriginConfig and OriginGroup.
-#include "schema/fields/origin.h"
+#include "schema/fields/distribution/origin.h"
 
 #include <set>
 
-#include "schema/fields/files.h"
+#include "schema/fields/distribution/files.h"
 #include "schema/validate/syntax.h"
 
 namespace headgate::schema {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The envelope of documents: apiVersion, kind, and the table that the kind names.
-#include "schema/document.h"
+#include "schema/files/document.h"
 
 #include <fmt/format.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Resolves references to files.
-#include "schema/repository_files.h"
+#include "schema/files/repository_files.h"
 
 #include <fmt/format.h>
 

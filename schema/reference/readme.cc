@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Puts tables into README.md.
-#include "schema/readme.h"
+#include "schema/reference/readme.h"
 
 #include "schema/codes.h"
-#include "schema/reference.h"
+#include "schema/reference/reference.h"
 
 namespace headgate::schema {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Patterns of .headgateignore.
-#include "schema/ignore.h"
+#include "schema/files/ignore.h"
 
 #include <algorithm>
 

@@ -2,7 +2,7 @@
 // Fields of `kind: ResponseHeadersPolicy`: CORS, custom and removed headers, Server-Timing.
 #include "schema/fields/envelope.h"
 #include "schema/fields/kinds.h"
-#include "schema/fields/security_headers.h"
+#include "schema/fields/policy/security_headers.h"
 #include "schema/validate/policy.h"
 
 namespace headgate::schema {

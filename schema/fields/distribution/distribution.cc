@@ -2,10 +2,10 @@
 // Fields of `kind: Distribution`: CloudFront's DistributionConfig.
 #include "schema/validate/distribution.h"
 
+#include "schema/fields/distribution/files.h"
+#include "schema/fields/distribution/origin.h"
 #include "schema/fields/envelope.h"
-#include "schema/fields/files.h"
 #include "schema/fields/kinds.h"
-#include "schema/fields/origin.h"
 #include "schema/validate/syntax.h"
 
 namespace headgate::schema {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The six security headers of CloudFront's SecurityHeadersConfig.
-#include "schema/fields/security_headers.h"
+#include "schema/fields/policy/security_headers.h"
 
 #include "schema/table/composite.h"
 #include "schema/validate/syntax.h"

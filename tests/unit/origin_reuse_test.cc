@@ -168,14 +168,19 @@ TEST_CASE("never a third time") {
 }
 
 TEST_CASE("a reused connection that dies inside the head is not tried again") {
-  Dying server([](Connection& connection) { connection.send("HTTP/1.1 200 OK\r\nX-A: "); });
-  OriginFixture worker;
-  const origin::Endpoint endpoint = plain_endpoint(server.origin.port());
-  warm_up(worker, endpoint);
-  RecordingSink sink;
-  REQUIRE(worker.exchange(endpoint, make_request("GET", "/second"), sink));
-  CHECK(sink.failure == Failure::ConnectionTerminated);
-  CHECK(server.seen().size() == 2);
+  for (const bool reset : {false, true}) {
+    Dying server([reset](Connection& connection) {
+      connection.send("HTTP/1.1 200 OK\r\nX-A: b\r\n");
+      if (reset) connection.reset();
+    });
+    OriginFixture worker;
+    const origin::Endpoint endpoint = plain_endpoint(server.origin.port());
+    warm_up(worker, endpoint);
+    RecordingSink sink;
+    REQUIRE(worker.exchange(endpoint, make_request("GET", "/second"), sink));
+    CHECK(sink.failure == Failure::ConnectionTerminated);
+    CHECK(server.seen().size() == 2);
+  }
 }
 
 TEST_CASE(

@@ -33,13 +33,13 @@ bool may_store(int status, const CacheDirectives& directives, Fields response,
   if (varies_on_everything(response)) return false;
   const bool origin_says_so = directives.explicit_lifetime || directives.is_public;
   if (find(response, "set-cookie") && !origin_says_so) return false;
-  return origin_says_so || directives.heuristics_allowed;
+  return origin_says_so || directives.heuristics_allowed || overridden;
 }
 
 Duration freshness_lifetime(const CacheDirectives& directives, const TtlPolicy& policy) {
   if (directives.no_store || directives.no_cache || directives.is_private) return policy.min;
   if (directives.explicit_lifetime) return bounded(*directives.explicit_lifetime, policy);
-  if (!directives.heuristics_allowed) return Duration::zero();
+  if (!directives.heuristics_allowed) return policy.min;
   if (policy.default_ttl > Duration::zero()) return std::max(policy.min, policy.default_ttl);
   return bounded(directives.heuristic_lifetime.value_or(Duration::zero()), policy);
 }

@@ -51,15 +51,43 @@ struct Fetch::Impl final : Sink {
     const std::vector<int>& codes = group->failover_status_codes;
     const bool unwanted = std::find(codes.begin(), codes.end(), head.status) != codes.end();
     if (unwanted && may_go_on()) return try_next();
+    // Content that is announced may still not come; a head that has been passed on cannot be taken
+    // back.
+    if (may_go_on() && method == "GET" && head.content_length.value_or(0) > 0) {
+      held.emplace(HeldHead{head.status, http::FieldBlock(head.fields), head.content_length});
+      return;
+    }
     answered = true;
     sink.on_head(head);
   }
-  bool on_octets(std::string_view octets) override { return sink.on_octets(octets); }
-  void on_complete() override { sink.on_complete(); }
+  bool on_octets(std::string_view octets) override {
+    pass_on_held();
+    return sink.on_octets(octets);
+  }
+  void on_complete() override {
+    pass_on_held();
+    sink.on_complete();
+  }
   void on_failure(Failure failure, std::string_view details) override {
+    held.reset();
     if (!answered && may_go_on() && is_reason_to_go_on(failure)) return try_next();
     sink.on_failure(failure, details);
   }
+
+  void pass_on_held() {
+    if (!held) return;
+    const HeldHead head = std::move(*held);
+    held.reset();
+    answered = true;
+    sink.on_head({head.status, head.fields.fields(), head.content_length});
+  }
+
+  /// The head of a response whose content has not begun.
+  struct HeldHead {
+    int status;
+    http::FieldBlock fields;
+    std::optional<std::uint64_t> content_length;
+  };
 
   Client& client;
   std::shared_ptr<const Group> group;
@@ -71,6 +99,7 @@ struct Fetch::Impl final : Sink {
   bool has_body = false;
   bool answered =
       false;  ///< the sink has heard of a response: there is no other member for it any more
+  std::optional<HeldHead> held;
   base::Timer nobody;
 };
 

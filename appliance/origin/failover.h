@@ -32,8 +32,8 @@ struct Attempted {
   bool failed_over = false;
 };
 
-/// Sends the request to the first member; goes on to the next on a connection failure, a timeout before the head, or a status code of the criteria
-/// (whose body is dropped). Only for GET, HEAD and OPTIONS without a body; other methods go to the first member alone. The last member's answer, good or bad, is
+/// Sends the request to the first member; goes on to the next on a connection failure, a timeout or a broken connection
+/// before any content has come, or a status code of the criteria (whose body is dropped). Only for GET, HEAD and OPTIONS without a body; other methods go to the first member alone. The last member's answer, good or bad, is
 /// the answer. The sink hears of one response only.
 /// Threads: the loop's. Destroying cancels.
 class Fetch {

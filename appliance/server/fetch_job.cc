@@ -146,10 +146,14 @@ bool FetchJob::decide_storing(const cache::StoredResponse& response,
     if (head.status < 500) context_.fills.mark_unshareable(key(), context_.loop.now());
     return false;
   }
-  // What is stale at once and cannot be revalidated is of no use later, but those who wait now may
-  // share it.
-  if (http::freshness_lifetime(response.directives(), policy) <= Duration::zero() &&
-      !has_validator(response.fields()))
+  // What is stale at once, and can neither be revalidated nor stand in for an error, is of no use
+  // later.
+  const auto& directives = response.directives();
+  const bool useful_when_stale = has_validator(response.fields()) || directives.stale_if_error ||
+                                 directives.stale_while_revalidate ||
+                                 distribution_->stale_if_error ||
+                                 distribution_->stale_while_revalidate;
+  if (http::freshness_lifetime(directives, policy) <= Duration::zero() && !useful_when_stale)
     return false;
   return head.content_length.value_or(0) <= context_.store.max_object_bytes() &&
          context_.store.accepts_fills();

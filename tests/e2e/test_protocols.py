@@ -107,13 +107,12 @@ EDGE = """apiVersion: headgate/v1
 kind: Edge
 spec:
   trustedProxies: [{proxies}]
-  proxyProtocol: {proxy_protocol}
 """
 
 
-def edge_file(folder, proxies, proxy_protocol="false"):
+def edge_file(folder, proxies):
     path = folder / "edge.yaml"
-    path.write_text(EDGE.format(proxies=proxies, proxy_protocol=proxy_protocol))
+    path.write_text(EDGE.format(proxies=proxies))
     return ["--config", path]
 
 
@@ -124,10 +123,13 @@ def edge_file(folder, proxies, proxy_protocol="false"):
 ], ids=["trusted", "only-the-last", "not-trusted"])
 def test_x_forwarded_for_is_believed_from_trusted_proxies_only(serve, origin, tmp_path, proxies, sent, believed):
     origin.page("/page", Cache_Control="no-store")
-    edge = serve(flags=edge_file(tmp_path, proxies), default=behavior(originRequestPolicy="Managed-AllViewer"))
+    log = tmp_path / "access.log"
+    edge = serve(flags=[*edge_file(tmp_path, proxies), "--access-log", log])
     edge.get("/page", X_Forwarded_For=sent)
-    forwarded = origin.requests_to("/page")[0].header("X-Forwarded-For")
-    assert forwarded.split(",")[-1].strip() == believed
+    edge.stop()
+    assert json.loads(log.read_text())["client"] == believed
+    # The origin hears of every hop, the last one being who connected to us.
+    assert origin.requests_to("/page")[0].header("X-Forwarded-For") == f"{sent}, 127.0.0.1"
 
 
 def proxied(edge, header):
@@ -148,14 +150,14 @@ V2 = b"\r\n\r\n\0\r\nQUIT\n" + struct.pack("!BBH4s4sHH", 0x21, 0x11, 12, socket.
 @pytest.mark.parametrize("header", [V1, V2], ids=["v1", "v2"])
 def test_the_proxy_protocol_gives_the_client_s_address(serve, origin, tmp_path, header):
     origin.page("/page", Cache_Control="no-store")
-    edge = serve(flags=edge_file(tmp_path, "127.0.0.1", "true"), default=behavior(originRequestPolicy="Managed-AllViewer"))
+    edge = serve(flags=edge_file(tmp_path, "127.0.0.1"), default=behavior(originRequestPolicy="Managed-AllViewer"))
     assert b"200 OK" in proxied(edge, header).partition(b"\r\n")[0]
     assert origin.requests_to("/page")[0].header("X-Forwarded-For").split(",")[-1].strip() == "203.0.113.7"
 
 
 def test_a_proxy_header_from_others_gets_nothing(serve, origin, tmp_path):
     origin.page("/page")
-    edge = serve(flags=edge_file(tmp_path, "192.0.2.0/24", "true"))
+    edge = serve(flags=edge_file(tmp_path, "192.0.2.0/24"))
     assert b"200 OK" not in proxied(edge, V1)
     assert origin.requests == []
 

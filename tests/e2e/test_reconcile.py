@@ -103,10 +103,10 @@ spec:
   distribution: shop
   cases:
     - request: { url: "http://shop.test/" }
-      expect: { behavior: /api/* }
+      expect: { status: 403 }
 """)
     status = edge.refuse(repository)
-    assert "expect.yaml:7" in json.dumps(status) and "/api/*" in json.dumps(status)
+    assert "expect.yaml:7" in json.dumps(status) and "expected 403" in json.dumps(status)
     assert status["revisions"]["applied"] == good
     headgate("test", repository.path, check=3)
 

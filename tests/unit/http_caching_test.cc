@@ -253,7 +253,12 @@ TEST_CASE("CloudFront's table: a minimum above zero overrides no-store, no-cache
     CHECK(fresh({{"cache-control", value}}, kMin) == seconds(60));
     CHECK(fresh({{"cache-control", value}}, kPlain) == seconds(0));
   }
-  CHECK_FALSE(storable({{"cache-control", "no-store"}}, kMin, 500));
+}
+
+TEST_CASE("errorCachingMinTTL, a minimum for one status, makes that status storable for so long") {
+  CHECK(storable({}, kMin, 500));
+  CHECK(storable({{"cache-control", "no-store"}}, kMin, 500));
+  CHECK_FALSE(storable({}, kDefault, 500));
 }
 
 TEST_CASE("a maximum of zero is no caching, as CachingDisabled wants it") {

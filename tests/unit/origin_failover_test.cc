@@ -252,3 +252,28 @@ TEST_CASE("a group without members fails later, not inside start") {
   REQUIRE(fetch.worker.loop.run_until([&] { return fetch.sink.ended(); }));
   CHECK(fetch.sink.failure == Failure::Internal);
 }
+
+TEST_CASE("a member that dies between its head and its content is passed over") {
+  RawOrigin first([](Connection& connection) {
+    connection.read_head();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\n");
+  });
+  RawOrigin second(answer(200, "second"));
+  GroupFetch fetch({plain_endpoint(first.port()), plain_endpoint(second.port())});
+  REQUIRE(fetch.run());
+  CHECK(fetch.sink.body == "second");
+  CHECK(fetch.sink.heads == 1);
+  CHECK(fetch.fetch->attempted().failed_over);
+}
+
+TEST_CASE("content that breaks off is a failure: what was passed on cannot be taken back") {
+  RawOrigin first([](Connection& connection) {
+    connection.read_head();
+    connection.send("HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nfir");
+  });
+  RawOrigin second(answer(200, "second"));
+  GroupFetch fetch({plain_endpoint(first.port()), plain_endpoint(second.port())});
+  REQUIRE(fetch.run());
+  CHECK(fetch.sink.failure == Failure::HttpResponseIncomplete);
+  CHECK(second.accepted() == 0);
+}

@@ -86,6 +86,7 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
   add(request, "x-cache", x_cache(reply));
   if (!reply.generation.empty()) add(request, "headgate-generation", reply.generation);
   add(request, "x-request-id", reply.request_id);
+  request.res.headers.entries[request.res.headers.size - 1].dont_index = 1;
   add_server_timing(request, reply, memory);
   if (!reply.proxy_error.empty()) add(request, "proxy-status", proxy_status(reply, memory));
 }

@@ -11,7 +11,7 @@ import pytest
 import http1
 import http2
 
-TIMEOUT = float(os.environ.get("H2O_TEST_TIMEOUT", "10"))  # seconds; how long to wait for what has to happen
+TIMEOUT = float(os.environ.get("H2O_TEST_TIMEOUT", "30"))  # seconds; how long to wait for what has to happen
 
 
 def pytest_addoption(parser):

@@ -71,13 +71,13 @@ def test_slow_head_and_idle_connection_are_closed(start):
 
 
 def test_time_being_idle_is_not_taken_from_the_head(start):
-    server = start({"http1.req_timeout": 1500})
+    server = start({"http1.req_timeout": 3000})
     client = server.http1()
     client.send(b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n")
     client.read_until(b"none\n")
-    time.sleep(1)
+    time.sleep(2)
     client.send(b"GET /echo HTTP/1.1\r\n")
-    time.sleep(1)
+    time.sleep(2)
     client.send(b"Host: a\r\n\r\n")
     assert b" 200 " in client.read_until(b"none\n")
 

@@ -103,6 +103,19 @@ void send_date(h2o_req_t* req) {
   send_text(req, 200, "d\n");
 }
 
+/// One field that is the same in every response, one whose value never comes again.
+void send_unique(h2o_req_t* req, std::string_view value) {
+  h2o_headers_t& headers = req->res.headers;
+  h2o_add_header_by_str(&req->pool, &headers, H2O_STRLIT("x-constant"), 0, nullptr,
+                        H2O_STRLIT("constant"));
+  h2o_add_header_by_str(&req->pool, &headers, H2O_STRLIT("x-unique"), 0, nullptr, value.data(),
+                        value.size());
+#ifdef H2O_HAS_HEADER_DONT_INDEX
+  headers.entries[headers.size - 1].dont_index = 1;
+#endif
+  send_text(req, 200, "u\n");
+}
+
 /// Switches protocols, sends `size` octets, and closes.
 void upgrade(State& state, h2o_req_t* req, long size) {
   req->res.status = 101;
@@ -149,6 +162,8 @@ bool respond(State& state, h2o_req_t* req) {
     send_whole(req, 200, object(state, take_number(rest)), static_cast<size_t>(declared));
   } else if (take(rest, "/upgrade/") && view(req->upgrade) == "test") {
     upgrade(state, req, take_number(rest));
+  } else if (take(rest, "/unique/")) {
+    send_unique(req, rest);
   } else if (rest == "/date") {
     send_date(req);
   } else if (rest == "/echo" || rest.empty() || rest[0] != '/') {
@@ -177,6 +192,7 @@ void control(State& state, h2o_req_t* req) {
     text += std::string(name) + "=" + std::to_string(value) + "\n";
   };
   line("shutting_down", state.shutting_down ? 1 : 0);
+  line("loop_ms", static_cast<long>(h2o_now(state.context->loop)));
   line("connections", state.connections);
   line("requests", state.requests);
   line("disposed", state.disposed);

@@ -149,7 +149,8 @@ Status Activator::append(const Json& record) {
 
 /// What may fail without harm: tried again with the next commit.
 void Activator::tidy() {
-  // Twice what it was after the last time: events that are kept must not make every commit rewrite them.
+  // Twice what it was after the last time: events that are kept must not make every commit rewrite
+  // them.
   if (journal_->size_bytes() > std::max(options_.journal_limit_bytes, 2 * compacted_bytes_)) {
     if (const Status done = journal_->rewrite(history_.compacted()); !done)
       log("compacting the journal: " + done.error().context);

@@ -15,14 +15,15 @@
 namespace headgate::reconciler {
 namespace {
 
-// Auto maintenance would run in the background and outlive its deadline; Source does it in the
-// foreground.
+// Everything that is fetched stays in packs, which prove themselves: libgit2 1.5 never comes back
+// from a loose object that was cut short. Auto maintenance would run in the background and outlive
+// its deadline; Source does it in the foreground.
 constexpr const char* kConfiguration =
     "[safe]\n\tdirectory = *\n"
     "[core]\n\thooksPath = /dev/null\n\tfsync = committed\n"
     "[gc]\n\tauto = 0\n"
     "[maintenance]\n\tauto = false\n"
-    "[fetch]\n\trecurseSubmodules = false\n\twriteCommitGraph = false\n"
+    "[fetch]\n\tunpackLimit = 1\n\trecurseSubmodules = false\n\twriteCommitGraph = false\n"
     "[credential]\n\thelper =\n"
     "[http]\n\tlowSpeedLimit = 1\n\tlowSpeedTime = 30\n"
     "[advice]\n\tdetachedHead = false\n";
@@ -98,7 +99,8 @@ Status GitCommand::prepare() {
 std::string GitCommand::ssh_command() const {
   std::string command =
       "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ForwardAgent=no "
-      "-o PermitLocalCommand=no -o ConnectTimeout=15 -o ServerAliveInterval=15";
+      "-o PermitLocalCommand=no -o ControlMaster=no -o ControlPath=none -o ConnectTimeout=15 -o "
+      "ServerAliveInterval=15";
   if (!access_.ssh_key_file.empty())
     command += " -o IdentitiesOnly=yes -i " + shell_quote(access_.ssh_key_file);
   if (!access_.known_hosts.empty())
@@ -159,8 +161,10 @@ Result<std::string> GitCommand::run(std::vector<std::string> arguments, Duration
   command.environment = environment();
   command.deadline = deadline;
   HG_TRY(Outcome outcome, run_process(command, cancellation), "running git");
-  if (!outcome.ok()) return fail(Blame::Self, "{}", explain(outcome, deadline));
-  return std::move(outcome.output);
+  if (outcome.ok()) return std::move(outcome.output);
+  auto failure = fail(Blame::Self, "{}", explain(outcome, deadline));
+  if (outcome.end != Outcome::End::Exited) failure.value().retry = Retry::SameOrigin;
+  return failure;
 }
 
 }  // namespace headgate::reconciler

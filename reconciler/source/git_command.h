@@ -29,6 +29,7 @@ class GitCommand {
 
   /// `git ARGUMENTS`. `deadline` is for the whole call.
   /// Errors: one line with git's last message, redacted; what to do where we know it.
+  /// Retry::SameOrigin when it did not come to its end: then it says nothing about the mirror.
   Result<std::string> run(std::vector<std::string> arguments, Duration deadline,
                           const Cancellation* cancellation) const;
 

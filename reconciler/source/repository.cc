@@ -176,6 +176,11 @@ Result<std::string> Repository::resolve(const std::string& revision) const {
   return hex(*git_object_id(commit));
 }
 
+bool Repository::has_ref(const std::string& name) const {
+  git_oid id;
+  return git_reference_name_to_id(&id, handle_.get(), name.c_str()) != GIT_ENOTFOUND;
+}
+
 Result<CommitInfo> Repository::describe(const std::string& commit) const {
   HG_TRY(auto handle, find_commit(handle_.get(), commit), "describing");
   CommitInfo info;

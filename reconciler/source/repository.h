@@ -54,6 +54,8 @@ class Repository {
   /// The commit that `revision` (branch, tag, HEAD~1, a hash or its beginning) names.
   /// Errors: Blame::Config when it names none or several.
   Result<std::string> resolve(const std::string& revision) const;
+  /// Whether a ref of this full name is there, broken or not.
+  bool has_ref(const std::string& name) const;
   Result<CommitInfo> describe(const std::string& commit) const;
   /// Errors: Blame::Self when objects are missing or damaged; Blame::Config beyond the limits of
   /// size and depth.

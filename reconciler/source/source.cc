@@ -25,6 +25,7 @@ namespace fs = std::filesystem;
 
 constexpr const char* kFollowed = "refs/headgate/followed";
 constexpr unsigned kFetchesBetweenMaintenance = 100;
+constexpr unsigned kFailuresBeforeRemake = 3;
 constexpr Duration kLocalDeadline = std::chrono::seconds(30);
 constexpr Duration kMaintenanceDeadline = std::chrono::minutes(10);
 
@@ -86,9 +87,7 @@ Source::Source(GitCommand git, const schema::EdgeSource& options, std::string mi
 
 Result<std::string> Source::fetch(const Cancellation* cancellation) {
   if (damaged_) {
-    repository_.reset();
-    std::error_code ignored;  // what cannot be removed shows when the mirror is made
-    fs::remove_all(mirror_, ignored);
+    HG_CHECK(make_mirror(), "making {} again", mirror_);
     ++remakes_;
     damaged_ = false;
   }
@@ -105,14 +104,22 @@ Result<std::string> Source::fetch(const Cancellation* cancellation) {
     return wanted.id;
 
   auto fetched = fetch_once(wanted, cancellation);
-  if (fetched || (cancellation != nullptr && cancellation->cancelled())) return fetched;
-  // The remote has just answered (or was not asked): before blaming it, try with a mirror that
-  // cannot be damaged.
-  if (by_id && repository_ && !followed()) return fetched;
-  repository_.reset();
+  if (fetched) failures_ = 0;
+  if (fetched || !is_suspect(fetched.error())) return fetched;
   HG_CHECK(make_mirror(), "making {} again", mirror_);
   ++remakes_;
   return fetch_once(wanted, cancellation);
+}
+
+/// Whether a fetch may have failed because of what is in the mirror. A new one costs all of the
+/// history, so a slow network must not lead to it.
+bool Source::is_suspect(const Error& failure) {
+  if (failure.retry == Retry::SameOrigin) return false;  // it was cut off
+  whole_commit_.clear();
+  const auto known = followed();
+  const bool was_fetched = !repository_ || repository_->has_ref(kFollowed);
+  if (was_fetched && !(known && has_whole_tree(*known))) return true;
+  return ++failures_ % kFailuresBeforeRemake == 0;
 }
 
 Status Source::open_mirror() {
@@ -126,6 +133,8 @@ Status Source::make_mirror() {
   std::error_code error;
   fs::remove_all(mirror_, error);
   if (error) return fail(Blame::Self, "removing {}: {}", mirror_, error.message());
+  repository_.reset();
+  whole_commit_.clear();
   HG_TRY([[maybe_unused]] const std::string output,
          git_.run({"init", "--quiet", "--bare", "--template=", mirror_}, kLocalDeadline, nullptr),
          "git init");
@@ -184,8 +193,11 @@ Result<std::string> Source::followed() const {
   return repository_->resolve(kFollowed);
 }
 
-bool Source::has_whole_tree(const std::string& commit) const {
-  return repository_ && repository_->tree(commit).has_value();
+bool Source::has_whole_tree(const std::string& commit) {
+  if (commit == whole_commit_) return true;
+  if (!repository_ || !repository_->tree(commit)) return false;
+  whole_commit_ = commit;
+  return true;
 }
 
 Result<std::unique_ptr<GitTree>> Source::tree(const std::string& commit) {

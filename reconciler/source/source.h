@@ -58,7 +58,8 @@ class Source {
   Result<std::string> fetch_once(const Advertised& wanted, const Cancellation* cancellation);
   Result<std::string> followed() const;
   Status open_mirror();
-  bool has_whole_tree(const std::string& commit) const;
+  bool has_whole_tree(const std::string& commit);
+  bool is_suspect(const Error& failure);
 
   GitCommand git_;
   std::string ref_;
@@ -66,6 +67,8 @@ class Source {
   std::string mirror_;
   std::optional<Repository> repository_;
   bool damaged_ = false;
+  std::string whole_commit_;  ///< found whole in this process: not looked at again
+  unsigned failures_ = 0;     ///< of fetches in a row, from a remote that answers
   unsigned fetches_since_maintenance_ = 0;
   unsigned remakes_ = 0;
 };

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The power is cut at every point of an activation: afterwards configuration and purges have both happened, or neither.
+// The power is cut at every point of an activation: afterwards configuration and purges have both
+// happened, or neither.
 #include <doctest/doctest.h>
 
 #include "reconciler/loop/activator.h"
@@ -30,7 +31,8 @@ struct Machine {
     auto staged = validate(loader, tree, &activator->history().ledger());
     if (staged) staged = compile(std::move(*staged), {}, nullptr);
     if (!staged) return fail(Blame::Config, "{}", staged.error().diagnostics.front().text());
-    auto activated = activator->activate(*staged, tree, CommitInfo{commit, "subject", "author", ""}, false);
+    auto activated =
+        activator->activate(*staged, tree, CommitInfo{commit, "subject", "author", ""}, false);
     if (!activated) return tl::unexpected<Error>(activated.error());
     return {};
   }
@@ -38,9 +40,14 @@ struct Machine {
   std::string mark() const {
     const auto snapshot = holder.get();
     if (snapshot == nullptr) return "nothing";
-    return snapshot->configuration->model().response_headers_policies.at("mark")->custom_headers.front().value;
+    return snapshot->configuration->model()
+        .response_headers_policies.at("mark")
+        ->custom_headers.front()
+        .value;
   }
-  bool knows(const std::string& id) const { return activator->history().ledger().find(id) != nullptr; }
+  bool knows(const std::string& id) const {
+    return activator->history().ledger().find(id) != nullptr;
+  }
   std::uint64_t generation() const { return holder.get()->generation; }
 
   std::string said;
@@ -49,11 +56,14 @@ struct Machine {
   std::unique_ptr<Activator> activator;
 };
 
-schema::MemoryTree before() { return schema::MemoryTree({{"shop.yaml", test::shop_yaml("before")}}); }
+schema::MemoryTree before() {
+  return schema::MemoryTree({{"shop.yaml", test::shop_yaml("before")}});
+}
 
 /// Configuration and purge in one commit.
 schema::MemoryTree after() {
-  return schema::MemoryTree({{"shop.yaml", test::shop_yaml("after")}, {"purge.yaml", test::invalidation_yaml("first", "/page")}});
+  return schema::MemoryTree({{"shop.yaml", test::shop_yaml("after")},
+                             {"purge.yaml", test::invalidation_yaml("first", "/page")}});
 }
 
 /// A state folder in which `before` is live.
@@ -121,8 +131,10 @@ TEST_CASE("a crash at any point of an activation leaves configuration and purges
 TEST_CASE("a write that is torn at any octet leaves configuration and purges together") {
   const ScratchFolder folder;
   make_state(folder / "whole");
-  // The journal's record is written fifth and synced sixth; the octets that matter most are its first and last ones.
-  for (const auto& [model, point] : {std::pair(FaultDisk::Model::Kill, 4), std::pair(FaultDisk::Model::PowerLoss, 5)})
+  // The journal's record is written fifth and synced sixth; the octets that matter most are its
+  // first and last ones.
+  for (const auto& [model, point] :
+       {std::pair(FaultDisk::Model::Kill, 4), std::pair(FaultDisk::Model::PowerLoss, 5)})
     for (std::size_t torn = 0; torn < 600; torn += torn < 32 ? 1 : 13) {
       INFO("model " << static_cast<int>(model) << ", torn after " << torn);
       copy(folder / "whole", folder / "state");
@@ -147,7 +159,8 @@ TEST_CASE("a restart resumes the generation that was live, and purges nothing ag
   CHECK(machine.generation() == 2);
   CHECK(machine.holder.get()->label == "2-bbbbbbb");
   CHECK(machine.holder.get()->purges->epoch() == 1);
-  CHECK(machine.holder.get()->purges->check("shop", "/page", {0, 1}) == cache::Purged::No);  // nothing older is left
+  CHECK(machine.holder.get()->purges->check("shop", "/page", {0, 1}) ==
+        cache::Purged::No);  // nothing older is left
 }
 
 TEST_CASE("a purge concerns what was fetched before it, and nothing else") {
@@ -185,7 +198,8 @@ TEST_CASE("an id that comes again with other content is refused, with its place"
   other.put("purge.yaml", test::invalidation_yaml("first", "/elsewhere"));
   const Status refused = machine.apply(other, "ccccccc");
   REQUIRE_FALSE(refused.has_value());
-  CHECK(refused.error().context.starts_with("purge.yaml:1:1: error: [HG1501] InvalidationDigestMismatch: first"));
+  CHECK(refused.error().context.starts_with(
+      "purge.yaml:1:1: error: [HG1501] InvalidationDigestMismatch: first"));
   CHECK(refused.error().context.find("nonce") != std::string::npos);
 }
 
@@ -202,7 +216,9 @@ TEST_CASE("a damaged snapshot is not served: the one before it is, under a new g
   }
   const std::string whole = test::read(newest);
   SUBCASE("cut") { test::write(newest, whole.substr(0, whole.size() / 2)); }
-  SUBCASE("altered") { test::write(newest, std::string(whole).replace(whole.find("after"), 5, "aftXr")); }
+  SUBCASE("altered") {
+    test::write(newest, std::string(whole).replace(whole.find("after"), 5, "aftXr"));
+  }
   SUBCASE("gone") { std::filesystem::remove(newest); }
   Machine machine(folder.path(), disk);
   REQUIRE(machine.resume());
@@ -217,7 +233,8 @@ TEST_CASE("when no snapshot is whole, nothing is served from disk") {
   const ScratchFolder folder;
   Disk disk;
   make_state(folder.path());
-  for (const auto& file : std::filesystem::directory_iterator(folder / "snapshots")) test::write(file.path(), "");
+  for (const auto& file : std::filesystem::directory_iterator(folder / "snapshots"))
+    test::write(file.path(), "");
   Machine machine(folder.path(), disk);
   CHECK_FALSE(machine.resume());
   CHECK(machine.mark() == "nothing");
@@ -260,7 +277,9 @@ TEST_CASE("the journal is compacted, and adds up to the same") {
     Machine machine(folder.path(), disk, options);
     schema::MemoryTree tree = before();
     for (int i = 0; i < 1200; ++i) {
-      if (i % 300 == 0) tree.put("purge" + std::to_string(i) + ".yaml", test::invalidation_yaml("purge-" + std::to_string(i), "/page"));
+      if (i % 300 == 0)
+        tree.put("purge" + std::to_string(i) + ".yaml",
+                 test::invalidation_yaml("purge-" + std::to_string(i), "/page"));
       REQUIRE(machine.apply(tree, "aaaaaaa").has_value());
       largest = std::max<std::uint64_t>(largest, std::filesystem::file_size(folder / "journal"));
     }
@@ -281,10 +300,13 @@ TEST_CASE("the last five configurations are kept, not the last five commits") {
   Machine machine(folder.path(), disk);
   for (int i = 0; i < 8; ++i) {
     const schema::MemoryTree tree({{"shop.yaml", test::shop_yaml(std::to_string(i))}});
-    for (const char* commit : {"aaaaaaa", "bbbbbbb", "ccccccc"}) REQUIRE(machine.apply(tree, commit).has_value());
+    for (const char* commit : {"aaaaaaa", "bbbbbbb", "ccccccc"})
+      REQUIRE(machine.apply(tree, commit).has_value());
   }
   std::size_t files = 0;
-  for ([[maybe_unused]] const auto& file : std::filesystem::directory_iterator(folder / "snapshots")) ++files;
+  for ([[maybe_unused]] const auto& file :
+       std::filesystem::directory_iterator(folder / "snapshots"))
+    ++files;
   CHECK(files == 5);
 }
 

@@ -84,8 +84,8 @@ TEST_CASE("a journal that was cut at any length keeps every record that was whol
   for (std::size_t length = 0; length <= whole.content.size(); ++length) {
     INFO("cut after " << length << " octets");
     test::write(folder / "cut", whole.content.substr(0, length));
-    const auto count = static_cast<std::size_t>(
-        std::count_if(whole.ends.begin(), whole.ends.end(), [&](std::size_t end) { return end <= length; }));
+    const auto count = static_cast<std::size_t>(std::count_if(
+        whole.ends.begin(), whole.ends.end(), [&](std::size_t end) { return end <= length; }));
     std::string report;
     {
       const auto journal = open(folder / "cut", disk, &report);
@@ -159,13 +159,16 @@ TEST_CASE("a record that could not be written leaves nothing behind") {
   CHECK(record.error().context.find(folder / "journal") != std::string::npos);
   disk.full = disk.sync_fails = false;
   append(*journal, "second");
-  CHECK(types(open(folder / "journal", disk)->records()) == std::vector<std::string>{"first", "second"});
+  CHECK(types(open(folder / "journal", disk)->records()) ==
+        std::vector<std::string>{"first", "second"});
 }
 
 TEST_CASE("text in any encoding can be recorded") {
   const ScratchFolder folder;
   Disk disk;
-  REQUIRE(open(folder / "journal", disk)->append(Json{{"type", "refused"}, {"subject", "caf\xe9 HGJR"}}).has_value());
+  REQUIRE(open(folder / "journal", disk)
+              ->append(Json{{"type", "refused"}, {"subject", "caf\xe9 HGJR"}})
+              .has_value());
   CHECK(open(folder / "journal", disk)->records().size() == 1);
 }
 
@@ -179,5 +182,6 @@ TEST_CASE("a journal that is rewritten goes on after the new records") {
     append(*journal, "fourth");
     CHECK(journal->last_sequence() == 4);
   }
-  CHECK(types(open(folder / "journal", disk)->records()) == std::vector<std::string>{"third", "fourth"});
+  CHECK(types(open(folder / "journal", disk)->records()) ==
+        std::vector<std::string>{"third", "fourth"});
 }

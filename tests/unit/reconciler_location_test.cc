@@ -33,7 +33,8 @@ TEST_CASE("a source is a path, a URL, or what scp takes") {
 }
 
 TEST_CASE("what is no source is refused with what would be one") {
-  for (const char* text : {"", "ext::sh -c id", "ftp://host/x", "https:///path", "file://host/x", "https://-oProxyCommand=id/x"}) {
+  for (const char* text : {"", "ext::sh -c id", "ftp://host/x", "https:///path", "file://host/x",
+                           "https://-oProxyCommand=id/x"}) {
     INFO(text);
     const auto location = parse_location(text);
     if (std::string(text).starts_with("ext::")) {
@@ -50,7 +51,8 @@ TEST_CASE("credentials of a URL are kept apart and never shown") {
   CHECK(location.url == "https://git.example.com/edge.git?token=abc");
   CHECK(location.shown == "https://git.example.com/edge.git");
   CHECK(location.authorization == "Basic cm9ib3Q6c0BjcmV0");  // robot:s@cret
-  const std::string message = redact(location, "fatal: robot:s%40cret s@cret cm9ib3Q6c0BjcmV0 \x1b[2J");
+  const std::string message =
+      redact(location, "fatal: robot:s%40cret s@cret cm9ib3Q6c0BjcmV0 \x1b[2J");
   CHECK(message == "fatal: [redacted] [redacted] [redacted] \\x1b[2J");
 }
 

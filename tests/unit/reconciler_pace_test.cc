@@ -13,12 +13,15 @@ using std::chrono::seconds;
 
 namespace {
 
-bool near(Duration wait, Duration expected) { return wait >= expected - expected / 10 && wait <= expected + expected / 10; }
+bool near(Duration wait, Duration expected) {
+  return wait >= expected - expected / 10 && wait <= expected + expected / 10;
+}
 
 }  // namespace
 
 TEST_CASE("the loop waits for the poll interval, and never for exactly the same time") {
-  for (const Duration poll : {Duration(milliseconds(1)), Duration(seconds(15)), Duration(std::chrono::hours(24))}) {
+  for (const Duration poll :
+       {Duration(milliseconds(1)), Duration(seconds(15)), Duration(std::chrono::hours(24))}) {
     Pace pace(poll, 1);
     std::set<Duration::rep> waits;
     for (int i = 0; i < 100; ++i) {

@@ -22,7 +22,9 @@ std::shared_ptr<const schema::Model> model(const Files& files) {
   return loaded.model;
 }
 
-Plan plan(const Files& before, const Files& after) { return make_plan(*model(before), *model(after)); }
+Plan plan(const Files& before, const Files& after) {
+  return make_plan(*model(before), *model(after));
+}
 
 /// The shop with more to its spec.
 Files shop(const std::string& more = "", const std::string& mark = "m1") {
@@ -33,7 +35,8 @@ Files shop(const std::string& more = "", const std::string& mark = "m1") {
 std::string behaviors(const std::vector<std::string>& patterns) {
   std::string text = "  cacheBehaviors:\n";
   for (const std::string& pattern : patterns)
-    text += "    - { pathPattern: " + pattern + ", targetOriginId: main, viewerProtocolPolicy: allow-all }\n";
+    text += "    - { pathPattern: " + pattern +
+            ", targetOriginId: main, viewerProtocolPolicy: allow-all }\n";
   return text;
 }
 
@@ -47,7 +50,8 @@ Files with(Files files, const std::string& path, const std::string& content) {
 TEST_CASE("configurations that mean the same have no plan, however they are written") {
   CHECK(plan(shop(), shop()).empty());
   CHECK(plan(shop(), shop("  enabled: true\n  httpVersion: http2\n")).empty());
-  CHECK(to_text(plan(shop(), shop()), false) == "No changes: the two configurations do the same.\n");
+  CHECK(to_text(plan(shop(), shop()), false) ==
+        "No changes: the two configurations do the same.\n");
 }
 
 TEST_CASE("a changed field is named by its path, with both values") {
@@ -62,16 +66,20 @@ TEST_CASE("a changed field is named by its path, with both values") {
         "Plan: 0 to add, 1 to change, 0 to remove; 0 invalidations\n");
   const Json json = to_json(changed);
   CHECK(json["summary"]["change"] == 1);
-  CHECK(json["distributions"]["shop"][0]["fields"][0]["path"] == "spec.customHeaders[X-Mark].value");
+  CHECK(json["distributions"]["shop"][0]["fields"][0]["path"] ==
+        "spec.customHeaders[X-Mark].value");
   CHECK(json["distributions"]["shop"][0]["fields"][0]["after"] == "m2");
 }
 
 TEST_CASE("the order of behaviors is a change, and only that is told") {
-  const Plan changed = plan(shop(behaviors({"/a/*", "/b/*", "/c/*"})), shop(behaviors({"/b/*", "/a/*", "/c/*"})));
+  const Plan changed =
+      plan(shop(behaviors({"/a/*", "/b/*", "/c/*"})), shop(behaviors({"/b/*", "/a/*", "/c/*"})));
   REQUIRE(changed.resources.size() == 1);
   REQUIRE(changed.resources[0].fields.size() == 1);
   CHECK(changed.resources[0].fields[0].kind == FieldChange::Kind::Reordered);
-  CHECK(to_text(changed, false).find("spec.cacheBehaviors: order: /a/*, /b/*, /c/* → /b/*, /a/*, /c/*") != std::string::npos);
+  CHECK(to_text(changed, false)
+            .find("spec.cacheBehaviors: order: /a/*, /b/*, /c/* → /b/*, /a/*, /c/*") !=
+        std::string::npos);
 }
 
 TEST_CASE("a behavior that comes or goes is one change, the others are none") {
@@ -86,13 +94,17 @@ TEST_CASE("a behavior that comes or goes is one change, the others are none") {
 }
 
 TEST_CASE("resources that come and go are counted") {
-  const std::string policy = "apiVersion: headgate/v1\nkind: CachePolicy\nmetadata: { name: short }\nspec: { defaultTTL: 5s }\n";
+  const std::string policy =
+      "apiVersion: headgate/v1\nkind: CachePolicy\nmetadata: { name: short }\nspec: { defaultTTL: "
+      "5s }\n";
   const Plan added = plan(shop(), with(shop(), "policy.yaml", policy));
   CHECK(added.count(ResourceChange::Action::Add) == 1);
-  CHECK(to_text(added, false).find("+ CachePolicy short\n    defaultTTL: 5s\n") != std::string::npos);
+  CHECK(to_text(added, false).find("+ CachePolicy short\n    defaultTTL: 5s\n") !=
+        std::string::npos);
   const Plan removed = plan(with(shop(), "policy.yaml", policy), shop());
   CHECK(to_text(removed, false).find("- CachePolicy short") != std::string::npos);
-  CHECK(to_text(removed, false).ends_with("Plan: 0 to add, 0 to change, 1 to remove; 0 invalidations\n"));
+  CHECK(to_text(removed, false)
+            .ends_with("Plan: 0 to add, 0 to change, 1 to remove; 0 invalidations\n"));
 }
 
 TEST_CASE("policies that come with headgate are not resources of the repository") {
@@ -103,7 +115,8 @@ TEST_CASE("secrets are said to have changed, and never shown") {
   const auto with_header = [](const std::string& value) {
     Files files = shop();
     std::string& text = files["shop.yaml"];
-    text.insert(text.find("  defaultCacheBehavior"), "      customHeaders: { X-Auth: { value: " + value + " } }\n");
+    text.insert(text.find("  defaultCacheBehavior"),
+                "      customHeaders: { X-Auth: { value: " + value + " } }\n");
     return files;
   };
   CHECK(plan(with_header("hunter2"), with_header("hunter2")).empty());
@@ -111,17 +124,21 @@ TEST_CASE("secrets are said to have changed, and never shown") {
   REQUIRE(changed.resources.size() == 1);
   const std::string all = to_text(changed, true) + to_json(changed).dump();
   CHECK(all.find("secret changed") != std::string::npos);
-  for (const char* secret : {"hunter2", "correct-horse", "hmac"}) CHECK(all.find(secret) == std::string::npos);
+  for (const char* secret : {"hunter2", "correct-horse", "hmac"})
+    CHECK(all.find(secret) == std::string::npos);
 }
 
 TEST_CASE("new invalidations are what will be purged; the same id with other content is refused") {
   const Files before = with(shop(), "old.yaml", test::invalidation_yaml("old", "/old"));
-  const Plan purging = plan(before, with(before, "new.yaml", test::invalidation_yaml("new", "/new/*")));
+  const Plan purging =
+      plan(before, with(before, "new.yaml", test::invalidation_yaml("new", "/new/*")));
   REQUIRE(purging.purges.size() == 1);
-  CHECK(to_text(purging, false).find("Will purge\n  ! new: /new/* of shop (revalidate)") != std::string::npos);
+  CHECK(to_text(purging, false).find("Will purge\n  ! new: /new/* of shop (revalidate)") !=
+        std::string::npos);
   CHECK(to_text(purging, false).ends_with("1 invalidation\n"));
   CHECK(plan(before, shop()).forgotten == std::vector<std::string>{"old"});
-  const Plan other = plan(before, with(shop(), "old.yaml", test::invalidation_yaml("old", "/other")));
+  const Plan other =
+      plan(before, with(shop(), "old.yaml", test::invalidation_yaml("old", "/other")));
   CHECK(other.mismatched == std::vector<std::string>{"old"});
 }
 

@@ -46,7 +46,8 @@ TEST_CASE("a tree comes back from disk as it was") {
 }
 
 TEST_CASE("the same files give the same digest, whatever the order in which they are named") {
-  CHECK(digest_of(packed_sample()) == digest_of(*pack_tree(sample(), {"a/shop.yaml", "empty.yaml", "z \n.yaml"})));
+  CHECK(digest_of(packed_sample()) ==
+        digest_of(*pack_tree(sample(), {"a/shop.yaml", "empty.yaml", "z \n.yaml"})));
   CHECK(digest_of(packed_sample()) != digest_of(*pack_tree(sample(), {"a/shop.yaml"})));
 }
 

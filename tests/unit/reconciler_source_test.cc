@@ -17,7 +17,8 @@ using test::ScratchRepository;
 
 namespace {
 
-std::unique_ptr<Source> follow(const std::string& url, const std::string& state, const std::string& ref = "main",
+std::unique_ptr<Source> follow(const std::string& url, const std::string& state,
+                               const std::string& ref = "main",
                                Duration timeout = std::chrono::minutes(1)) {
   std::filesystem::create_directories(state);
   schema::EdgeSource options;
@@ -95,7 +96,9 @@ TEST_CASE_FIXTURE(Fixture, "a working repository is followed commit by commit") 
   CHECK(source->remakes() == 0);
 }
 
-TEST_CASE_FIXTURE(Fixture, "a bare repository and file:// are followed too, from a mirror that is there already") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "a bare repository and file:// are followed too, from a mirror that is there already") {
   repository.write("x.yaml", "one");
   const std::string first = repository.commit();
   repository.git("clone --quiet --bare . '" + folder / "bare.git" + "'");
@@ -137,7 +140,9 @@ TEST_CASE_FIXTURE(Fixture, "tags, annotated ones too, and commit ids can be foll
 
 TEST_CASE_FIXTURE(Fixture, "what cannot be followed says what to do") {
   repository.commit();
-  CHECK(failure(*follow(repository.path(), state, "release")).find("no branch or tag \"release\"") != std::string::npos);
+  CHECK(
+      failure(*follow(repository.path(), state, "release")).find("no branch or tag \"release\"") !=
+      std::string::npos);
   CHECK(failure(*follow(folder / "nowhere", state)).find("check the path") != std::string::npos);
   schema::EdgeSource options;
   options.url = repository.path();
@@ -162,63 +167,76 @@ TEST_CASE_FIXTURE(Fixture, "a repository that comes back is followed again") {
 TEST_CASE_FIXTURE(Fixture, "a remote that never answers is given up at the deadline") {
   const SilentServer silent;
   for (const std::string scheme : {"git", "http"}) {
-    const auto source = follow(scheme + "://" + silent.authority() + "/site", state, "main", std::chrono::milliseconds(300));
+    const auto source = follow(scheme + "://" + silent.authority() + "/site", state, "main",
+                               std::chrono::milliseconds(300));
     CHECK(failure(*source).find("no answer within 300ms") != std::string::npos);
   }
 }
 
 TEST_CASE_FIXTURE(Fixture, "a fetch that is cancelled ends at once") {
   const SilentServer silent;
-  const auto source = follow("git://" + silent.authority() + "/site", state, "main", std::chrono::hours(1));
+  const auto source =
+      follow("git://" + silent.authority() + "/site", state, "main", std::chrono::hours(1));
   Cancellation cancellation;
   cancellation.cancel();
   CHECK_FALSE(source->fetch(&cancellation).has_value());
 }
 
-TEST_CASE_FIXTURE(Fixture, "a mirror whose objects were damaged is made again") {
-  repository.write("x.yaml", "one");
+TEST_CASE_FIXTURE(Fixture,
+                  "a mirror that was damaged anywhere gives what was committed, or is made again") {
+  repository.write("x.yaml", "one, and enough of it to be compressed, compressed, compressed");
   const std::string first = repository.commit();
-  CHECK(fetch(*follow(repository.path(), state)) == first);
-  std::vector<std::string> objects;
-  for (const auto& file : std::filesystem::recursive_directory_iterator(state + "/repo.git/objects"))
-    if (file.is_regular_file()) objects.push_back(file.path());
-  REQUIRE_FALSE(objects.empty());
-  for (const std::string& object : objects) {
-    std::filesystem::permissions(object, std::filesystem::perms::owner_all);
-    test::write(object, test::read(object).substr(0, 10));
+  fetch(*follow(repository.path(), state));
+  const std::string packs = state + "/repo.git/objects/pack/";
+  REQUIRE(std::filesystem::exists(packs));
+  std::map<std::string, std::string> whole;
+  for (const auto& file : std::filesystem::directory_iterator(packs)) {
+    std::filesystem::permissions(file.path(), std::filesystem::perms::owner_all);
+    whole[file.path().extension()] = test::read(file.path());
   }
-  const auto source = follow(repository.path(), state);
-  CHECK(fetch(*source) == first);
-  CHECK(content(*source, first, "x.yaml") == "one");
+  REQUIRE(whole.count(".pack") == 1);
+
+  const auto check = [&](const std::string& extension, const std::string& damaged) {
+    for (const auto& file : std::filesystem::directory_iterator(packs))
+      if (file.path().extension() == extension) {
+        std::filesystem::permissions(file.path(), std::filesystem::perms::owner_all);
+        test::write(file.path(), damaged);
+      }
+    const auto source = follow(repository.path(), state);
+    REQUIRE(fetch(*source) == first);
+    const auto tree = source->tree(first);
+    REQUIRE(tree.has_value());
+    const auto text = (*tree)->read((*tree)->entries().front());
+    REQUIRE((*tree)->damaged() == !text.has_value());
+    if (!text) source->distrust();
+    REQUIRE(fetch(*source) == first);
+    REQUIRE(content(*source, first, "x.yaml").starts_with("one, and enough"));
+  };
+  for (const std::string extension : {".pack", ".idx"}) {
+    const std::string& content = whole[extension];
+    for (const std::size_t length :
+         {std::size_t{0}, std::size_t{10}, content.size() / 2, content.size() - 1}) {
+      INFO(extension << " cut after " << length);
+      check(extension, content.substr(0, length));
+    }
+    for (std::size_t at = 0; at < content.size(); at += content.size() / 24) {
+      INFO(extension << " altered at " << at);
+      std::string altered = content;
+      altered[at] = static_cast<char>(altered[at] ^ 0x55);
+      check(extension, altered);
+    }
+  }
 }
 
-TEST_CASE_FIXTURE(Fixture, "a blob that is damaged shows when it is read, and is fetched again when distrusted") {
-  repository.write("x.yaml", "one");
-  const std::string first = repository.commit();
-  const auto source = follow(repository.path(), state);
-  CHECK(fetch(*source) == first);
-  const std::string id = repository.git("rev-parse HEAD:x.yaml");
-  const std::string object = state + "/repo.git/objects/" + id.substr(0, 2) + "/" + id.substr(2);
-  REQUIRE(std::filesystem::exists(object));
-  const std::string whole = test::read(object);
-  std::filesystem::permissions(object, std::filesystem::perms::owner_all);
-  test::write(object, whole.substr(0, whole.size() - 4));
-  const auto tree = source->tree(first);
-  REQUIRE(tree.has_value());
-  CHECK_FALSE((*tree)->read((*tree)->entries().front()).has_value());
-  CHECK((*tree)->damaged());
-  source->distrust();
-  CHECK(fetch(*source) == first);
-  CHECK(source->remakes() == 1);
-  CHECK(content(*source, first, "x.yaml") == "one");
-}
-
-TEST_CASE_FIXTURE(Fixture, "files in the place of the mirror, and locks of a git that was killed, are no obstacle") {
+TEST_CASE_FIXTURE(
+    Fixture,
+    "files in the place of the mirror, and locks of a git that was killed, are no obstacle") {
   test::write(state + "/repo.git/HEAD", "rubbish");
   const std::string first = repository.commit();
   const auto source = follow(repository.path(), state);
   CHECK(fetch(*source) == first);
-  for (const char* lock : {"/refs/headgate/followed.lock", "/packed-refs.lock", "/config.lock", "/objects/pack/tmp_pack_x"})
+  for (const char* lock : {"/refs/headgate/followed.lock", "/packed-refs.lock", "/config.lock",
+                           "/objects/pack/tmp_pack_x"})
     test::write(state + "/repo.git" + lock, "");
   const std::string second = repository.commit();
   CHECK(fetch(*source) == second);
@@ -226,7 +244,8 @@ TEST_CASE_FIXTURE(Fixture, "files in the place of the mirror, and locks of a git
 }
 
 TEST_CASE_FIXTURE(Fixture, "hooks and configuration of the followed repository do not run") {
-  test::write(repository / ".git/hooks/post-upload-pack", "#!/bin/sh\ntouch '" + folder / "ran" + "'\n");
+  test::write(repository / ".git/hooks/post-upload-pack",
+              "#!/bin/sh\ntouch '" + folder / "ran" + "'\n");
   repository.git("config uploadpack.packObjectsHook 'touch " + folder / "ran" + "; git'");
   repository.git("config core.fsmonitor 'touch " + folder / "ran" + "'");
   const std::string first = repository.commit();
@@ -267,7 +286,8 @@ TEST_CASE_FIXTURE(Fixture, "symbolic links and submodules are listed and cannot 
 }
 
 TEST_CASE_FIXTURE(Fixture, "entries come in the order of their octets") {
-  for (const char* path : {"a.yaml", "a/b.yaml", "a-b/c.yaml", "B.yaml"}) repository.write(path, "x");
+  for (const char* path : {"a.yaml", "a/b.yaml", "a-b/c.yaml", "B.yaml"})
+    repository.write(path, "x");
   const std::string commit = repository.commit();
   const auto source = follow(repository.path(), state);
   fetch(*source);
@@ -279,16 +299,18 @@ TEST_CASE_FIXTURE(Fixture, "entries come in the order of their octets") {
 
 TEST_CASE_FIXTURE(Fixture, "a working tree leaves out what git ignores") {
   repository.write(".gitignore", "build/\n*.local.yaml\n");
-  for (const char* path : {"shop.yaml", "build/x.yaml", "build/deep/y.yaml", "sub/mine.local.yaml", "sub/z.yaml"})
+  for (const char* path :
+       {"shop.yaml", "build/x.yaml", "build/deep/y.yaml", "sub/mine.local.yaml", "sub/z.yaml"})
     repository.write(path, "x");
-  const auto paths = [](const std::string& folder) {
+  const auto paths = [](const std::string& root) {
     std::vector<std::string> result;
-    const auto tree = WorkingTree::open(folder);
+    const auto tree = WorkingTree::open(root);
     REQUIRE(tree.has_value());
     for (const auto& entry : (*tree)->entries()) result.push_back(entry.path);
     return result;
   };
-  CHECK(paths(repository.path()) == std::vector<std::string>{".gitignore", "shop.yaml", "sub/z.yaml"});
+  CHECK(paths(repository.path()) ==
+        std::vector<std::string>{".gitignore", "shop.yaml", "sub/z.yaml"});
   CHECK(paths(repository / "sub") == std::vector<std::string>{"z.yaml"});
   // A folder that is ignored as a whole is meant when it is named.
   CHECK(paths(repository / "build") == std::vector<std::string>{"deep/y.yaml", "x.yaml"});

@@ -51,7 +51,7 @@ Reply Exchange::reply_of(int status, http::Fields fields, CacheOutcome outcome) 
   reply.request_id = {request_id_.data(), request_id_.size() - 1};
   reply.sample = sample_;
   reply.proxy_error = proxy_error_;
-  reply.proxy_details = guard::code(reason_);
+  reply.reason = reason_;
   return reply;
 }
 

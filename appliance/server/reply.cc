@@ -31,11 +31,8 @@ std::string_view x_cache(const Reply& reply) {
     default:
       break;
   }
-  if (reply.status == 301 || reply.status == 307) {
-    if (!reply.cache_status.forward_status && !reply.cache_status.hit &&
-        reply.outcome == CacheOutcome::Bypass && reply.fields.size() == 1)
-      return pick("Redirect from headgate", "Redirect from cloudfront");
-  }
+  if (reply.reason == guard::Reason::RedirectToHttps)
+    return pick("Redirect from headgate", "Redirect from cloudfront");
   if (!reply.proxy_error.empty()) return pick("Error from headgate", "Error from cloudfront");
   return pick("Miss from headgate", "Miss from cloudfront");
 }
@@ -54,7 +51,8 @@ void add(h2o_req_t& request, std::string_view name, std::string_view value) {
 
 std::string_view proxy_status(const Reply& reply, PoolMemory& memory) {
   std::string text = fmt::format("headgate; error={}", reply.proxy_error);
-  if (!reply.proxy_details.empty()) text += fmt::format("; details=\"{}\"", reply.proxy_details);
+  if (reply.reason != guard::Reason::None)
+    text += fmt::format("; details=\"{}\"", guard::code(reply.reason));
   return memory.persist(text);
 }
 
@@ -95,7 +93,7 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
 /// Via, Cache-Status and Proxy-Status are lists that grow.
 bool is_edges_own(std::string_view name) {
   return name == "content-length" || name == "x-cache" || name == "headgate-generation" ||
-         name == "x-request-id" || (name == "age");
+         name == "x-request-id" || name == "age";
 }
 
 }  // namespace

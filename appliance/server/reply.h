@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "appliance/guard/reason.h"
 #include "appliance/http/cache_status.h"
 #include "appliance/http/field.h"
 #include "appliance/observe/record.h"
@@ -27,7 +28,7 @@ struct Reply {
   std::string_view generation;
   std::string_view request_id;
   std::string_view proxy_error;  ///< RFC 9209 error type, when the edge makes this response
-  std::string_view proxy_details;
+  guard::Reason reason = guard::Reason::None;
   std::optional<std::uint64_t> content_length;
   double sample = 0;  ///< in [0, 100): which share of responses this one belongs to
 };

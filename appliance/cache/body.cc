@@ -266,6 +266,11 @@ bool Body::failed() const { return state_->phase.load(std::memory_order_acquire)
 
 std::uint64_t Body::size() const { return state_->size.load(std::memory_order_acquire); }
 
+bool Body::was_read() const {
+  const base::MutexLock lock(state_->mutex);
+  return state_->had_reader;
+}
+
 bool Body::storable() const { return state_->lock_free(); }
 
 std::optional<std::string_view> Body::contiguous() const {

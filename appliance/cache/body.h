@@ -64,6 +64,8 @@ class Body final : public base::RefCounted<Body> {
   /// The whole of a complete body that lies in one piece, as small ones do; the fast way to send a
   /// hit. Null otherwise.
   std::optional<std::string_view> contiguous() const;
+  /// Whether a reader ever attached while it grew.
+  bool was_read() const;
   /// Complete, and every octet kept.
   bool storable() const;
   /// Octets of memory, spare room and book-keeping included.

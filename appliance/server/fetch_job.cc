@@ -112,7 +112,11 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
       http::initial_age(head.fields, wall, now - requested_at_));
   stores_ = may_store_ && decide_storing(*response_, head);
   const bool shared = stores_ || (may_store_ && small_error);
-  if (!shared) body_->switch_to_window();
+  if (shared) {
+    keep_up_to_ = stores_ ? context_.store.max_object_bytes() : kMaxSharedError;
+  } else {
+    body_->switch_to_window();
+  }
   body_->set_producer(context_.loop, [this](bool abandoned) {
     if (abandoned) {
       cancel();
@@ -163,13 +167,17 @@ bool FetchJob::on_octets(std::string_view octets) {
   if (ended_) return false;
   if (!body_) return true;  // the content of a 304, which has none by RFC 9110 section 15.4.5
   const bool go_on = body_->append(octets);
-  if (body_->size() > context_.store.max_object_bytes() && stores_) {
-    // Too large after all: those who read go on within a window, nobody new joins.
-    stores_ = false;
-    lead_.end();
-    body_->switch_to_window();
-  }
-  return go_on;
+  if (keep_up_to_ != 0 && body_->size() > keep_up_to_) pass_through();
+  return go_on && !ended_;
+}
+
+/// Too large after all: those who read go on within a window, nobody new joins.
+void FetchJob::pass_through() {
+  keep_up_to_ = 0;
+  stores_ = false;
+  lead_.end();
+  body_->switch_to_window();
+  if (released_ && !body_->was_read()) cancel();
 }
 
 void FetchJob::on_complete() {

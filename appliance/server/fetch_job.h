@@ -79,6 +79,7 @@ class FetchJob final : public origin::Sink {
   std::vector<http::Field> end_to_end_fields(const origin::ResponseHead& head);
   void on_not_modified(const origin::ResponseHead& head);
   bool decide_storing(const cache::StoredResponse& response, const origin::ResponseHead& head);
+  void pass_through();
   void end(bool failed);
 
   FetchContext context_;
@@ -96,6 +97,7 @@ class FetchJob final : public origin::Sink {
   bool may_store_;
   bool stores_ = false;
   bool released_ = false;
+  std::uint64_t keep_up_to_ = 0;  ///< octets of a body that is kept whole; 0: it is not
   bool ended_ = false;
   bool revalidated_ = false;
   int origin_status_ = 0;

@@ -1,4 +1,4 @@
-"""0015: timeouts do not depend on the wall clock."""
+"""0016: timeouts do not depend on the wall clock."""
 import time
 
 

@@ -163,7 +163,7 @@ def test_a_port_in_use_is_said_in_one_line(repository, tmp_path):
     ["--poll", "soon"], ["--http", "nowhere"], ["--threads", "-1"], ["--cache-memory", "much"], ["--no-such-flag"],
     ["--config", "/no/such/file.yaml"], ["--admin", "unix:"], ["--http", "127.0.0.1:99999"]], ids=lambda f: f[0] + "=" + f[-1])
 def test_a_bad_flag_is_exit_2_and_names_the_flag(repository, tmp_path, flags):
-    done = headgate("run", "--source", repository.path, "--state", tmp_path / "state", *flags, check=2)
+    done = headgate("run", "--source", repository.path, "--state", tmp_path / "state", "--http", "127.0.0.1:0", *flags, check=2)
     assert flags[0].lstrip("-") in done.stderr or flags[-1] in done.stderr
     assert not (tmp_path / "state").exists()
 

@@ -204,22 +204,27 @@ class _Connection:
     def read_body(self, request, on_body=None):
         if "100-continue" in [value.lower() for value in request.values("Expect")]:
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        pieces = []
+        for piece in self.body_pieces(request):
+            pieces.append(piece)
+            if on_body:
+                on_body(piece)
+        request.body = b"".join(pieces)
+
+    def body_pieces(self, request):
         if "chunked" in [value.lower() for value in request.values("Transfer-Encoding")]:
             while size := int(self.line().split(";")[0], 16):
-                piece = self.exactly(size)
-                request.body += piece
-                if on_body:
-                    on_body(piece)
+                yield self.exactly(size)
                 self.line()
             request.trailers = self.field_lines()
-        else:
-            left = int(request.header("Content-Length", "0"))
-            while left:
-                piece = self.exactly(min(left, len(self.buffer)) or 1)
-                left -= len(piece)
-                request.body += piece
-                if on_body:
-                    on_body(piece)
+            return
+        left = int(request.header("Content-Length", "0"))
+        while left:
+            if not self.buffer:
+                self.fill()
+            piece = self.exactly(min(left, len(self.buffer)))
+            left -= len(piece)
+            yield piece
 
     def exchange(self):
         """One request and its answer; whether the connection goes on."""

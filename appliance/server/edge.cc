@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "appliance/base/mutex.h"
-#include "appliance/server/listen.h"
+#include "appliance/server/connection/listen.h"
 #include "appliance/server/worker.h"
 
 namespace headgate::server {

@@ -6,7 +6,7 @@
 
 #include <random>
 
-#include "appliance/server/exchange.h"
+#include "appliance/server/exchange/exchange.h"
 
 namespace headgate::server {
 namespace {

@@ -15,13 +15,13 @@
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/origin/client.h"
-#include "appliance/server/connections.h"
+#include "appliance/server/connection/connections.h"
+#include "appliance/server/connection/tls.h"
 #include "appliance/server/edge.h"
-#include "appliance/server/fetch_job.h"
 #include "appliance/server/h2o.h"
 #include "appliance/server/h2o_loop.h"
 #include "appliance/server/local_snapshot.h"
-#include "appliance/server/tls.h"
+#include "appliance/server/transfer/fetch_job.h"
 
 namespace headgate::server {
 

@@ -5,7 +5,7 @@
 #include <map>
 
 #include "appliance/snapshot/configuration.h"
-#include "appliance/snapshot/secrets.h"
+#include "appliance/snapshot/secret/secrets.h"
 
 namespace headgate::snapshot {
 namespace {

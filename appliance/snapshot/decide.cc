@@ -5,7 +5,7 @@
 
 #include "appliance/http/authority.h"
 #include "appliance/http/query.h"
-#include "appliance/snapshot/cache_key.h"
+#include "appliance/snapshot/request/cache_key.h"
 
 namespace headgate::snapshot {
 namespace {

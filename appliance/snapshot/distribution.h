@@ -13,9 +13,9 @@
 #include "appliance/guard/geo.h"
 #include "appliance/http/caching.h"
 #include "appliance/origin/failover.h"
-#include "appliance/snapshot/certificate.h"
-#include "appliance/snapshot/policies.h"
+#include "appliance/snapshot/policy/policies.h"
 #include "appliance/snapshot/router.h"
+#include "appliance/snapshot/secret/certificate.h"
 #include "schema/model/distribution.h"
 
 namespace headgate::snapshot {

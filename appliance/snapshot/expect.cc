@@ -7,9 +7,9 @@
 
 #include "appliance/http/cookie.h"
 #include "appliance/http/query.h"
-#include "appliance/snapshot/cache_key.h"
-#include "appliance/snapshot/offline_request.h"
-#include "appliance/snapshot/origin_request.h"
+#include "appliance/snapshot/request/cache_key.h"
+#include "appliance/snapshot/request/offline_request.h"
+#include "appliance/snapshot/request/origin_request.h"
 
 namespace headgate::snapshot {
 namespace {

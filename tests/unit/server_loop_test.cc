@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "appliance/server/h2o_loop.h"
-#include "appliance/server/listen.h"
+#include "appliance/server/connection/listen.h"
 #include "appliance/server/local_snapshot.h"
 
 using headgate::base::Timer;

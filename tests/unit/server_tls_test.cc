@@ -7,7 +7,7 @@
 #include <memory>
 #include <string>
 
-#include "appliance/server/tls.h"
+#include "appliance/server/connection/tls.h"
 #include "tests/support/certificate.h"
 #include "tests/support/memory_tree.h"
 

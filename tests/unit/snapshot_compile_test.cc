@@ -3,8 +3,8 @@
 
 #include <cstdlib>
 
-#include "appliance/snapshot/certificate.h"
-#include "appliance/snapshot/secrets.h"
+#include "appliance/snapshot/secret/certificate.h"
+#include "appliance/snapshot/secret/secrets.h"
 #include "appliance/snapshot/snapshot.h"
 #include "tests/support/certificate.h"
 #include "tests/support/compiled_fixture.h"

@@ -3,7 +3,7 @@
 
 #include <map>
 
-#include "appliance/snapshot/origin_request.h"
+#include "appliance/snapshot/request/origin_request.h"
 #include "tests/support/compiled_fixture.h"
 
 using headgate::test::compile;

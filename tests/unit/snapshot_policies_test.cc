@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
-#include "appliance/snapshot/policies.h"
+#include "appliance/snapshot/policy/policies.h"
 
 namespace schema = headgate::schema;
 namespace snapshot = headgate::snapshot;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/listen.h"
+#include "appliance/server/connection/listen.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/secrets.h"
+#include "appliance/snapshot/secret/secrets.h"
 
 #include <cerrno>
 #include <cstdlib>

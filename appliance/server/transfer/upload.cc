@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/upload.h"
+#include "appliance/server/transfer/upload.h"
 
 #include <algorithm>
 

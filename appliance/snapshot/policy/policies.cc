@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/policies.h"
+#include "appliance/snapshot/policy/policies.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/body_sender.h"
+#include "appliance/server/transfer/body_sender.h"
 
 #include <algorithm>
 #include <array>

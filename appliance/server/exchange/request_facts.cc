@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/request_facts.h"
+#include "appliance/server/exchange/request_facts.h"
 
 #include <vector>
 

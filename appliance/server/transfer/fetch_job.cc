@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/fetch_job.h"
+#include "appliance/server/transfer/fetch_job.h"
 
 #include <algorithm>
 

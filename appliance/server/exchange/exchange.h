@@ -11,14 +11,14 @@
 #include "appliance/base/timer_heap.h"
 #include "appliance/cache/fill.h"
 #include "appliance/observe/record.h"
-#include "appliance/server/body_sender.h"
-#include "appliance/server/fetch_job.h"
+#include "appliance/server/exchange/pool_memory.h"
+#include "appliance/server/exchange/reply.h"
+#include "appliance/server/exchange/request_facts.h"
 #include "appliance/server/h2o.h"
 #include "appliance/server/local_snapshot.h"
-#include "appliance/server/pool_memory.h"
-#include "appliance/server/reply.h"
-#include "appliance/server/request_facts.h"
-#include "appliance/server/upload.h"
+#include "appliance/server/transfer/body_sender.h"
+#include "appliance/server/transfer/fetch_job.h"
+#include "appliance/server/transfer/upload.h"
 #include "appliance/snapshot/decide.h"
 
 namespace headgate::server {
@@ -69,7 +69,7 @@ class Exchange {
   void release_fetch();
   http::Fields vary_fields();
 
-  // Answers: exchange_answers.cc.
+  // Answers: answers.cc.
   void respond_stored(const base::Ref<cache::StoredResponse>& response,
                       observe::CacheOutcome outcome);
   bool respond_from_body(const cache::StoredResponse& response, Reply& reply);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/offline_request.h"
+#include "appliance/snapshot/request/offline_request.h"
 
 namespace headgate::snapshot {
 namespace {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/origin_request.h"
+#include "appliance/snapshot/request/origin_request.h"
 
 #include <algorithm>
 
 #include "appliance/http/cookie.h"
 #include "appliance/http/hop_by_hop.h"
 #include "appliance/http/query.h"
-#include "appliance/snapshot/cache_key.h"
+#include "appliance/snapshot/request/cache_key.h"
 
 namespace headgate::snapshot {
 namespace {

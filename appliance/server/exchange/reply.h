@@ -10,8 +10,8 @@
 #include "appliance/http/cache_status.h"
 #include "appliance/http/field.h"
 #include "appliance/observe/record.h"
+#include "appliance/server/exchange/pool_memory.h"
 #include "appliance/server/h2o.h"
-#include "appliance/server/pool_memory.h"
 #include "appliance/snapshot/distribution.h"
 
 namespace headgate::server {

@@ -7,7 +7,7 @@
 
 #include <memory>
 
-#include "appliance/snapshot/certificate.h"
+#include "appliance/snapshot/secret/certificate.h"
 #include "appliance/snapshot/snapshot.h"
 #include "schema/base/result.h"
 

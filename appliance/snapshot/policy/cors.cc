@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/cors.h"
+#include "appliance/snapshot/policy/cors.h"
 
 #include <algorithm>
 

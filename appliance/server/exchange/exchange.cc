@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/exchange.h"
+#include "appliance/server/exchange/exchange.h"
 
 #include <new>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/certificate.h"
+#include "appliance/snapshot/secret/certificate.h"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/cache_key.h"
+#include "appliance/snapshot/request/cache_key.h"
 
 #include <algorithm>
 #include <cstring>

@@ -11,8 +11,8 @@
 #include "appliance/cache/store.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/origin/failover.h"
-#include "appliance/server/upload.h"
-#include "appliance/snapshot/origin_request.h"
+#include "appliance/server/transfer/upload.h"
+#include "appliance/snapshot/request/origin_request.h"
 #include "appliance/snapshot/snapshot.h"
 
 namespace headgate::server {

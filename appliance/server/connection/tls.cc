@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/tls.h"
+#include "appliance/server/connection/tls.h"
 
 #include <openssl/err.h>
 #include <openssl/sha.h>

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "appliance/http/conditional.h"
-#include "appliance/server/exchange.h"
+#include "appliance/server/exchange/exchange.h"
 #include "appliance/server/worker.h"
 
 namespace headgate::server {

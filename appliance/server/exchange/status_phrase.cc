@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/status_phrase.h"
+#include "appliance/server/exchange/status_phrase.h"
 
 #include <algorithm>
 #include <array>

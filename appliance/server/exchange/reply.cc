@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/reply.h"
+#include "appliance/server/exchange/reply.h"
 
 #include <fmt/format.h>
 
 #include <charconv>
 
-#include "appliance/server/status_phrase.h"
-#include "appliance/snapshot/policies.h"
+#include "appliance/server/exchange/status_phrase.h"
+#include "appliance/snapshot/policy/policies.h"
 
 namespace headgate::server {
 namespace {

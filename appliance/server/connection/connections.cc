@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/server/connections.h"
+#include "appliance/server/connection/connections.h"
 
 #include <sys/socket.h>
 

@@ -3,8 +3,8 @@
 #pragma once
 
 #include "appliance/guard/client_address.h"
+#include "appliance/server/exchange/pool_memory.h"
 #include "appliance/server/h2o.h"
-#include "appliance/server/pool_memory.h"
 #include "appliance/snapshot/decide.h"
 
 namespace headgate::server {

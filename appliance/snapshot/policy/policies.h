@@ -11,7 +11,7 @@
 
 #include "appliance/http/caching.h"
 #include "appliance/http/field.h"
-#include "appliance/snapshot/cors.h"
+#include "appliance/snapshot/policy/cors.h"
 #include "schema/model/policy.h"
 
 namespace headgate::snapshot {

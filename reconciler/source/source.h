@@ -33,7 +33,9 @@ class Source {
 
   /// Errors: Blame::Self when the mirror is damaged; the next fetch makes it again.
   Result<std::unique_ptr<GitTree>> tree(const std::string& commit);
-  /// The mirror gave something that cannot be: the next fetch makes it again.
+  /// The mirror gave something that cannot be: the next fetch makes it again. Trees from before
+  /// must be gone by then: libgit2 shares open packs by their names, and the new ones may have the
+  /// same.
   void distrust() { damaged_ = true; }
   Result<CommitInfo> describe(const std::string& commit) const;
   bool is_ancestor(const std::string& ancestor, const std::string& commit) const;

@@ -3,7 +3,6 @@
 #include "reconciler/state/state_folder.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,7 +43,12 @@ Result<StateFolder> StateFolder::open(const std::string& path) {
   if (error) return not_usable(path, error.value());
   File lock(::open((absolute + "/lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock.is_open()) return not_usable(path, errno);
-  if (::flock(lock.fd(), LOCK_EX | LOCK_NB) != 0)
+  // Not flock(): that one would be held by a child between fork and exec too, and outlive a kill
+  // -9.
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(lock.fd(), F_SETLK, &whole) != 0)
     return fail(Blame::Config,
                 "--state {}: another headgate uses this folder; stop it, or give each its own",
                 path);

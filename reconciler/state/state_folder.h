@@ -8,7 +8,8 @@
 
 namespace headgate::reconciler {
 
-/// Holds the lock while it lives; the kernel gives it up with the process, however that ends.
+/// Holds the lock while it lives; the kernel gives it up with the process, however that ends. The
+/// lock is between processes: one process opens a folder once.
 class StateFolder {
  public:
   /// Errors: Blame::Config, one line that says what to do: not a folder, not writable, or in use by

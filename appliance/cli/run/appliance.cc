@@ -8,7 +8,7 @@
 
 #include "appliance/cli/client/client.h"
 #include "appliance/cli/run/status.h"
-#include "appliance/snapshot/secrets.h"
+#include "appliance/snapshot/secret/secrets.h"
 
 namespace headgate::cli {
 namespace {

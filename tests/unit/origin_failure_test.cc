@@ -259,7 +259,7 @@ TEST_CASE("a response that keeps coming but never ends meets the completion time
   RecordingSink sink;
   sink.keep_body = false;
   origin::Endpoint endpoint = plain_endpoint(server.port());
-  endpoint.completion_timeout = Duration(50);
+  endpoint.completion_timeout = Duration(500);
   REQUIRE(worker.exchange(endpoint, make_request(), sink));
   CHECK(sink.heads == 1);
   CHECK(sink.failure == Failure::HttpResponseTimeout);

@@ -128,6 +128,41 @@ TEST_CASE("a crash at any point of an activation leaves configuration and purges
   }
 }
 
+TEST_CASE("a crash while the journal is compacted loses nothing") {
+  const ScratchFolder folder;
+  {
+    Disk disk;
+    Machine machine(folder / "whole", disk);
+    REQUIRE(machine.apply(before(), "aaaaaaa").has_value());
+    schema::MemoryTree tree = before();
+    tree.put("zero.yaml", test::invalidation_yaml("zero", "/zero"));
+    REQUIRE(machine.apply(tree, "0000000").has_value());
+  }
+  for (const auto model : {FaultDisk::Model::Kill, FaultDisk::Model::PowerLoss}) {
+    int point = 0;
+    for (bool died = true; died; ++point) {
+      INFO("model " << static_cast<int>(model) << ", point " << point);
+      copy(folder / "whole", folder / "state");
+      died = test::dies([&] {
+        FaultDisk disk(model, point, 50);
+        ActivatorOptions options;
+        options.journal_limit_bytes = 1;
+        Machine machine(folder / "state", disk, options);
+        machine.resume();
+        if (!machine.apply(after(), "bbbbbbb")) ::_exit(1);
+      });
+      Disk disk;
+      Machine machine(folder / "state", disk);
+      REQUIRE(machine.resume());
+      REQUIRE(machine.knows("zero"));
+      CHECK(machine.knows("first") == (machine.mark() == "after"));
+      CHECK(machine.activator->history().activations().size() ==
+            (machine.mark() == "after" ? 3 : 2));
+    }
+    CHECK(point > 10);  // six of the activation, four of the compaction
+  }
+}
+
 TEST_CASE("a write that is torn at any octet leaves configuration and purges together") {
   const ScratchFolder folder;
   make_state(folder / "whole");

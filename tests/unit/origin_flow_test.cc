@@ -266,12 +266,10 @@ TEST_CASE("a GET may have a body") {
 
 TEST_CASE("an origin that does not read stops the body from being pulled") {
   Gate read_on;
-  Gate filled;
   RawOrigin server([&](Connection& connection) {
     connection.read_head();
     read_on.wait();
     connection.read_octets(32u << 20);
-    connection.send(kOk);
   });
   OriginFixture worker;
   RecordingSink sink;
@@ -279,7 +277,7 @@ TEST_CASE("an origin that does not read stops the body from being pulled") {
   const auto body = upload(request, 32u << 20);
   body->add(piece(0, 32u << 20));
   body->end();
-  const auto transfer = worker.start(plain_endpoint(server.port()), std::move(request), sink);
+  auto transfer = worker.start(plain_endpoint(server.port()), std::move(request), sink);
   // It stands still when a fifth of a second of the loop's time has moved nothing.
   std::size_t before = 1;
   while (before != body->pulled) {
@@ -289,8 +287,8 @@ TEST_CASE("an origin that does not read stops the body from being pulled") {
   CHECK(body->pulled > 0);
   CHECK(body->pulled < 24u << 20);
   read_on.open();
-  REQUIRE(worker.loop.run_until([&] { return sink.ended(); }));
-  CHECK(sink.complete);
+  REQUIRE(worker.loop.run_until([&] { return body->pulled > before + (1u << 20); }));
+  transfer.reset();  // that a whole one arrives is another test's
 }
 
 TEST_CASE(

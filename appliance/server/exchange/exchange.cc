@@ -81,7 +81,8 @@ void Exchange::run() {
     case snapshot::Decision::Action::Serve:
       break;
   }
-  if (Upload::present(request_)) {
+  if (!head_only_ &&
+      Upload::present(request_)) {  // the content of a HEAD means nothing: RFC 9110 section 9.3.2
     upload_ = std::make_shared<Upload>(request_);
     if (upload_->length().value_or(0) > worker_.commons().options.limits.max_request_body)
       return respond_error(413, Reason::BodyTooLarge, guard::proxy_error(Reason::BodyTooLarge),

@@ -6,16 +6,10 @@
 
 #include "appliance/snapshot/configuration.h"
 #include "appliance/snapshot/secret/secrets.h"
+#include "schema/text.h"
 
 namespace headgate::snapshot {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return out;
-}
 
 std::string host_field(const std::string& domain_name, std::uint16_t port, std::uint16_t usual) {
   const bool v6 = domain_name.find(':') != std::string::npos;
@@ -210,8 +204,9 @@ class Compiler {
       compiled.protocol = origin.custom.origin_protocol_policy;
       for (const auto& header : origin.custom_headers)
         compiled.custom_headers.push_back(
-            {lower(header.name), secret(header.value, "distribution " + source.name + ", origin " +
-                                                          origin.id + ", header " + header.name)});
+            {schema::to_lower(header.name),
+             secret(header.value, "distribution " + source.name + ", origin " + origin.id +
+                                      ", header " + header.name)});
       out.origins.push_back(std::move(compiled));
       out.groups.push_back(std::make_shared<origin::Group>(
           origin::Group{origin.id, {{out.origins.back().endpoint, out.origins.size() - 1}}, {}}));

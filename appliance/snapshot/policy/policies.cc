@@ -3,19 +3,14 @@
 
 #include <algorithm>
 
+#include "schema/text.h"
+
 namespace headgate::snapshot {
 namespace {
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return out;
-}
-
 std::vector<std::string> lower_sorted(const std::vector<std::string>& names) {
   std::vector<std::string> out;
-  for (const auto& name : names) out.push_back(lower(name));
+  for (const auto& name : names) out.push_back(schema::to_lower(name));
   std::sort(out.begin(), out.end());
   return out;
 }
@@ -100,9 +95,11 @@ std::shared_ptr<const ResponseHeadersPolicy> compile(
     std::shared_ptr<const schema::ResponseHeadersPolicy> source) {
   auto policy = std::make_shared<ResponseHeadersPolicy>();
   for (const auto& header : source->security_headers)
-    policy->lines.push_back({lower(header.header), header.value, header.override_origin});
+    policy->lines.push_back(
+        {schema::to_lower(header.header), header.value, header.override_origin});
   for (const auto& header : source->custom_headers)
-    policy->lines.push_back({lower(header.header), header.value, header.override_origin});
+    policy->lines.push_back(
+        {schema::to_lower(header.header), header.value, header.override_origin});
   policy->removed = lower_sorted(source->remove_headers);
   policy->cors = Cors::compile(*source);
   policy->source = std::move(source);

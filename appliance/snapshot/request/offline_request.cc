@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/snapshot/request/offline_request.h"
 
+#include "schema/text.h"
+
 namespace headgate::snapshot {
 namespace {
-
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return out;
-}
 
 bool has_control_octet(std::string_view text) {
   for (const char c : text)
@@ -53,8 +48,9 @@ Result<OfflineRequest> OfflineRequest::make(
   std::vector<http::Field> fields;
   for (const auto& [name, value] : headers) {
     if (name.empty() || has_control_octet(name) || has_control_octet(value))
-      return fail(Blame::Config, "header \"{}\": empty, or with a control character", lower(name));
-    lowered.emplace_back(lower(name), value);
+      return fail(Blame::Config, "header \"{}\": empty, or with a control character",
+                  schema::to_lower(name));
+    lowered.emplace_back(schema::to_lower(name), value);
   }
   for (const auto& [name, value] : lowered) {
     if (name == "host") {

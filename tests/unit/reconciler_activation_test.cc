@@ -168,12 +168,12 @@ TEST_CASE("a write that is torn at any octet leaves configuration and purges tog
   make_state(folder / "whole");
   // The journal's record is written fifth and synced sixth; the octets that matter most are its
   // first and last ones.
-  for (const auto& [model, point] :
+  for (const auto& cut :
        {std::pair(FaultDisk::Model::Kill, 4), std::pair(FaultDisk::Model::PowerLoss, 5)})
     for (std::size_t torn = 0; torn < 600; torn += torn < 32 ? 1 : 13) {
-      INFO("model " << static_cast<int>(model) << ", torn after " << torn);
+      INFO("model " << static_cast<int>(cut.first) << ", torn after " << torn);
       copy(folder / "whole", folder / "state");
-      REQUIRE(crash(folder / "state", model, point, torn));
+      REQUIRE(crash(folder / "state", cut.first, cut.second, torn));
       check_state(folder / "state");
     }
 }

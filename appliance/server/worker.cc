@@ -27,7 +27,8 @@ void configure(h2o_globalconf_t& h2o, const EdgeOptions& options) {
   h2o.server_name = h2o_iovec_init(nullptr, 0);
   h2o.stream_request_body = 1;
   h2o.max_request_entity_size = options.limits.max_request_body;
-  h2o.http1.upgrade_to_http2 = 0;
+  h2o.http1.upgrade_to_http2 = 0;  // RFC 9113 section 3.1 has dropped it
+  h2o.http1.accept_http2_preface = 1;
   h2o.http1.req_timeout = milliseconds(options.limits.request_header_timeout);
   h2o.http1.body_timeout = milliseconds(options.limits.body_timeout);
   h2o.http2.idle_timeout = milliseconds(options.limits.idle_timeout);

@@ -31,6 +31,15 @@ def test_http2_by_nghttp_many_streams_on_one_connection(serve, origin):
     assert len(re.findall(r" 200 +\S+ +/page$", done.stdout, re.M)) == 50, done.stdout
 
 
+def test_http2_without_tls_by_prior_knowledge_and_never_by_upgrade(serve, origin):
+    origin.page("/page", "hello\n")
+    edge = serve()
+    for flag, version in (("--http2-prior-knowledge", "2"), ("--http2", "1.1")):
+        done = subprocess.run(["curl", "--silent", flag, "--write-out", " %{http_version}", f"http://{edge.http}/page"],
+                              capture_output=True, text=True, timeout=60)
+        assert done.stdout == f"hello\n {version}", done.stderr
+
+
 def test_http11_is_spoken_where_the_distribution_wants_it(serve, origin):
     origin.page("/page")
     edge = serve(httpVersion="http1.1", aliases=["shop.test"])

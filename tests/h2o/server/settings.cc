@@ -31,6 +31,7 @@ bool set_any(Conf& conf, std::string_view name, long value) {
   HG_FIELD(write_progress.window)
   HG_FIELD(write_progress.min_bytes)
   HG_FIELD(http1.req_timeout)
+  HG_FIELD(http1.accept_http2_preface)
   HG_FIELD(http1.upgrade_to_http2)
   HG_FIELD(http1.body_timeout)
   HG_FIELD(http1.body_min_rate)

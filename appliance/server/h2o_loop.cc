@@ -56,8 +56,8 @@ H2oLoop::H2oLoop()
   h2o_multithread_register_receiver(
       queue_, &receiver_->super, [](h2o_multithread_receiver_t*, h2o_linklist_t* messages) {
         while (!h2o_linklist_is_empty(messages)) {
-          auto* message = H2O_STRUCT_FROM_MEMBER(
-              Message, super,
+          // `super` is the first member: the two have one address.
+          auto* message = reinterpret_cast<Message*>(
               H2O_STRUCT_FROM_MEMBER(h2o_multithread_message_t, link, messages->next));
           h2o_linklist_unlink(&message->super.link);
           const std::unique_ptr<Message> owner(message);

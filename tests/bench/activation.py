@@ -12,6 +12,7 @@ DISTRIBUTIONS = 1000
 REQUESTS_PER_SECOND = 4000
 CONNECTIONS = 16
 QUIET_SECONDS = 5
+SETTLE_SECONDS = 0.7
 
 
 def put_distribution(repository, number, port, comment):
@@ -74,6 +75,7 @@ def measure(scratch, rounds):
             commit = repository.commit(f"commit {number}")
             before, start = applied_seconds(edge), time.time()
             edge.reconcile()
+            time.sleep(SETTLE_SECONDS)  # no command of ours competes with what is measured
             edge.wait(commit)
             seconds.append(applied_seconds(edge) - before)
             windows.append((start, start + seconds[-1]))

@@ -11,7 +11,10 @@ std::string generation_label(std::uint64_t generation, const std::string& commit
 }
 
 void SnapshotHolder::publish(std::shared_ptr<const Snapshot> snapshot) {
+  std::shared_ptr<const Snapshot> oldest;  // freed after the lock has been given up
   const base::MutexLock lock(mutex_);
+  oldest = std::move(previous_);
+  previous_ = std::move(snapshot_);
   snapshot_ = std::move(snapshot);
   version_.fetch_add(1, std::memory_order_release);
 }

@@ -26,8 +26,10 @@ struct Snapshot {
 /// "412-9f3c2ab" from a generation and a commit.
 std::string generation_label(std::uint64_t generation, const std::string& commit);
 
-/// Where the reconciler publishes and every worker looks: one relaxed-cost load a request, a mutex
-/// only when it changed. Threads: publish from one at a time, the rest from any.
+/// Where the reconciler publishes and every worker looks: one load a request, a mutex only when it
+/// changed. The snapshot before the current one is kept: so it is the publisher that frees old
+/// ones, which takes a while, and not a worker. Threads: publish from one at a time, the rest from
+/// any.
 class SnapshotHolder {
  public:
   void publish(std::shared_ptr<const Snapshot> snapshot);
@@ -39,6 +41,7 @@ class SnapshotHolder {
   std::atomic<std::uint64_t> version_{0};
   mutable base::Mutex mutex_;
   std::shared_ptr<const Snapshot> snapshot_ GUARDED_BY(mutex_);
+  std::shared_ptr<const Snapshot> previous_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headgate::snapshot

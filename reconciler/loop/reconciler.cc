@@ -15,6 +15,7 @@
 
 #include <algorithm>
 
+#include "appliance/base/background.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
@@ -229,7 +230,10 @@ Round Reconciler::on_state_failure(const std::string& message) {
 }
 
 void Reconciler::start() {
-  thread_ = std::thread([this] { loop(); });
+  thread_ = std::thread([this] {
+    base::work_in_background();
+    loop();
+  });
 }
 
 void Reconciler::loop() {

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
-#include "appliance/server/h2o_loop.h"
 #include "appliance/server/connection/listen.h"
+#include "appliance/server/h2o_loop.h"
 #include "appliance/server/local_snapshot.h"
 
 using headgate::base::Timer;
@@ -133,7 +133,10 @@ TEST_CASE("a pin keeps its snapshot while newer ones are published, and lets go 
   CHECK(pin->generation == 1);
   CHECK(local.pin()->generation == 2);
   CHECK_FALSE(one.expired());
+  const auto three = publish(3);
+  CHECK_FALSE(one.expired());  // pinned
   pin = {};
   CHECK(one.expired());
-  CHECK_FALSE(two.expired());
+  CHECK_FALSE(two.expired());  // the holder keeps the one before the current one
+  CHECK_FALSE(three.expired());
 }

@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include <cstdlib>
 
 #include "appliance/base/assert.h"
 
@@ -72,6 +72,10 @@ H2oLoop::~H2oLoop() {
   local_tasks_.clear();
   h2o_multithread_unregister_receiver(queue_, &receiver_->super);
   h2o_multithread_destroy_queue(queue_);
+  h2o_evloop_run(loop_, 0);  // a closed socket is freed in the next round
+  // h2o makes both for the life of the process and frees neither.
+  std::free(queue_);
+  std::free(loop_);
 }
 
 void H2oLoop::post(Task task) {

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <cstdlib>
 #include <random>
 
 #include "appliance/server/exchange/exchange.h"
@@ -73,7 +74,10 @@ Worker::Worker(Commons& commons)
   context_.worker = this;
 }
 
-Worker::~Worker() { h2o_context_dispose(&context_.super); }
+Worker::~Worker() {
+  h2o_context_dispose(&context_.super);
+  std::free(context_.super.queue);  // destroyed by the above, but not freed
+}
 
 Worker& Worker::of(h2o_context_t* context) {
   return *H2O_STRUCT_FROM_MEMBER(Context, super, context)->worker;

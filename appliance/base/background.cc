@@ -15,9 +15,9 @@ struct SchedulingAttributes {
   std::uint32_t size = sizeof(SchedulingAttributes);
   std::uint32_t policy = SCHED_BATCH;
   std::uint64_t flags = 0;
-  std::int32_t nice = 10;
+  std::int32_t nice = 0;
   std::uint32_t priority = 0;
-  std::uint64_t runtime_ns = 100'000;  ///< of a thread without deadlines: its slice
+  std::uint64_t runtime_ns = 100'000'000;
   std::uint64_t deadline_ns = 0;
   std::uint64_t period_ns = 0;
 };
@@ -25,8 +25,8 @@ static_assert(sizeof(SchedulingAttributes) == 48, "the kernel reads 48 octets");
 
 }  // namespace
 
-void work_in_background() {
-  const SchedulingAttributes attributes;
+void work_in_background(int nice) {
+  const SchedulingAttributes attributes{.nice = nice};
   syscall(SYS_sched_setattr, 0, &attributes, 0);
 }
 

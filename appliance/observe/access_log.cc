@@ -7,6 +7,7 @@
 #include "appliance/observe/access_log.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <array>
@@ -16,6 +17,7 @@
 #include <deque>
 #include <thread>
 
+#include "appliance/base/background.h"
 #include "appliance/base/mutex.h"
 #include "appliance/observe/line.h"
 #include "appliance/observe/log_file.h"
@@ -160,6 +162,8 @@ class FileAccessLog final : public AccessLog {
 
  private:
   void run(int fd) {
+    base::work_in_background(0);  // workers wake this thread: it must not take their processor
+    pthread_setname_np(pthread_self(), "headgate-log");
     LogFile file(target_, fd, exchange_->stopping_now);
     std::unique_ptr<Buffer> buffer;
     int new_fd = -1;

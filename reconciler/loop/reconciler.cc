@@ -13,6 +13,8 @@
 //                     written
 #include "reconciler/loop/reconciler.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 
 #include "appliance/base/background.h"
@@ -231,7 +233,8 @@ Round Reconciler::on_state_failure(const std::string& message) {
 
 void Reconciler::start() {
   thread_ = std::thread([this] {
-    base::work_in_background();
+    base::work_in_background(10);
+    pthread_setname_np(pthread_self(), "headgate-git");
     loop();
   });
 }

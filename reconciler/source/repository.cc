@@ -37,21 +37,26 @@ std::string hex(const git_oid& id) {
   return text;
 }
 
-/// libgit2 counts its users itself; the repository that is alive holds it.
 std::shared_ptr<git_repository> share(git_repository* repository) {
-  return {repository, [](git_repository* handle) {
-            git_repository_free(handle);
-            git_libgit2_shutdown();
-          }};
+  return {repository, git_repository_free};
 }
 
-void start_library() {
-  git_libgit2_init();
-  // Only objects and refs are read; no configuration of a repository can run anything, whoever owns
-  // it.
-  git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
-  git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_BLOB, static_cast<std::size_t>(0));
-}
+/// libgit2 for the rest of the process: to start it reads all certificates of the system.
+class Library {
+ public:
+  Library() {
+    git_libgit2_init();
+    // Only objects and refs are read; no configuration of a repository can run anything, whoever
+    // owns it.
+    git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);
+    git_libgit2_opts(GIT_OPT_SET_CACHE_OBJECT_LIMIT, GIT_OBJECT_BLOB, static_cast<std::size_t>(0));
+  }
+  ~Library() { git_libgit2_shutdown(); }
+  Library(const Library&) = delete;
+  Library& operator=(const Library&) = delete;
+};
+
+void start_library() { static const Library library; }
 
 Result<Handle<git_commit>> find_commit(git_repository* repository, const std::string& id) {
   git_oid oid;
@@ -144,22 +149,16 @@ Result<std::string> GitTree::read(const Entry& entry) const {
 Result<Repository> Repository::open(const std::string& path) {
   start_library();
   git_repository* handle = nullptr;
-  if (git_repository_open_ext(&handle, path.c_str(), GIT_REPOSITORY_OPEN_NO_SEARCH, nullptr) != 0) {
-    auto failure = fail(Blame::Config, "{} is not a git repository: {}", path, last_error());
-    git_libgit2_shutdown();
-    return failure;
-  }
+  if (git_repository_open_ext(&handle, path.c_str(), GIT_REPOSITORY_OPEN_NO_SEARCH, nullptr) != 0)
+    return fail(Blame::Config, "{} is not a git repository: {}", path, last_error());
   return Repository(share(handle));
 }
 
 Result<Repository> Repository::discover(const std::string& path) {
   start_library();
   git_repository* handle = nullptr;
-  if (git_repository_open_ext(&handle, path.c_str(), 0, nullptr) != 0) {
-    auto failure = fail(Blame::Config, "{} is not inside a git repository", path);
-    git_libgit2_shutdown();
-    return failure;
-  }
+  if (git_repository_open_ext(&handle, path.c_str(), 0, nullptr) != 0)
+    return fail(Blame::Config, "{} is not inside a git repository", path);
   return Repository(share(handle));
 }
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/base/background.h"
 
+#include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 
 namespace headgate::base {
@@ -23,11 +26,44 @@ struct SchedulingAttributes {
 };
 static_assert(sizeof(SchedulingAttributes) == 48, "the kernel reads 48 octets");
 
+constexpr long kYieldIntervalNs = 200'000;
+
+void yield_on(int /*signal*/) {
+  const int error = errno;
+  ::sched_yield();
+  errno = error;
+}
+
+void install_handler() {
+  struct sigaction action {};
+  action.sa_handler = yield_on;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGURG, &action, nullptr);
+}
+
 }  // namespace
 
 void work_in_background(int nice) {
   const SchedulingAttributes attributes{.nice = nice};
   syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+YieldOften::YieldOften() {
+  static const bool installed = (install_handler(), true);
+  if (!installed) return;
+  sigevent event{};
+  event.sigev_notify = SIGEV_THREAD_ID;
+  event.sigev_signo = SIGURG;
+  event._sigev_un._tid = static_cast<pid_t>(::syscall(SYS_gettid));  // glibc 2.36 has no name for it
+  timer_t timer{};
+  if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return;
+  timer_ = timer;
+  const itimerspec often{{0, kYieldIntervalNs}, {0, kYieldIntervalNs}};
+  ::timer_settime(timer, 0, &often, nullptr);
+}
+
+YieldOften::~YieldOften() {
+  if (timer_) ::timer_delete(*timer_);
 }
 
 }  // namespace headgate::base

@@ -2,6 +2,9 @@
 // How a thread that works beside the request path takes part in scheduling.
 #pragma once
 
+#include <ctime>
+#include <optional>
+
 namespace headgate::base {
 
 /// Makes the calling thread, and the processes that it starts, give way to threads that answer
@@ -10,5 +13,23 @@ namespace headgate::base {
 /// slice goes first; and `nice`. It keeps a share of a saturated machine, as SCHED_IDLE would not.
 /// Errors: none; a kernel that refuses leaves the thread as it was. Threads: the calling one.
 void work_in_background(int nice);
+
+/// While it lives, the calling thread offers its processor to whoever waits for it five times a
+/// millisecond. The kernel alone would let a thread that has been preempted before go on until the
+/// next tick of its clock, up to 4 ms in which a request waits (EEVDF: a waking thread is passed
+/// over when it has had more than its share, and looked at again at the tick).
+/// A timer sends SIGURG, as Go's runtime does to preempt, and the handler yields; system calls are
+/// restarted, poll() and its like end with EINTR. Errors: none; without a timer nothing happens.
+/// Threads: made and destroyed by the same one.
+class YieldOften {
+ public:
+  YieldOften();
+  ~YieldOften();
+  YieldOften(const YieldOften&) = delete;
+  YieldOften& operator=(const YieldOften&) = delete;
+
+ private:
+  std::optional<timer_t> timer_;
+};
 
 }  // namespace headgate::base

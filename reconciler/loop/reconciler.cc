@@ -143,6 +143,7 @@ bool Reconciler::is_settled(const std::string& commit, bool asked) const {
 }
 
 Round Reconciler::apply(const std::string& commit) {
+  const base::YieldOften while_requests_wait;
   board_.attempted(commit);
   const auto info = source_->describe(commit);
   const auto tree = source_->tree(commit);

@@ -77,6 +77,8 @@ std::string utc(std::int64_t seconds) {
 struct Walk {
   git_repository* repository;
   git_odb* objects;
+  const BlobSizes& known;
+  BlobSizes& sizes;
   std::vector<schema::Tree::Entry>& entries;
 
   Status folder(const git_tree* tree, const std::string& prefix, int depth) {
@@ -116,11 +118,15 @@ struct Walk {
   Status file(const git_oid* id, const std::string& path) {
     if (entries.size() >= kMaxEntries)
       return fail(Blame::Config, "more than {} files in the repository", kMaxEntries);
+    std::string name = hex(*id);
     std::size_t size = 0;
     git_object_t type = GIT_OBJECT_INVALID;
-    if (git_odb_read_header(&size, &type, objects, id) != 0)
+    if (const auto seen = known.find(name); seen != known.end())
+      size = seen->second;
+    else if (git_odb_read_header(&size, &type, objects, id) != 0)
       return fail(Blame::Self, "{}", last_error());
-    entries.push_back({path, hex(*id), size});
+    sizes.emplace(name, size);
+    entries.push_back({path, std::move(name), size});
     return {};
   }
 };
@@ -203,8 +209,10 @@ Result<std::unique_ptr<GitTree>> Repository::tree(const std::string& commit) con
   const Handle<git_odb> objects_owner(objects, git_odb_free);
   std::unique_ptr<GitTree> tree(new GitTree());
   tree->repository_ = handle_;
-  Walk walk{handle_.get(), objects, tree->entries_};
+  BlobSizes sizes;
+  Walk walk{handle_.get(), objects, sizes_, sizes, tree->entries_};
   HG_CHECK(walk.folder(root, "", 0), "tree of {}", commit);
+  sizes_ = std::move(sizes);
   std::sort(tree->entries_.begin(), tree->entries_.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   return tree;

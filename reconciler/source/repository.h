@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "schema/load.h"
@@ -13,6 +14,9 @@
 struct git_repository;
 
 namespace headgate::reconciler {
+
+/// Octets of files by the ids of their content.
+using BlobSizes = std::unordered_map<std::string, std::size_t>;
 
 struct CommitInfo {
   std::string id;       ///< full, lower-case hex
@@ -71,6 +75,7 @@ class Repository {
  private:
   explicit Repository(std::shared_ptr<git_repository> handle) : handle_(std::move(handle)) {}
   std::shared_ptr<git_repository> handle_;
+  mutable BlobSizes sizes_;  ///< of the last tree, so that the next looks up only what is new
 };
 
 }  // namespace headgate::reconciler

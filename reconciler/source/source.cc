@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <sstream>
 
+#include "appliance/base/background.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
@@ -179,8 +180,6 @@ Result<std::string> Source::fetch_once(const Advertised& wanted, const Cancellat
                    "--", location().url, "+" + wanted.name + ":" + kFollowed},
                   timeout_, cancellation),
          "fetching {} from {}", schema::in_quotes(ref_), location().shown);
-  repository_.reset();  // packs and refs have changed under it
-  HG_CHECK(open_mirror(), "after fetching");
   ++fetches_since_maintenance_;
   HG_TRY(const std::string id, followed(), "after fetching");
   if (!has_whole_tree(id)) return fail(Blame::Self, "commit {} came without all of its files", id);
@@ -195,6 +194,7 @@ Result<std::string> Source::followed() const {
 
 bool Source::has_whole_tree(const std::string& commit) {
   if (commit == whole_commit_) return true;
+  const base::YieldOften while_requests_wait;
   if (!repository_ || !repository_->tree(commit)) return false;
   whole_commit_ = commit;
   return true;

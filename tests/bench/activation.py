@@ -52,7 +52,7 @@ def rows(log):
 
 
 def measure(scratch, rounds):
-    commits = max(10, 4 * rounds)
+    commits = max(10, 10 * rounds)
     origin = Origin()
     origin.page("/page", b"x" * 1024, Cache_Control="max-age=3600")
     repository = Repository(scratch / "many")

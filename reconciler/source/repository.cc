@@ -17,6 +17,8 @@ namespace {
 constexpr std::size_t kMaxEntries = 200'000;
 constexpr int kMaxDepth = 64;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 20;
+constexpr std::size_t kMaxKnownBlobBytes = 64 << 10;
+constexpr std::size_t kMaxKnownBytes = 64 << 20;
 
 // What an entry's id begins with when there is no file behind it.
 const std::string kLink = "link ";
@@ -77,8 +79,8 @@ std::string utc(std::int64_t seconds) {
 struct Walk {
   git_repository* repository;
   git_odb* objects;
-  const BlobSizes& known;
-  BlobSizes& sizes;
+  const std::unordered_map<std::string, std::size_t>& known;
+  std::unordered_map<std::string, std::size_t>& sizes;
   std::vector<schema::Tree::Entry>& entries;
 
   Status folder(const git_tree* tree, const std::string& prefix, int depth) {
@@ -131,6 +133,22 @@ struct Walk {
   }
 };
 
+/// Leaves the contents of files that are in the last tree.
+void forget_contents(KnownBlobs& known) {
+  std::erase_if(known.contents, [&](const auto& content) {
+    if (known.sizes.contains(content.first)) return false;
+    known.content_bytes -= content.second.size();
+    return true;
+  });
+}
+
+void remember_content(KnownBlobs& known, const std::string& id, const std::string& content) {
+  if (content.size() > kMaxKnownBlobBytes ||
+      known.content_bytes + content.size() > kMaxKnownBytes)
+    return;
+  if (known.contents.emplace(id, content).second) known.content_bytes += content.size();
+}
+
 }  // namespace
 
 GitTree::~GitTree() = default;
@@ -142,14 +160,18 @@ Result<std::string> GitTree::read(const Entry& entry) const {
   if (entry.id.starts_with(kSubmodule)) return fail(Blame::Config, "submodules are not read");
   if (entry.size > kMaxBlobBytes)
     return fail(Blame::Config, "larger than {}", format_size(kMaxBlobBytes));
+  if (const auto seen = known_->contents.find(entry.id); seen != known_->contents.end())
+    return seen->second;
   if (git_oid_fromstr(&id, entry.id.c_str()) != 0 ||
       git_blob_lookup(&blob, repository_.get(), &id) != 0) {
     damaged_ = true;
     return fail(Blame::Self, "reading {}: {}", schema::in_quotes(entry.path), last_error());
   }
   const Handle<git_blob> owner(blob, git_blob_free);
-  return std::string(static_cast<const char*>(git_blob_rawcontent(blob)),
-                     static_cast<std::size_t>(git_blob_rawsize(blob)));
+  std::string content(static_cast<const char*>(git_blob_rawcontent(blob)),
+                      static_cast<std::size_t>(git_blob_rawsize(blob)));
+  remember_content(*known_, entry.id, content);
+  return content;
 }
 
 Result<Repository> Repository::open(const std::string& path) {
@@ -209,10 +231,12 @@ Result<std::unique_ptr<GitTree>> Repository::tree(const std::string& commit) con
   const Handle<git_odb> objects_owner(objects, git_odb_free);
   std::unique_ptr<GitTree> tree(new GitTree());
   tree->repository_ = handle_;
-  BlobSizes sizes;
-  Walk walk{handle_.get(), objects, sizes_, sizes, tree->entries_};
+  tree->known_ = known_;
+  std::unordered_map<std::string, std::size_t> sizes;
+  Walk walk{handle_.get(), objects, known_->sizes, sizes, tree->entries_};
   HG_CHECK(walk.folder(root, "", 0), "tree of {}", commit);
-  sizes_ = std::move(sizes);
+  known_->sizes = std::move(sizes);
+  forget_contents(*known_);
   std::sort(tree->entries_.begin(), tree->entries_.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   return tree;

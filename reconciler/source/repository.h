@@ -15,8 +15,13 @@ struct git_repository;
 
 namespace headgate::reconciler {
 
-/// Octets of files by the ids of their content.
-using BlobSizes = std::unordered_map<std::string, std::size_t>;
+/// What one tree has taught about the files of the next, by the ids of their content: most are the
+/// same.
+struct KnownBlobs {
+  std::unordered_map<std::string, std::size_t> sizes;
+  std::unordered_map<std::string, std::string> contents;  ///< of small files
+  std::size_t content_bytes = 0;
+};
 
 struct CommitInfo {
   std::string id;       ///< full, lower-case hex
@@ -42,6 +47,7 @@ class GitTree final : public schema::Tree {
   friend class Repository;
   GitTree() = default;
   std::shared_ptr<git_repository> repository_;
+  std::shared_ptr<KnownBlobs> known_;
   mutable bool damaged_ = false;
   std::vector<Entry> entries_;
 };
@@ -75,7 +81,7 @@ class Repository {
  private:
   explicit Repository(std::shared_ptr<git_repository> handle) : handle_(std::move(handle)) {}
   std::shared_ptr<git_repository> handle_;
-  mutable BlobSizes sizes_;  ///< of the last tree, so that the next looks up only what is new
+  std::shared_ptr<KnownBlobs> known_ = std::make_shared<KnownBlobs>();
 };
 
 }  // namespace headgate::reconciler

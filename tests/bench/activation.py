@@ -52,19 +52,21 @@ def rows(log):
 
 
 def measure(scratch, rounds):
-    commits = max(10, 10 * rounds)
+    commits = max(10, 20 * rounds)
     origin = Origin()
     origin.page("/page", b"x" * 1024, Cache_Control="max-age=3600")
     repository = Repository(scratch / "many")
     generate(repository, origin.port)
     edge = Edge(repository.path, scratch / "many-state", "--access-log", scratch / "many.log", threads=1)
     log = scratch / "requests.tsv"
+    edge_core, load_core = load.cores()
+    load.pin(edge.process.pid, edge_core)  # and with it every git that it starts
     generator = None
     try:
         edge.get("/page", host="127.0.0.1")
         duration = QUIET_SECONDS + 2 * commits
         generator = subprocess.Popen(
-            ["h2load", "-t1", "--h1", f"-c{CONNECTIONS}", f"--rps={REQUESTS_PER_SECOND // CONNECTIONS}", f"-D{duration}",
+            ["taskset", "-c", str(load_core), "h2load", "-t1", "--h1", f"-c{CONNECTIONS}", f"--rps={REQUESTS_PER_SECOND // CONNECTIONS}", f"-D{duration}",
              f"--log-file={log}", f"http://{edge.http}/page"], stdout=subprocess.DEVNULL)
         began = time.time()
         time.sleep(QUIET_SECONDS)  # the stretch that the rest is compared with

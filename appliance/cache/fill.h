@@ -14,6 +14,7 @@
 #include "appliance/base/unique_function.h"
 #include "appliance/cache/purge.h"
 #include "appliance/cache/response.h"
+#include "appliance/cache/uri_invalidation.h"
 #include "appliance/cache/wake_list.h"
 
 namespace headgate::cache {
@@ -94,11 +95,12 @@ class FillTable {
     Role role = Role::Alone;
     base::Ref<Fill> fill;  ///< null when Alone
   };
-  /// Follower: of a fill that is Waiting or Shared and whose stamp `purges` does not rule out.
+  /// Follower: of a fill that is Waiting or Shared and whose stamp neither `purges` nor `changes`
+  /// rules out.
   /// Alone: the key was marked unshareable less than 120 s ago. Leader otherwise: the caller
   /// fetches, settles the fill and calls `finish`.
-  Joined join(const Key& key, const PurgeTable& purges, std::uint64_t generation,
-              base::MonoTime now);
+  Joined join(const Key& key, const PurgeTable& purges, const UriInvalidations& changes,
+              std::uint64_t generation, base::MonoTime now);
 
   /// Takes a fill out of the table: its response is stored, failed, or private. Its readers go on.
   void finish(Fill& fill);

@@ -68,7 +68,8 @@ FillTable::FillTable() : impl_(std::make_unique<Impl>()) {}
 FillTable::~FillTable() = default;
 
 FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
-                                  std::uint64_t generation, base::MonoTime now) {
+                                  const UriInvalidations& changes, std::uint64_t generation,
+                                  base::MonoTime now) {
   Impl::Shard& shard = impl_->shard(key.hash);
   base::Ref<Fill> replaced;  // ends after the mutex is free
   const base::MutexLock lock(shard.mutex);
@@ -80,11 +81,16 @@ FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
     const bool open = state == Fill::State::Waiting || state == Fill::State::Shared;
     // A leader that is gone without a word has left the table the only owner.
     const bool led = state != Fill::State::Waiting || fill->use_count() > 1;
-    if (open && led && purges.check(key.distribution, key.path, fill->stamp()) == Purged::No)
+    const bool outdated =
+        changes.covers(uri_hash(key.distribution, key.path), fill->stamp().changes) ||
+        purges.check(key.distribution, key.path, fill->stamp()) != Purged::No;
+    if (open && led && !outdated)
       return {.role = Role::Follower, .fill = fill};
   }
   if (shard.marks.contains(key.hash.low, now)) return {};
-  auto fill = base::make_ref<Fill>(key, Stamp{.epoch = purges.epoch(), .generation = generation});
+  auto fill = base::make_ref<Fill>(
+      key,
+      Stamp{.epoch = purges.epoch(), .generation = generation, .changes = changes.count()});
   replaced = std::exchange(shard.fills[key.hash], fill);
   return {.role = Role::Leader, .fill = std::move(fill)};
 }

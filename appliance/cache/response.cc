@@ -6,6 +6,8 @@
 #include <utility>
 #include <vector>
 
+#include "appliance/cache/uri_invalidation.h"
+
 namespace headgate::cache {
 namespace {
 
@@ -52,6 +54,7 @@ StoredResponse::StoredResponse(const Key& key, int status, http::Fields fields,
       key_text_(key.text),
       distribution_(key.distribution),
       path_(key.path),
+      uri_(uri_hash(key.distribution, key.path)),
       validated_epoch_(stamp.epoch) {}
 
 base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, http::Fields update,

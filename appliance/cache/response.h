@@ -21,6 +21,7 @@ namespace headgate::cache {
 struct Stamp {
   std::uint64_t epoch = 0;
   std::uint64_t generation = 0;
+  std::uint64_t changes = 0;  ///< UriInvalidations::count()
 };
 
 /// Names a stored response: `text` is the canonical key (always compared; the hash alone is never
@@ -62,6 +63,7 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   std::string_view key_text() const { return key_text_; }
   std::string_view distribution() const { return distribution_; }
   std::string_view path() const { return path_; }
+  std::uint64_t uri() const { return uri_; }  ///< uri_hash of distribution and path
   base::MonoTime received_at() const { return received_at_; }
 
   /// RFC 9111 section 4.2.3.
@@ -93,6 +95,7 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   std::string key_text_;
   std::string distribution_;
   std::string path_;
+  std::uint64_t uri_;
   mutable std::atomic<std::uint64_t> validated_epoch_;
   mutable Charge charge_;
 };

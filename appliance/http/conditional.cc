@@ -33,7 +33,8 @@ bool next_entity_tag(std::string_view& rest, std::string_view& tag) {
   return true;
 }
 
-bool matches_weakly(std::string_view list, const std::optional<std::string_view>& stored_tag) {
+bool any_matches_weakly(std::string_view list,
+                       const std::optional<std::string_view>& stored_tag) {
   if (trim(list) == "*") return true;
   if (!stored_tag) return false;
   std::string_view tag;
@@ -107,13 +108,40 @@ RangeVerdict evaluate_spec(std::string_view spec, std::uint64_t length, ByteRang
   return RangeVerdict::Satisfiable;
 }
 
+/// Adds a part; those that it overlaps or touches become one with it, in the place of the first.
+void add_part(ByteRanges& ranges, ByteRange part) {
+  const auto touches = [&part](const ByteRange& other) {
+    return part.first <= other.last + 1 && other.first <= part.last + 1;
+  };
+  std::size_t place = ranges.count;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < ranges.count; ++i) {
+    const ByteRange other = ranges.parts[i];
+    if (!touches(other)) {
+      ranges.parts[kept++] = other;
+      continue;
+    }
+    if (place == ranges.count) place = kept++;  // the first that it touches: its place
+    part = {.first = std::min(part.first, other.first), .last = std::max(part.last, other.last)};
+    ranges.parts[place] = part;
+  }
+  if (place == ranges.count) {
+    ranges.parts[kept++] = part;
+  }
+  ranges.count = kept;
+}
+
 }  // namespace
+
+bool matches_weakly(std::string_view tag, std::string_view other) {
+  return opaque(tag) == opaque(other);
+}
 
 bool is_not_modified(Fields request, Fields stored) {
   if (find(request, "if-none-match")) {
     const auto tag = find(stored, "etag");
     return std::any_of(request.begin(), request.end(), [&](const Field& field) {
-      return field.name == "if-none-match" && matches_weakly(field.value, tag);
+      return field.name == "if-none-match" && any_matches_weakly(field.value, tag);
     });
   }
   const auto since = parse_http_date(find_only(request, "if-modified-since").value_or(""));
@@ -124,7 +152,9 @@ bool is_not_modified(Fields request, Fields stored) {
   return modified && *modified <= *since;
 }
 
-RangeVerdict evaluate_range(Fields request, Fields stored, std::uint64_t length, ByteRange& range) {
+RangeVerdict evaluate_range(Fields request, Fields stored, std::uint64_t length,
+                            ByteRanges& ranges) {
+  ranges.count = 0;
   const auto value = find_only(request, "range");
   if (!value) return RangeVerdict::Ignore;
   const std::size_t equals = value->find('=');
@@ -132,10 +162,35 @@ RangeVerdict evaluate_range(Fields request, Fields stored, std::uint64_t length,
     return RangeVerdict::Ignore;
   std::string_view rest = value->substr(equals + 1);
   std::string_view spec;
-  std::string_view second;
-  if (!next_list_member(rest, spec) || next_list_member(rest, second)) return RangeVerdict::Ignore;
-  if (!if_range_holds(request, stored)) return RangeVerdict::Ignore;
-  return evaluate_spec(spec, length, range);
+  std::size_t asked = 0;
+  while (next_list_member(rest, spec)) {
+    ByteRange range;
+    if (++asked > ByteRanges::kMax) return RangeVerdict::Ignore;
+    const RangeVerdict verdict = evaluate_spec(spec, length, range);
+    if (verdict == RangeVerdict::Ignore) return verdict;
+    if (verdict == RangeVerdict::Satisfiable) add_part(ranges, range);
+  }
+  if (asked == 0 || !if_range_holds(request, stored)) return RangeVerdict::Ignore;
+  return ranges.count > 0 ? RangeVerdict::Satisfiable : RangeVerdict::Unsatisfiable;
+}
+
+std::optional<ContentRange> parse_content_range(std::string_view value) {
+  if (value.size() < 6 || !equals_ignoring_case(value.substr(0, 6), "bytes ")) return std::nullopt;
+  const std::string_view text = trim(value.substr(6));
+  const std::size_t dash = text.find('-');
+  const std::size_t slash = text.find('/');
+  if (dash == std::string_view::npos || slash == std::string_view::npos || slash < dash)
+    return std::nullopt;
+  const auto first = parse_position(text.substr(0, dash));
+  const auto last = parse_position(text.substr(dash + 1, slash - dash - 1));
+  if (!first || !last || *last < *first || *last == UINT64_MAX) return std::nullopt;
+  ContentRange result{.range = {.first = *first, .last = *last}, .complete = 0};
+  const std::string_view complete = text.substr(slash + 1);
+  if (complete == "*") return result;
+  const auto length = parse_position(complete);
+  if (!length || *length <= *last) return std::nullopt;
+  result.complete = *length;
+  return result;
 }
 
 }  // namespace headgate::http

@@ -3,6 +3,8 @@
 #include "appliance/http/vary.h"
 
 #include <algorithm>
+#include <array>
+#include <optional>
 
 namespace headgate::http {
 namespace {
@@ -22,6 +24,60 @@ bool means_everything(std::string_view member) { return member == "*" || !is_tok
 /// Beyond this no two requests select the same variant anyway, and every look-up would have to read
 /// them all.
 constexpr std::size_t kMaxMembers = 64;
+
+/// Fields whose syntax makes order, case and the writing of weights meaningless: RFC 9110 sections
+/// 12.5.2 to 12.5.4.
+bool is_weighted_list(std::string_view name) {
+  return name == "accept-language" || name == "accept-encoding" || name == "accept-charset";
+}
+
+/// A weight in thousandths; nothing when `text` is none (RFC 9110 section 12.4.2).
+std::optional<int> parse_weight(std::string_view text) {
+  if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
+  int thousandths = (text[0] - '0') * 1000;
+  if (text.size() > 1 && text[1] != '.') return std::nullopt;
+  int scale = 100;
+  for (const char digit : text.substr(std::min<std::size_t>(2, text.size()))) {
+    if (!is_digit(digit)) return std::nullopt;
+    thousandths += (digit - '0') * scale;
+    scale /= 10;
+  }
+  return thousandths <= 1000 ? std::optional<int>(thousandths) : std::nullopt;
+}
+
+/// "En ; q=0.50" as "en;500", a weight of one left out; what cannot be read as it is.
+std::string canonical_member(std::string_view member) {
+  const std::size_t semicolon = member.find(';');
+  std::string value(trim(member.substr(0, semicolon)));
+  std::transform(value.begin(), value.end(), value.begin(), to_lower);
+  if (semicolon == std::string_view::npos) return value;
+  const std::string_view parameter = trim(member.substr(semicolon + 1));
+  const bool weighs = parameter.starts_with("q=") || parameter.starts_with("Q=");
+  const auto weight = weighs ? parse_weight(parameter.substr(2)) : std::nullopt;
+  if (!weight) return std::string(member);
+  if (*weight != 1000) value.append(";").append(std::to_string(*weight));
+  return value;
+}
+
+/// In one order. Of longer lists than anybody sends the writing counts.
+void append_weighted_list(std::string& out, std::string_view name, Fields request) {
+  constexpr std::size_t kMost = 32;
+  std::array<std::string, kMost> members;
+  std::size_t count = 0;
+  for_each_member(request, name, [&](std::string_view member) {
+    if (count < kMost) {
+      members[count] = canonical_member(member);
+    } else {
+      out.append(member).push_back(',');
+    }
+    ++count;
+  });
+  const auto end = members.begin() + static_cast<std::ptrdiff_t>(std::min(count, kMost));
+  std::sort(members.begin(), end);
+  std::for_each(members.begin(), end, [&out](const std::string& member) {
+    out.append(member).push_back(',');
+  });
+}
 
 }  // namespace
 
@@ -54,10 +110,12 @@ void append_vary_key(std::string& out, const std::vector<std::string>& names, Fi
     const bool present = find(request, name).has_value();
     // Neither octet occurs in a field value, so no value can imitate a border.
     out.push_back(present ? '\1' : '\0');
-    for_each_member(request, name, [&out](std::string_view member) {
-      out.append(member);
-      out.push_back(',');
-    });
+    if (is_weighted_list(name)) {
+      append_weighted_list(out, name, request);
+    } else {
+      for_each_member(request, name,
+                      [&out](std::string_view member) { out.append(member).push_back(','); });
+    }
     out.push_back('\n');
   }
 }

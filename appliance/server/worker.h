@@ -38,6 +38,7 @@ struct Commons {
   const std::unique_ptr<Tls> tls;
   cache::Store store;
   cache::FillTable fills;
+  cache::UriInvalidations changes;
   std::atomic<std::uint32_t> connections{0};
   std::uint16_t https_port = 443;  ///< of the first https listener
   h2o_globalconf_t h2o{};          ///< immutable once the workers run
@@ -65,7 +66,7 @@ class Worker {
   H2oLoop& loop() { return loop_; }
   LocalSnapshot& snapshots() { return snapshots_; }
   FetchContext fetch_context() {
-    return {loop_, origins_, commons_.store, commons_.fills, metrics_, jobs_};
+    return {loop_, origins_, commons_.store, commons_.fills, commons_.changes, metrics_, jobs_};
   }
   void record(const observe::RequestRecord& record);
   /// A name for a request that no other has, 24 hexadecimal digits. Returns a number in [0, 100)

@@ -88,9 +88,13 @@ void fuzz_conditional(std::string_view input) {
   is_not_modified(fields, fields);
   for (const std::uint64_t length :
        {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{1000}, UINT64_MAX}) {
-    ByteRange range;
-    if (evaluate_range(fields, fields, length, range) == RangeVerdict::Satisfiable)
+    ByteRanges ranges;
+    if (evaluate_range(fields, fields, length, ranges) != RangeVerdict::Satisfiable) continue;
+    HG_ASSERT(ranges.count > 0 && ranges.count <= ByteRanges::kMax);
+    for (std::size_t i = 0; i < ranges.count; ++i) {
+      const ByteRange range = ranges.parts[i];
       HG_ASSERT(range.first <= range.last && range.last < length);
+    }
   }
 }
 

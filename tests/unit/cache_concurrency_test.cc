@@ -213,6 +213,7 @@ TEST_CASE("of many requests on four loops one leads, and all get what it fetched
   constexpr std::size_t kPerLoop = 6;
   FillTable table;
   const PurgeTable purges;
+  const UriInvalidations changes;
   std::array<ThreadLoop, 4> loops;
   for (int round = 0; round < kRounds; ++round) {
     const OwnedKey key("shop", "/" + std::to_string(round));
@@ -233,7 +234,7 @@ TEST_CASE("of many requests on four loops one leads, and all get what it fetched
       ThreadLoop& loop = loops[i % loops.size()];
       Request& request = requests[i];
       loop.post([&, dies] {
-        auto result = table.join(key.key(), purges, 1, {});
+        auto result = table.join(key.key(), purges, changes, 1, {});
         if (result.role == FillTable::Role::Leader) {
           ++leaders;
           const base::MutexLock lock(mutex);

@@ -15,6 +15,7 @@ using headgate::cache::FillLead;
 using headgate::cache::FillTable;
 using headgate::cache::PurgeMode;
 using headgate::cache::PurgeTable;
+using headgate::cache::UriInvalidations;
 using headgate::test::make_response;
 using headgate::test::ManualLoop;
 using headgate::test::OwnedFields;
@@ -25,10 +26,11 @@ namespace {
 
 struct Collapsing {
   FillTable::Joined join(const OwnedKey& key, MonoTime now = {}) {
-    return table.join(key.key(), purges, 7, now);
+    return table.join(key.key(), purges, changes, 7, now);
   }
   FillTable table;
   PurgeTable purges;
+  UriInvalidations changes;
   OwnedKey a{"shop", "/a"};
   OwnedKey b{"shop", "/b"};
 };
@@ -122,7 +124,7 @@ TEST_CASE("a purge rules out fills that began before it, for those who know of t
   CHECK(after.role == Role::Leader);
   CHECK(after.fill.get() != before.fill.get());
   CHECK(after.fill->stamp().epoch == 1);
-  CHECK(c.table.join(c.a.key(), old, 6, {}).fill.get() == after.fill.get());
+  CHECK(c.table.join(c.a.key(), old, c.changes, 6, {}).fill.get() == after.fill.get());
   c.table.finish(*before.fill);
   CHECK(c.join(c.a).fill.get() == after.fill.get());
 }
@@ -160,7 +162,7 @@ TEST_CASE("equal hashes do not collapse different keys") {
   const auto leader = c.join(c.a);
   auto colliding = c.b.key();
   colliding.hash = c.a.key().hash;
-  CHECK(c.table.join(colliding, c.purges, 0, {}).role == Role::Alone);
+  CHECK(c.table.join(colliding, c.purges, c.changes, 0, {}).role == Role::Alone);
 }
 
 TEST_CASE("a leader that ends without a word frees its followers and its key") {

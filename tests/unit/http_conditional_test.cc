@@ -21,9 +21,9 @@ bool not_modified(const List& request, const List& stored = kStored) {
 }
 bool none_match(std::string_view value) { return not_modified({{"if-none-match", value}}); }
 
-/// "first-last", "unsatisfiable" or "ignore".
+/// "first-last" of every part, "unsatisfiable" or "ignore".
 std::string range(const List& request, std::uint64_t length, const List& stored = kStored) {
-  ByteRange r;
+  ByteRanges r;
   switch (evaluate_range(request, stored, length, r)) {
     case RangeVerdict::Ignore:
       return "ignore";
@@ -32,7 +32,11 @@ std::string range(const List& request, std::uint64_t length, const List& stored 
     case RangeVerdict::Satisfiable:
       break;
   }
-  return std::to_string(r.first) + "-" + std::to_string(r.last);
+  std::string text;
+  for (std::size_t i = 0; i < r.count; ++i)
+    text += (i == 0 ? "" : ",") + std::to_string(r.parts[i].first) + "-" +
+            std::to_string(r.parts[i].last);
+  return text;
 }
 std::string range(std::string_view value, std::uint64_t length = 1000) {
   return range(List{{"range", value}}, length);
@@ -100,9 +104,44 @@ TEST_CASE("ranges beyond the length are unsatisfiable") {
   CHECK(range("bytes=-5", 0) == "ignore");
 }
 
-TEST_CASE("several ranges, other units and malformed ones get the whole representation") {
+TEST_CASE("several ranges are parts in the order in which they were asked for") {
+  CHECK(range("bytes=0-1,5-6") == "0-1,5-6");
+  CHECK(range("bytes=5-6, 0-1, -1") == "5-6,0-1,999-999");
+  CHECK(range("bytes=0-1,2000-") == "0-1");
+  CHECK(range("bytes=2000-,3000-") == "unsatisfiable");
+}
+
+TEST_CASE("parts that overlap or touch are one part in the place of the first") {
+  CHECK(range("bytes=0-1,2-3") == "0-3");
+  CHECK(range("bytes=20-29,0-9,10-19") == "0-29");
+  CHECK(range("bytes=0-9,30-39,5-14") == "0-14,30-39");
+  CHECK(range("bytes=0-,5-6,-1") == "0-999");
+}
+
+TEST_CASE("more than sixteen ranges get the whole") {
+  std::string value = "bytes=0-0";
+  for (int i = 1; i < 16; ++i) value += "," + std::to_string(2 * i) + "-" + std::to_string(2 * i);
+  CHECK(range(value).ends_with(",30-30"));
+  CHECK(range(value + ",40-40") == "ignore");
+}
+
+TEST_CASE("Content-Range says where octets belong") {
+  const auto known = parse_content_range("bytes 2-4/11");
+  REQUIRE(known);
+  CHECK(known->range.first == 2);
+  CHECK(known->range.last == 4);
+  CHECK(known->complete == 11);
+  CHECK(parse_content_range("Bytes 0-0/*")->complete == 0);
+  for (const char* value : {"", "bytes", "bytes */11", "bytes 4-2/11", "bytes 2-11/11", "bytes 2-4",
+                            "items 2-4/11", "bytes 2-4/x", "bytes -4/11"}) {
+    CAPTURE(value);
+    CHECK_FALSE(parse_content_range(value));
+  }
+}
+
+TEST_CASE("other units and malformed ranges get the whole representation") {
   for (const char* value :
-       {"bytes=0-1,5-6", "lines=0-1", "bytes=5-1", "bytes=a-b", "bytes=", "bytes", "", "bytes=-",
+       {"bytes=0-1,a-b", "lines=0-1", "bytes=5-1", "bytes=a-b", "bytes=", "bytes", "", "bytes=-",
         "bytes=1", "bytes=1-2-3", "bytes=+1-2", "bytes =0-1", "bytes=0 -1", "bytes=--1"}) {
     CAPTURE(value);
     CHECK(range(value) == "ignore");

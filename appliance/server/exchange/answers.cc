@@ -2,7 +2,10 @@
 // The last part of a request's way: heads, pages and records. See exchange.h.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
+#include <new>
 
 #include "appliance/http/conditional.h"
 #include "appliance/server/exchange/exchange.h"
@@ -137,30 +140,77 @@ bool Exchange::respond_from_body(const cache::StoredResponse& response, Reply& r
   }
   if (head_only_ || !reply.content_length || !http::find(facts_.fields, "range")) return false;
 
-  const std::uint64_t length = *reply.content_length;
-  http::ByteRange range;
-  const auto verdict = http::evaluate_range(facts_.fields, response.fields(), length, range);
-  if (verdict == http::RangeVerdict::Ignore) return false;
-  std::pmr::vector<http::Field> fields(reply.fields.begin(), reply.fields.end(), &memory_);
-  std::string content_range;
-  if (verdict == http::RangeVerdict::Satisfiable) {
-    reply.status = 206;
-    reply.content_length = range.last - range.first + 1;
-    content_range = fmt::format("bytes {}-{}/{}", range.first, range.last, length);
-  } else {
-    reply.status = 416;
-    reply.content_length = 0;
-    content_range = fmt::format("bytes */{}", length);
+  http::ByteRanges ranges;
+  switch (
+      http::evaluate_range(facts_.fields, response.fields(), *reply.content_length, ranges)) {
+    case http::RangeVerdict::Ignore:
+      return false;
+    case http::RangeVerdict::Unsatisfiable:
+      respond_unsatisfiable(reply);
+      return true;
+    case http::RangeVerdict::Satisfiable:
+      break;
   }
-  fields.push_back({"content-range", memory_.persist(content_range)});
-  reply.fields = {fields.data(), fields.size()};
-  write_head(request_, reply, memory_);
-  if (reply.status == 416) {
-    sender_.send_nothing();
-  } else {
-    sender_.send(response.body(), range.first, range.last + 1);
-  }
+  ranges.count == 1 ? respond_part(response, reply, ranges.parts[0])
+                    : respond_parts(response, reply, ranges);
   return true;
+}
+
+void Exchange::respond_unsatisfiable(Reply& reply) {
+  std::pmr::vector<http::Field> fields(reply.fields.begin(), reply.fields.end(), &memory_);
+  fields.push_back(
+      {"content-range", memory_.persist(fmt::format("bytes */{}", *reply.content_length))});
+  reply.fields = {fields.data(), fields.size()};
+  reply.status = 416;
+  reply.content_length = 0;
+  write_head(request_, reply, memory_);
+  sender_.send_nothing();
+}
+
+void Exchange::respond_part(const cache::StoredResponse& response, Reply& reply,
+                            http::ByteRange range) {
+  std::pmr::vector<http::Field> fields(reply.fields.begin(), reply.fields.end(), &memory_);
+  fields.push_back({"content-range",
+                    memory_.persist(fmt::format("bytes {}-{}/{}", range.first, range.last,
+                                                *reply.content_length))});
+  reply.fields = {fields.data(), fields.size()};
+  reply.status = 206;
+  reply.content_length = range.last - range.first + 1;
+  write_head(request_, reply, memory_);
+  sender_.send(response.body(), range.first, range.last + 1);
+}
+
+/// multipart/byteranges: RFC 9110 section 14.6.
+void Exchange::respond_parts(const cache::StoredResponse& response, Reply& reply,
+                             const http::ByteRanges& ranges) {
+  const std::uint64_t length = *reply.content_length;
+  // Long and random, as the request's id is: it does not occur in what it separates.
+  const std::string boundary = fmt::format("headgate-{}", reply.request_id);
+  const auto content_type = http::find(response.fields(), "content-type");
+  auto* parts = static_cast<BodySender::Part*>(memory_.allocate(
+      (ranges.count + 1) * sizeof(BodySender::Part), alignof(BodySender::Part)));
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < ranges.count; ++i) {
+    const http::ByteRange range = ranges.parts[i];
+    std::string head = fmt::format("{}--{}\r\n", i == 0 ? "" : "\r\n", boundary);
+    if (content_type) head += fmt::format("Content-Type: {}\r\n", *content_type);
+    head += fmt::format("Content-Range: bytes {}-{}/{}\r\n\r\n", range.first, range.last, length);
+    new (&parts[i]) BodySender::Part{memory_.persist(head), range.first, range.last + 1};
+    total += head.size() + (range.last - range.first + 1);
+  }
+  const std::string_view tail = memory_.persist(fmt::format("\r\n--{}--\r\n", boundary));
+  new (&parts[ranges.count]) BodySender::Part{tail, 0, 0};
+
+  std::pmr::vector<http::Field> fields(&memory_);
+  std::copy_if(reply.fields.begin(), reply.fields.end(), std::back_inserter(fields),
+               [](const http::Field& field) { return field.name != "content-type"; });
+  fields.push_back({"content-type", memory_.persist(fmt::format(
+                                        "multipart/byteranges; boundary={}", boundary))});
+  reply.fields = {fields.data(), fields.size()};
+  reply.status = 206;
+  reply.content_length = total + tail.size();
+  write_head(request_, reply, memory_);
+  sender_.send_parts(response.body(), {parts, ranges.count + 1});
 }
 
 void Exchange::respond_error(int status, Reason reason, std::string_view proxy_error,

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/server/exchange/exchange.h"
 
-#include <new>
+#include <fmt/format.h>
 
+#include <new>
+#include <utility>
+
+#include "appliance/http/method.h"
+#include "appliance/origin/reference.h"
 #include "appliance/server/worker.h"
 
 namespace headgate::server {
@@ -41,6 +46,7 @@ Exchange::Exchange(h2o_req_t& request, Worker& worker)
 
 Exchange::~Exchange() {
   waiter_.reset();
+  assume_change();  // the viewer has not waited for the answer
   note_origin();
   release_fetch();
   Connections::request_ended(request_.conn);
@@ -88,8 +94,42 @@ void Exchange::run() {
       return respond_error(413, Reason::BodyTooLarge, guard::proxy_error(Reason::BodyTooLarge),
                            guard::code(Reason::BodyTooLarge));
   }
+  if (!http::is_safe(facts_.method)) changing_ = uri_of(facts_.target);
   if (decision_.uses_cache && upload_ == nullptr) return look_up();
   go_alone();
+}
+
+/// What the cache calls the URI, when a GET of it would use the cache.
+std::optional<std::uint64_t> Exchange::uri_of(std::string_view target) {
+  snapshot::RequestFacts get = facts_;
+  get.method = "GET";
+  get.target = target;
+  const auto decision = snapshot::decide(*pin_->configuration, get, memory_);
+  if (!decision.uses_cache) return std::nullopt;
+  return cache::uri_hash(decision.key.distribution, decision.key.path);
+}
+
+/// RFC 9111 section 4.4: the URI, and those of Location and Content-Location when they are of the
+/// same origin; an error changes nothing.
+void Exchange::note_change(const cache::StoredResponse& response) {
+  const auto uri = std::exchange(changing_, std::nullopt);
+  if (!uri || response.status() >= 400) return;
+  auto& changes = worker_.commons().changes;
+  changes.invalidate(*uri);
+  for (const auto& field : response.fields()) {
+    if (field.name != "location" && field.name != "content-location") continue;
+    const auto target = origin::target_within(
+        fmt::format("{}://{}{}", facts_.https ? "https" : "http", facts_.authority, facts_.target),
+        std::string(field.value));
+    if (!target) continue;
+    if (const auto other = uri_of(memory_.persist(*target))) changes.invalidate(*other);
+  }
+}
+
+/// Without an answer the origin may have done what it was asked for.
+void Exchange::assume_change() {
+  if (const auto uri = std::exchange(changing_, std::nullopt))
+    worker_.commons().changes.invalidate(*uri);
 }
 
 http::Fields Exchange::vary_fields() {
@@ -108,6 +148,9 @@ http::Fields Exchange::vary_fields() {
 void Exchange::look_up() {
   auto found = worker_.commons().store.find(decision_.key, vary_fields(), *pin_->purges);
   if (!found.response) return join(false);
+  if (found.purged == cache::Purged::No &&
+      worker_.commons().changes.covers(found.response->uri(), found.response->stamp().changes))
+    found.purged = cache::Purged::Soft;
   switch (evaluate(*found.response, found.purged)) {
     case Usable::Fresh:
       return respond_stored(found.response, CacheOutcome::FreshHit);
@@ -134,13 +177,15 @@ Exchange::Usable Exchange::evaluate(const cache::StoredResponse& response, cache
   return window && age < lifetime + *window ? Usable::WhileRevalidate : Usable::No;
 }
 
-bool Exchange::may_serve_on_error() const {
+/// RFC 5861 section 4; without a window of the origin's or of the distribution's only while the
+/// origin cannot be reached (RFC 9111 section 4.2.4).
+bool Exchange::may_serve_on(Trouble trouble) const {
   if (!stale_ || purged_ != cache::Purged::No) return false;
   const auto& directives = stale_->directives();
   if (directives.must_revalidate || directives.no_cache) return false;
   const auto window = directives.stale_if_error ? directives.stale_if_error
                                                 : decision_.distribution->stale_if_error;
-  if (!window) return false;
+  if (!window) return trouble == Trouble::Unreachable;
   const auto policy = ttl_policy(*decision_.distribution, *decision_.behavior, stale_->status());
   const Duration lifetime = http::freshness_lifetime(directives, policy);
   return stale_->current_age(worker_.loop().now()) < lifetime + *window;
@@ -149,7 +194,8 @@ bool Exchange::may_serve_on_error() const {
 void Exchange::join(bool serve_stale_meanwhile) {
   auto& commons = worker_.commons();
   auto joined =
-      commons.fills.join(decision_.key, *pin_->purges, pin_->generation, worker_.loop().now());
+      commons.fills.join(decision_.key, *pin_->purges, commons.changes, pin_->generation,
+                         worker_.loop().now());
   switch (joined.role) {
     case cache::FillTable::Role::Leader:
       leads_ = true;
@@ -180,6 +226,7 @@ FetchJob::Plan Exchange::plan(bool for_cache) {
   plan.may_store = for_cache;
   plan.viewer_fields = for_cache ? vary_fields() : http::Fields();
   if (for_cache) plan.stale = stale_;
+  plan.outlives_errors = for_cache && may_serve_on(Trouble::Answered5xx);
   plan.upload = upload_;
   return plan;
 }
@@ -233,7 +280,8 @@ void Exchange::on_settled() {
           (fill_->state() == cache::Fill::State::Private || !fill_->matches(vary_fields())))
         return go_alone();
       const auto response = fill_->response();
-      if (response->status() >= 500 && may_serve_on_error())
+      if (leads_) note_change(*response);
+      if (response->status() >= 500 && may_serve_on(Trouble::Answered5xx))
         return respond_stored(stale_, CacheOutcome::StaleHit);
       const bool revalidated = stale_ && response->body().get() == stale_->body().get();
       return respond_stored(response, revalidated            ? CacheOutcome::RevalidatedHit
@@ -243,7 +291,9 @@ void Exchange::on_settled() {
                                                              : CacheOutcome::Bypass);
     }
     case cache::Fill::State::Failed: {
-      if (may_serve_on_error()) return respond_stored(stale_, CacheOutcome::StaleHit);
+      assume_change();
+      if (may_serve_on(Trouble::Unreachable))
+        return respond_stored(stale_, CacheOutcome::StaleHit);
       const auto failure = fill_->failure();
       return respond_error(failure.status, Reason::OriginFailure,
                            memory_.persist(failure.proxy_error), memory_.persist(failure.details));

@@ -10,6 +10,7 @@
 
 #include "appliance/base/timer_heap.h"
 #include "appliance/cache/fill.h"
+#include "appliance/http/conditional.h"
 #include "appliance/observe/record.h"
 #include "appliance/server/exchange/pool_memory.h"
 #include "appliance/server/exchange/reply.h"
@@ -55,8 +56,9 @@ class Exchange {
   // Through the cache.
   void look_up();
   enum class Usable { Fresh, WhileRevalidate, No };
+  enum class Trouble { Answered5xx, Unreachable };
   Usable evaluate(const cache::StoredResponse& response, cache::Purged purged);
-  bool may_serve_on_error() const;
+  bool may_serve_on(Trouble trouble) const;
   void join(bool serve_stale_meanwhile);
   void go_alone();
   void start_job(cache::FillLead lead);
@@ -64,6 +66,11 @@ class Exchange {
   void wait_for(base::Ref<cache::Fill> fill);
   void on_settled();
   void on_wait_timeout();
+
+  // Unsafe methods.
+  std::optional<std::uint64_t> uri_of(std::string_view target);
+  void note_change(const cache::StoredResponse& response);
+  void assume_change();
 
   void note_origin();
   void release_fetch();
@@ -73,6 +80,10 @@ class Exchange {
   void respond_stored(const base::Ref<cache::StoredResponse>& response,
                       observe::CacheOutcome outcome);
   bool respond_from_body(const cache::StoredResponse& response, Reply& reply);
+  void respond_unsatisfiable(Reply& reply);
+  void respond_part(const cache::StoredResponse& response, Reply& reply, http::ByteRange range);
+  void respond_parts(const cache::StoredResponse& response, Reply& reply,
+                     const http::ByteRanges& ranges);
   void respond_error(int status, guard::Reason reason, std::string_view proxy_error,
                      std::string_view details);
   void respond_plain(int status, http::Fields fields);
@@ -101,6 +112,7 @@ class Exchange {
   std::optional<base::Timer> wait_timer_;
   std::weak_ptr<FetchJob> job_;
   std::shared_ptr<Upload> upload_;
+  std::optional<std::uint64_t> changing_;  ///< the URI that an unsafe method may be changing
   bool leads_ = false;  ///< the fill is fetched by our own job
   bool hit_for_miss_ = false;
   bool head_only_ = false;  ///< HEAD

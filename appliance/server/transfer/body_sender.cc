@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace headgate::server {
 namespace {
@@ -18,6 +19,7 @@ void BodySender::start() {
   generator_.super.proceed = [](h2o_generator_t* generator, h2o_req_t*) {
     BodySender& sender = *reinterpret_cast<Generator*>(generator)->sender;
     sender.sending_ = false;
+    if (std::exchange(sender.part_ended_, false)) sender.begin_part();
     sender.pump();
   };
   // The exchange goes with the request's pool, and with it all that is still wanted.
@@ -57,22 +59,51 @@ void BodySender::send(base::Ref<cache::Body> body, std::uint64_t first, std::uin
     finish(&piece, part.empty() ? 0 : 1, H2O_SEND_STATE_FINAL);
     return;
   }
+  whole_ = {.text = {}, .first = first, .end = end};
+  parts_ = {&whole_, 1};
+  begin_part();
+  pump();
+}
+
+void BodySender::send_parts(base::Ref<cache::Body> body, std::span<const Part> parts) {
+  body_ = std::move(body);
+  parts_ = parts;
+  start();
+  begin_part();
+  pump();
+}
+
+void BodySender::begin_part() {
+  text_ = parts_.front().text;
   reader_.emplace(
       body_, loop_,
       [this] {
         if (!sending_) pump();
       },
-      first, end);
-  pump();
+      parts_.front().first, parts_.front().end);
 }
 
 void BodySender::pump() {
   if (finished_ || failed_) return;
   slices_.clear();
+  if (!text_.empty()) slices_.push_back(std::exchange(text_, {}));
   bool last = false;
-  const auto status = reader_->read(kMaxOctets, kMaxSlices, slices_, last);
-  std::array<h2o_iovec_t, kMaxSlices> pieces;
+  auto status = reader_->read(kMaxOctets, kMaxSlices, slices_, last);
+  const bool has_text = !slices_.empty() && status != cache::BodyReader::Status::Data;
+  std::array<h2o_iovec_t, kMaxSlices + 1> pieces;
   for (std::size_t i = 0; i < slices_.size(); ++i) pieces[i] = iovec(slices_[i]);
+  const bool ends = last || status == cache::BodyReader::Status::End;
+  if (ends && parts_.size() > 1) {
+    // What was read stays valid with its reader until libh2o asks for more.
+    parts_ = parts_.subspan(1);
+    part_ended_ = true;
+    hand_over(pieces.data(), slices_.size());
+    return;
+  }
+  if (has_text && status == cache::BodyReader::Status::Wait) {
+    hand_over(pieces.data(), slices_.size());
+    return;
+  }
   switch (status) {
     case cache::BodyReader::Status::Data:
       if (last) {
@@ -86,7 +117,7 @@ void BodySender::pump() {
       if (!head_sent_) hand_over(nullptr, 0);
       return;
     case cache::BodyReader::Status::End:
-      finish(nullptr, 0, H2O_SEND_STATE_FINAL);
+      finish(pieces.data(), slices_.size(), H2O_SEND_STATE_FINAL);
       return;
     case cache::BodyReader::Status::Failed:
       // Never a clean end: the connection or stream is reset.

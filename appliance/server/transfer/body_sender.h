@@ -5,6 +5,8 @@
 
 #include <memory>
 #include <optional>
+#include <span>
+#include <string_view>
 #include <vector>
 
 #include "appliance/cache/body.h"
@@ -21,6 +23,14 @@ class BodySender {
   /// The head is in `request.res`. Octets [first, end) of `body`; none for a response without
   /// content.
   void send(base::Ref<cache::Body> body, std::uint64_t first, std::uint64_t end);
+  /// Text, then octets [first, end) of the body. Several make a multipart/byteranges.
+  struct Part {
+    std::string_view text;  ///< in pool memory
+    std::uint64_t first = 0;
+    std::uint64_t end = 0;  ///< as `first`: text alone
+  };
+  /// `parts`: in pool memory, not empty.
+  void send_parts(base::Ref<cache::Body> body, std::span<const Part> parts);
   void send_nothing();
   /// Octets in pool memory.
   void send_text(std::string_view text);
@@ -35,6 +45,7 @@ class BodySender {
     BodySender* sender;
   };
   void start();
+  void begin_part();
   void pump();
   void hand_over(h2o_iovec_t* pieces, std::size_t count);
   void finish(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state);
@@ -43,6 +54,10 @@ class BodySender {
   base::Loop& loop_;
   Generator generator_{};
   base::Ref<cache::Body> body_;
+  Part whole_;
+  std::span<const Part> parts_;  ///< those that are not sent, the present one first
+  std::string_view text_;        ///< of the present part, until it is sent
+  bool part_ended_ = false;      ///< libh2o has the last octets of a part that others follow
   std::optional<cache::BodyReader> reader_;
   std::vector<std::string_view> slices_;
   bool started_ = false;

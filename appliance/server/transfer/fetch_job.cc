@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "appliance/http/conditional.h"
 #include "appliance/http/hop_by_hop.h"
 #include "appliance/http/vary.h"
 
@@ -15,6 +16,13 @@ constexpr std::uint64_t kMaxSharedError = 1024 * 1024;
 
 bool has_validator(http::Fields fields) {
   return http::find(fields, "etag").has_value() || http::find(fields, "last-modified").has_value();
+}
+
+/// Whether a 304 with these fields speaks of the stored response: RFC 9111 section 4.3.4.
+bool is_about(const cache::StoredResponse& stored, http::Fields not_modified) {
+  const auto tag = http::find(not_modified, "etag");
+  const auto stored_tag = http::find(stored.fields(), "etag");
+  return !tag || !stored_tag || http::matches_weakly(*tag, *stored_tag);
 }
 
 }  // namespace
@@ -35,7 +43,7 @@ std::shared_ptr<FetchJob> FetchJob::start(FetchContext context, Plan plan, cache
   auto job = std::make_shared<FetchJob>(context, std::move(plan), std::move(lead));
   context.jobs.emplace(job.get(), job);
   context.metrics.origin_request_started();
-  job->fetch_.start();
+  job->fetch_->start();
   return job;
 }
 
@@ -49,32 +57,39 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
       key_path_(plan.key.path),
       key_hash_(plan.key.hash),
       may_store_(plan.may_store),
+      outlives_errors_(plan.outlives_errors),
       stale_(std::move(plan.stale)),
       lead_(std::move(lead)),
       upload_(std::move(plan.upload)),
       requested_at_(context.loop.now()),
-      fetch_(
-          context.origins, context.loop, behavior_->target, draft_.method,
-          [this](const origin::Group::Member& member) {
-            origin::Request request = snapshot::address(draft_, member);
-            request.body = upload_;
-            return request;
-          },
-          *this) {
+      fetch_(make_fetch()) {
   fill_ = lead_.fill();
   if (!fill_)
     fill_ = base::make_ref<cache::Fill>(
-        key(), cache::Stamp{snapshot_->purges->epoch(), snapshot_->generation});
+        key(), cache::Stamp{.epoch = snapshot_->purges->epoch(),
+                            .generation = snapshot_->generation,
+                            .changes = context_.changes.count()});
   if (may_store_) viewer_fields_ = http::FieldBlock(plan.viewer_fields);
   has_authorization_ =
       std::any_of(draft_.fields.begin(), draft_.fields.end(),
                   [](const auto& field) { return field.first == "authorization"; });
 }
 
+std::unique_ptr<origin::Fetch> FetchJob::make_fetch() {
+  return std::make_unique<origin::Fetch>(
+      context_.origins, context_.loop, behavior_->target, draft_.method,
+      [this](const origin::Group::Member& member) {
+        origin::Request request = snapshot::address(draft_, member);
+        request.body = upload_;
+        return request;
+      },
+      *this);
+}
+
 cache::Key FetchJob::key() const { return {key_hash_, key_text_, distribution_->name, key_path_}; }
 
 std::string_view FetchJob::origin_id() const {
-  const auto attempted = fetch_.attempted();
+  const auto attempted = fetch_->attempted();
   return attempted.member == nullptr ? std::string_view()
                                      : distribution_->origins[attempted.member->index].id;
 }
@@ -97,9 +112,10 @@ std::vector<http::Field> FetchJob::end_to_end_fields(const origin::ResponseHead&
 }
 
 void FetchJob::on_head(const origin::ResponseHead& head) {
-  if (ended_) return;
+  if (ended_ || asking_again_) return;
   origin_status_ = head.status;
-  if (stale_ && head.status == 304) return on_not_modified(head);
+  if (stale_ && head.status == 304)
+    return is_about(*stale_, head.fields) ? on_not_modified(head) : ask_unconditionally();
 
   const auto now = context_.loop.now();
   const auto wall = context_.loop.wall_now();
@@ -121,13 +137,30 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
     if (abandoned) {
       cancel();
     } else if (!ended_) {
-      fetch_.resume();
+      fetch_->resume();
     }
   });
   fill_->respond(response_, shared, viewer_fields_.fields());
   if (shared) return;
   lead_.end();  // whoever comes now need not wait for what it may not use
   if (released_) cancel();
+}
+
+/// The 304 was about something that we do not have: the same request again, for the whole.
+void FetchJob::ask_unconditionally() {
+  asking_again_ = true;
+  stale_.reset();
+  std::erase_if(draft_.fields, [](const auto& field) {
+    return field.first == "if-none-match" || field.first == "if-modified-since";
+  });
+  // Not from inside a call of the one that is replaced.
+  context_.loop.post([self = context_.jobs.at(this)] {
+    if (self->ended_) return;
+    self->asking_again_ = false;
+    self->requested_at_ = self->context_.loop.now();
+    self->fetch_ = self->make_fetch();
+    self->fetch_->start();
+  });
 }
 
 void FetchJob::on_not_modified(const origin::ResponseHead& head) {
@@ -144,6 +177,7 @@ void FetchJob::on_not_modified(const origin::ResponseHead& head) {
 
 bool FetchJob::decide_storing(const cache::StoredResponse& response,
                               const origin::ResponseHead& head) {
+  if (outlives_errors_ && head.status >= 500) return false;
   const auto policy = ttl_policy(*distribution_, *behavior_, head.status);
   if (!http::may_store(head.status, response.directives(), response.fields(), policy,
                        has_authorization_)) {
@@ -165,7 +199,7 @@ bool FetchJob::decide_storing(const cache::StoredResponse& response,
 
 bool FetchJob::on_octets(std::string_view octets) {
   if (ended_) return false;
-  if (!body_) return true;  // the content of a 304, which has none by RFC 9110 section 15.4.5
+  if (!body_ || asking_again_) return true;  // the content of a 304, which has none by RFC 9110 section 15.4.5
   const bool go_on = body_->append(octets);
   if (keep_up_to_ != 0 && body_->size() > keep_up_to_) pass_through();
   return go_on && !ended_;
@@ -181,7 +215,7 @@ void FetchJob::pass_through() {
 }
 
 void FetchJob::on_complete() {
-  if (ended_) return;
+  if (ended_ || asking_again_) return;
   if (body_) {
     body_->finish();
     if (stores_) context_.store.insert(key(), viewer_fields_.fields(), response_);
@@ -190,7 +224,7 @@ void FetchJob::on_complete() {
 }
 
 void FetchJob::on_failure(origin::Failure failure, std::string_view details) {
-  if (ended_) return;
+  if (ended_ || asking_again_) return;
   if (response_) {
     if (body_) body_->fail();
   } else {

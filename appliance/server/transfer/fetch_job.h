@@ -25,6 +25,7 @@ struct FetchContext {
   origin::Client& origins;
   cache::Store& store;
   cache::FillTable& fills;
+  const cache::UriInvalidations& changes;
   observe::WorkerMetrics& metrics;
   std::unordered_map<FetchJob*, std::shared_ptr<FetchJob>>& jobs;  ///< those that have not ended
 };
@@ -47,6 +48,7 @@ class FetchJob final : public origin::Sink {
     bool may_store = false;                  ///< the request allows it: method and policy
     http::Fields viewer_fields;              ///< what Vary selects by; valid during `start` only
     base::Ref<cache::StoredResponse> stale;  ///< revalidated when it has validators; null: none
+    bool outlives_errors = false;            ///< `stale` is not replaced by a 5xx
     std::shared_ptr<Upload> upload;          ///< null: no body
   };
 
@@ -58,7 +60,7 @@ class FetchJob final : public origin::Sink {
   /// The request that began this has gone. Ends the fetch when nobody else can use it.
   void release();
   /// Octets of the viewer are there, or never will be.
-  void upload_ready() { fetch_.body_ready(); }
+  void upload_ready() { fetch_->body_ready(); }
   void cancel();
 
   // What the access log tells.
@@ -77,7 +79,9 @@ class FetchJob final : public origin::Sink {
  private:
   cache::Key key() const;
   std::vector<http::Field> end_to_end_fields(const origin::ResponseHead& head);
+  std::unique_ptr<origin::Fetch> make_fetch();
   void on_not_modified(const origin::ResponseHead& head);
+  void ask_unconditionally();
   bool decide_storing(const cache::StoredResponse& response, const origin::ResponseHead& head);
   void pass_through();
   void end(bool failed);
@@ -95,6 +99,8 @@ class FetchJob final : public origin::Sink {
   bool has_authorization_ = false;
 
   bool may_store_;
+  bool outlives_errors_;
+  bool asking_again_ = false;  ///< what still comes is of a response that was of no use
   bool stores_ = false;
   bool released_ = false;
   std::uint64_t keep_up_to_ = 0;  ///< octets of a body that is kept whole; 0: it is not
@@ -109,7 +115,7 @@ class FetchJob final : public origin::Sink {
   std::shared_ptr<Upload> upload_;
   base::MonoTime requested_at_;
   char date_[29] = {};
-  origin::Fetch fetch_;
+  std::unique_ptr<origin::Fetch> fetch_;  ///< never null
 };
 
 }  // namespace headgate::server

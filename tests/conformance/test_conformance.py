@@ -1,0 +1,46 @@
+# SPDX-License-Identifier: MIT
+"""Every case of cases/, and that every requirement of rfc9111.yaml names cases that are there."""
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
+import harness  # noqa: E402
+from driver import Runner, ScriptedOrigin, load_cases  # noqa: E402
+
+CASES = load_cases()
+REQUIREMENTS = yaml.safe_load((HERE / "rfc9111.yaml").read_text())
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory):
+    """An edge that adds nothing of its own to RFC 9111: everything forwarded, all of the query in the key, no TTL."""
+    folder = tmp_path_factory.mktemp("conformance")
+    origin = ScriptedOrigin()
+    repository = harness.Repository(folder / "repository")
+    repository.put("edge.yaml",
+                   harness.distribution(origin.port, default=harness.behavior(
+                       allowedMethods=["ALL"], originRequestPolicy="Managed-AllViewer")),
+                   harness.cache_policy(minimum="0s", default="0s", maximum="365d", queryStrings={"behavior": "all"}))
+    repository.commit("plain")
+    edge = harness.Edge(repository.path, folder / "state")
+    yield Runner(edge.http, origin)
+    edge.stop()
+    origin.close()
+
+
+@pytest.mark.parametrize("identifier", CASES)
+def test_case(runner, identifier):
+    runner.run(identifier, CASES[identifier])
+
+
+@pytest.mark.parametrize("number", range(len(REQUIREMENTS)))
+def test_requirement_names_cases(number):
+    row = REQUIREMENTS[number]
+    assert row["section"] and row["requirement"] and row["tests"], row
+    unknown = [name for name in row["tests"] if not name.startswith("unit:") and not any(
+        case == name or name.endswith("*") and case.startswith(name[:-1]) for case in CASES)]
+    assert not unknown, f"{row['section']}: no such cases: {unknown}"

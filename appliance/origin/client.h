@@ -81,16 +81,24 @@ struct Request {
 
 struct ResponseHead {
   int status = 0;
+  bool http2 = false;   ///< how it was received, for Via
   http::Fields fields;  ///< names in lower case; valid during the call
   std::optional<std::uint64_t>
       content_length;  ///< as received; of a HEAD, 204 or 304 no body follows all the same
 };
+
+/// Interim responses of one exchange that are passed on; an origin that sends more is not listened
+/// to.
+inline constexpr int kMaxInterim = 16;
 
 /// Gets what a transfer receives; called on the loop, never from inside Client::start,
 /// Transfer::resume or Transfer::cancel.
 class Sink {
  public:
   virtual ~Sink() = default;
+  /// An interim response but 100 and 101 (RFC 9110 section 15.2), before the head; at most
+  /// kMaxInterim of them.
+  virtual void on_interim(int status, http::Fields fields) = 0;
   virtual void on_head(const ResponseHead& head) = 0;
   /// False: pause until Transfer::resume; the octets have been taken all the same. A resume from
   /// inside this call wins over its result. While paused the end may still be told: a failure, or

@@ -47,6 +47,7 @@ struct Fetch::Impl final : Sink {
            static_cast<std::size_t>(attempted.attempts) < group->members.size();
   }
 
+  void on_interim(int status, http::Fields fields) override { sink.on_interim(status, fields); }
   void on_head(const ResponseHead& head) override {
     const std::vector<int>& codes = group->failover_status_codes;
     const bool unwanted = std::find(codes.begin(), codes.end(), head.status) != codes.end();
@@ -54,7 +55,8 @@ struct Fetch::Impl final : Sink {
     // Content that is announced may still not come; a head that has been passed on cannot be taken
     // back.
     if (may_go_on() && method == "GET" && head.content_length.value_or(0) > 0) {
-      held.emplace(HeldHead{head.status, http::FieldBlock(head.fields), head.content_length});
+      held.emplace(
+          HeldHead{head.status, head.http2, http::FieldBlock(head.fields), head.content_length});
       return;
     }
     answered = true;
@@ -79,12 +81,13 @@ struct Fetch::Impl final : Sink {
     const HeldHead head = std::move(*held);
     held.reset();
     answered = true;
-    sink.on_head({head.status, head.fields.fields(), head.content_length});
+    sink.on_head({head.status, head.http2, head.fields.fields(), head.content_length});
   }
 
   /// The head of a response whose content has not begun.
   struct HeldHead {
     int status;
+    bool http2;
     http::FieldBlock fields;
     std::optional<std::uint64_t> content_length;
   };

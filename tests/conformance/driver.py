@@ -2,9 +2,11 @@
 """Runs cases of HTTP caching over the wire: a scripted origin on one side of the edge, a scripted client on the other.
 
 The format of a case is in README.md. Nothing here knows what an edge is: it is given two addresses."""
+import io
 import json
 import re
 import socket
+import subprocess
 import threading
 from email.utils import formatdate
 from pathlib import Path
@@ -167,7 +169,28 @@ class ScriptedOrigin:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
 
-def exchange(address, method, target, fields, body=b""):
+def exchange_http2(address, method, target, fields, body=b""):
+    """As exchange_http1, over HTTP/2 by prior knowledge, by curl."""
+    command = ["curl", "--silent", "--include", "--http2-prior-knowledge", "--max-time", str(DEADLINE), "--path-as-is", "--globoff",
+               *(["--head"] if method == "HEAD" else ["--request", method]),
+               "-H", "Host: conformance.test", "-H", "Accept:", "-H", "User-Agent:"]
+    for name, value in fields:
+        command += ["-H", (f"{name}: {value}" if value else f"{name};").encode("latin-1")]
+    if body:
+        command += ["--data-binary", body, "-H", "Content-Type:"]
+    output = subprocess.run([*command, f"http://{address}{target}"], capture_output=True).stdout
+    stream, interim = io.BytesIO(output), []
+    while head := read_head(stream):
+        message = Message(*head, interim=interim)
+        status = int(message.start.split(" ")[1])
+        if status >= 200:
+            message.body = stream.read()
+            return status, message
+        interim.append(message)
+    raise Mismatch("the stream ended without a response")
+
+
+def exchange_http1(address, method, target, fields, body=b""):
     """One request on a connection of its own; the response with what came before it."""
     host, _, port = address.rpartition(":")
     lines = [f"{method} {target} HTTP/1.1", "Host: conformance.test", "Connection: close",
@@ -191,15 +214,17 @@ def exchange(address, method, target, fields, body=b""):
 
 
 class Runner:
-    """Runs cases against the edge at `address` whose only origin is `origin`."""
+    """Runs cases against the edge at `address` whose only origin is `origin`; `exchange` sends a request."""
 
-    def __init__(self, address, origin):
-        self.address, self.origin = address, origin
+    def __init__(self, address, origin, exchange):
+        self.address, self.origin, self.exchange = address, origin, exchange
 
     def run(self, identifier, case):
-        key = re.sub(r"\W", "-", identifier)
+        """Raises Mismatch. $KEY in a case is the first segment of the paths that it is run under."""
+        key = f"{re.sub(r'[^A-Za-z0-9_]', '-', identifier)}-{self.exchange.__name__[-1]}"
         sent = set()
-        for number, step in enumerate(case["steps"], 1):
+        steps = json.loads(json.dumps(case["steps"]).replace("$KEY", key))
+        for number, step in enumerate(steps, 1):
             end = monotonic() + (DEADLINE if step.get("eventually") else 0)
             while True:
                 try:
@@ -214,7 +239,7 @@ class Runner:
         answer = step.get("origin") or {}
         sent.add(str(answer.get("body", body)).encode())
         asked = self.origin.script(key, step, body)
-        status, response = exchange(self.address, request.get("method", "GET"), f"/{key}/{request.get('path', '')}",
+        status, response = self.exchange(self.address, request.get("method", "GET"), f"/{key}/{request.get('path', '')}",
                                     field_lines(request.get("fields")), str(request.get("body", "")).encode())
         expect = step.get("expect", {})
         if isinstance(expect, str):

@@ -9,14 +9,14 @@ import yaml
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 import harness  # noqa: E402
-from driver import Runner, ScriptedOrigin, load_cases  # noqa: E402
+from driver import Runner, ScriptedOrigin, exchange_http1, exchange_http2, load_cases  # noqa: E402
 
 CASES = load_cases()
 REQUIREMENTS = yaml.safe_load((HERE / "rfc9111.yaml").read_text())
 
 
 @pytest.fixture(scope="module")
-def runner(tmp_path_factory):
+def edge_and_origin(tmp_path_factory):
     """An edge that adds nothing of its own to RFC 9111: everything forwarded, all of the query in the key, no TTL."""
     folder = tmp_path_factory.mktemp("conformance")
     origin = ScriptedOrigin()
@@ -27,14 +27,20 @@ def runner(tmp_path_factory):
                    harness.cache_policy(minimum="0s", default="0s", maximum="365d", queryStrings={"behavior": "all"}))
     repository.commit("plain")
     edge = harness.Edge(repository.path, folder / "state")
-    yield Runner(edge.http, origin)
+    yield edge, origin
     edge.stop()
     origin.close()
 
 
-@pytest.mark.parametrize("identifier", CASES)
-def test_case(runner, identifier):
-    runner.run(identifier, CASES[identifier])
+EXCHANGES = {"http1": exchange_http1, "http2": exchange_http2}
+
+
+@pytest.mark.parametrize("identifier, protocol", [(name, protocol) for name, case in CASES.items() for protocol in EXCHANGES
+                                                  if case.get("only", protocol) == protocol])
+def test_case(edge_and_origin, identifier, protocol):
+    edge, origin = edge_and_origin
+    exchange = EXCHANGES[protocol]
+    Runner(edge.http, origin, exchange).run(identifier, CASES[identifier])
 
 
 @pytest.mark.parametrize("number", range(len(REQUIREMENTS)))

@@ -15,6 +15,7 @@ namespace headgate::test {
 /// Threads: the loop's.
 class RecordingSink : public origin::Sink {
  public:
+  std::vector<int> interim;  ///< status codes of interim responses
   int heads = 0;
   int status = 0;
   std::optional<std::uint64_t> content_length;
@@ -40,6 +41,7 @@ class RecordingSink : public origin::Sink {
     return found;
   }
 
+  void on_interim(int interim_status, http::Fields) override { interim.push_back(interim_status); }
   void on_head(const origin::ResponseHead& head) override {
     ++heads;
     status = head.status;

@@ -186,6 +186,7 @@ TEST_CASE("interim responses are not taken for the head") {
   RecordingSink sink;
   REQUIRE(worker.exchange(plain_endpoint(server.origin.port()), make_request(), sink));
   CHECK(sink.complete);
+  CHECK(sink.interim == std::vector<int>{102, 103});  // 100 is between the origin and us
   CHECK(sink.heads == 1);
   CHECK(sink.status == 200);
   CHECK(sink.values("link").empty());

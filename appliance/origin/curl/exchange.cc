@@ -154,7 +154,7 @@ bool Exchange::take_head() {
   status_ = static_cast<int>(status);
   if (status_ == 101)
     return refuse(Failure::HttpProtocolError, "101 without having asked for another protocol");
-  if (status_ >= 100 && status_ < 200) return true;
+  if (status_ >= 100 && status_ < 200) return take_interim();
   if (status_ < 100 || status_ > 999)
     return refuse(Failure::HttpProtocolError, "an invalid status code");
   stage_ = Stage::Body;
@@ -167,12 +167,20 @@ bool Exchange::take_head() {
 
   ResponseHead head;
   head.status = status_;
+  head.http2 = !is_http1();
   head.fields = head_.fields();
   head.content_length = head_.content_length();
   const std::shared_ptr<Exchange> self = shared_from_this();
   sink_->on_head(head);
   // libcurl stops sending after a refusal, but would wait for a body that is paused.
   if (send_paused_ && stage_ != Stage::Ended) unpause_soon();
+  return stage_ != Stage::Ended;
+}
+
+bool Exchange::take_interim() {
+  if (status_ == 100 || ++interim_ > kMaxInterim) return true;
+  const std::shared_ptr<Exchange> self = shared_from_this();
+  sink_->on_interim(status_, head_.fields());
   return stage_ != Stage::Ended;
 }
 
@@ -286,7 +294,8 @@ bool Exchange::may_connect_again(CURLcode code) const {
 }
 
 bool Exchange::may_send_again(CURLcode code) const {
-  // A kept connection of an HTTP/1.0 origin cannot take chunks, which libcurl notices before it has sent anything.
+  // A kept connection of an HTTP/1.0 origin cannot take chunks, which libcurl notices before it has
+  // sent anything.
   if (code == CURLE_UPLOAD_FAILED) return reused_ && pulled_octets_ == 0;
   if (stage_ != Stage::Sent || !reused_ || sent_again_ || head_.octets() != 0) return false;
   if (request_.body != nullptr || !is_idempotent(request_.method)) return false;

@@ -50,6 +50,7 @@ class Exchange final : public EasyOwner, public std::enable_shared_from_this<Exc
   void set_callbacks();
   bool take_header_line(std::string_view line);
   bool take_head();
+  bool take_interim();
   std::size_t take_octets(std::string_view octets);
   std::size_t give_octets(char* out, std::size_t room);
   bool note_connected(const ConnectionEnds& ends);
@@ -90,6 +91,7 @@ class Exchange final : public EasyOwner, public std::enable_shared_from_this<Exc
   bool unpause_pending_ = false;
 
   HeadCollector head_;
+  int interim_ = 0;  ///< interim responses so far
   int status_ = 0;
   std::uint64_t received_octets_ = 0;
   bool excess_ = false;

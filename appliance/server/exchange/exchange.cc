@@ -193,9 +193,8 @@ bool Exchange::may_serve_on(Trouble trouble) const {
 
 void Exchange::join(bool serve_stale_meanwhile) {
   auto& commons = worker_.commons();
-  auto joined =
-      commons.fills.join(decision_.key, *pin_->purges, commons.changes, pin_->generation,
-                         worker_.loop().now());
+  auto joined = commons.fills.join(decision_.key, *pin_->purges, commons.changes, pin_->generation,
+                                   worker_.loop().now());
   switch (joined.role) {
     case cache::FillTable::Role::Leader:
       leads_ = true;
@@ -228,6 +227,9 @@ FetchJob::Plan Exchange::plan(bool for_cache) {
   if (for_cache) plan.stale = stale_;
   plan.outlives_errors = for_cache && may_serve_on(Trouble::Answered5xx);
   plan.upload = upload_;
+  plan.on_interim = [this](int status, http::Fields fields) {
+    write_interim(request_, status, fields, memory_);
+  };
   return plan;
 }
 
@@ -292,8 +294,7 @@ void Exchange::on_settled() {
     }
     case cache::Fill::State::Failed: {
       assume_change();
-      if (may_serve_on(Trouble::Unreachable))
-        return respond_stored(stale_, CacheOutcome::StaleHit);
+      if (may_serve_on(Trouble::Unreachable)) return respond_stored(stale_, CacheOutcome::StaleHit);
       const auto failure = fill_->failure();
       return respond_error(failure.status, Reason::OriginFailure,
                            memory_.persist(failure.proxy_error), memory_.persist(failure.details));

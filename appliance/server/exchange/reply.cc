@@ -76,7 +76,6 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
     const auto end = std::to_chars(text, text + 20, seconds).ptr;
     add(request, "age", {text, static_cast<std::size_t>(end - text)});
   }
-  add(request, "via", request.version >= 0x200 ? "2 headgate" : "1.1 headgate");
   auto* status = static_cast<char*>(memory.allocate(http::kCacheStatusSize, 1));
   add(request, "cache-status",
       http::write_cache_status(reply.cache_status, std::span<char, http::kCacheStatusSize>(
@@ -90,7 +89,7 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
 }
 
 /// What the edge says about itself replaces what an origin or a policy said under the same name;
-/// Via, Cache-Status and Proxy-Status are lists that grow.
+/// Cache-Status and Proxy-Status are lists that grow.
 bool is_edges_own(std::string_view name) {
   return name == "content-length" || name == "x-cache" || name == "headgate-generation" ||
          name == "x-request-id" || name == "age";
@@ -118,6 +117,24 @@ void write_head(h2o_req_t& request, const Reply& reply, PoolMemory& memory) {
       if (!is_edges_own(field.name)) add(request, field.name, field.value);
   }
   add_edge_fields(request, reply, memory);
+}
+
+void write_interim(h2o_req_t& request, int status, http::Fields fields, PoolMemory& memory) {
+  if (status < 100 || status > 199 || status == 101) return;
+  std::pmr::vector<h2o_header_t> headers(&memory);
+  std::pmr::vector<h2o_iovec_t> names(&memory);
+  headers.reserve(fields.size());
+  names.reserve(fields.size());
+  for (const auto& field : fields) {
+    const h2o_token_t* token = h2o_lookup_token(field.name.data(), field.name.size());
+    if (token == nullptr) names.push_back(iovec(field.name));
+    headers.push_back(
+        {.name = token != nullptr ? const_cast<h2o_iovec_t*>(&token->buf) : &names.back(),
+         .orig_name = nullptr,
+         .value = iovec(field.value),
+         .dont_index = 1});
+  }
+  h2o_send_informational(&request, status, headers.data(), headers.size());
 }
 
 std::string_view plain_page(int status, std::string_view reason, std::string_view request_id,

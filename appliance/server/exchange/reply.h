@@ -36,6 +36,10 @@ struct Reply {
 /// Fills in `request.res`. Threads: the request's loop.
 void write_head(h2o_req_t& request, const Reply& reply, PoolMemory& memory);
 
+/// Sends an interim response, unless the final one has begun. Of `fields` names are in lower case
+/// and hop-by-hop ones gone.
+void write_interim(h2o_req_t& request, int status, http::Fields fields, PoolMemory& memory);
+
 /// The plain page of an answer that the edge makes itself, in pool memory.
 std::string_view plain_page(int status, std::string_view reason, std::string_view request_id,
                             PoolMemory& memory);

@@ -61,14 +61,14 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
       stale_(std::move(plan.stale)),
       lead_(std::move(lead)),
       upload_(std::move(plan.upload)),
+      on_interim_(std::move(plan.on_interim)),
       requested_at_(context.loop.now()),
       fetch_(make_fetch()) {
   fill_ = lead_.fill();
   if (!fill_)
-    fill_ = base::make_ref<cache::Fill>(
-        key(), cache::Stamp{.epoch = snapshot_->purges->epoch(),
-                            .generation = snapshot_->generation,
-                            .changes = context_.changes.count()});
+    fill_ = base::make_ref<cache::Fill>(key(), cache::Stamp{.epoch = snapshot_->purges->epoch(),
+                                                            .generation = snapshot_->generation,
+                                                            .changes = context_.changes.count()});
   if (may_store_) viewer_fields_ = http::FieldBlock(plan.viewer_fields);
   has_authorization_ =
       std::any_of(draft_.fields.begin(), draft_.fields.end(),
@@ -97,7 +97,7 @@ std::string_view FetchJob::origin_id() const {
 std::vector<http::Field> FetchJob::end_to_end_fields(const origin::ResponseHead& head) {
   const http::HopByHop hop_by_hop(head.fields);
   std::vector<http::Field> fields;
-  fields.reserve(head.fields.size() + 1);
+  fields.reserve(head.fields.size() + 2);
   bool has_date = false;
   for (const auto& field : head.fields) {
     if (field.name == "age" || hop_by_hop.drops(field.name)) continue;
@@ -108,7 +108,18 @@ std::vector<http::Field> FetchJob::end_to_end_fields(const origin::ResponseHead&
     http::format_http_date(context_.loop.wall_now(), date_);
     fields.push_back({"date", {date_, sizeof date_}});
   }
+  // RFC 9110 section 7.6.3: by the protocol in which it came to us.
+  fields.push_back({"via", head.http2 ? "2 headgate" : "1.1 headgate"});
   return fields;
+}
+
+void FetchJob::on_interim(int status, http::Fields fields) {
+  if (ended_ || !on_interim_) return;
+  const http::HopByHop hop_by_hop(fields);
+  std::vector<http::Field> kept;
+  std::copy_if(fields.begin(), fields.end(), std::back_inserter(kept),
+               [&](const http::Field& field) { return !hop_by_hop.drops(field.name); });
+  on_interim_(status, kept);
 }
 
 void FetchJob::on_head(const origin::ResponseHead& head) {
@@ -199,7 +210,8 @@ bool FetchJob::decide_storing(const cache::StoredResponse& response,
 
 bool FetchJob::on_octets(std::string_view octets) {
   if (ended_) return false;
-  if (!body_ || asking_again_) return true;  // the content of a 304, which has none by RFC 9110 section 15.4.5
+  if (!body_ || asking_again_)
+    return true;  // the content of a 304, which has none by RFC 9110 section 15.4.5
   const bool go_on = body_->append(octets);
   if (keep_up_to_ != 0 && body_->size() > keep_up_to_) pass_through();
   return go_on && !ended_;
@@ -236,6 +248,7 @@ void FetchJob::on_failure(origin::Failure failure, std::string_view details) {
 
 void FetchJob::release() {
   released_ = true;
+  on_interim_ = {};
   const bool followed = may_store_ && (!response_ || stores_);
   if (!followed && !(response_ && fill_->state() == cache::Fill::State::Shared)) cancel();
 }

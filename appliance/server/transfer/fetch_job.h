@@ -50,6 +50,8 @@ class FetchJob final : public origin::Sink {
     base::Ref<cache::StoredResponse> stale;  ///< revalidated when it has validators; null: none
     bool outlives_errors = false;            ///< `stale` is not replaced by a 5xx
     std::shared_ptr<Upload> upload;          ///< null: no body
+    /// Interim responses, while the request that began this is there; may be null.
+    base::UniqueFunction<void(int status, http::Fields fields)> on_interim;
   };
 
   /// `lead`: of the fill that others follow; empty for a fetch that only the caller waits for.
@@ -69,6 +71,7 @@ class FetchJob final : public origin::Sink {
   bool revalidated() const { return revalidated_; }
   bool stores() const { return stores_; }
 
+  void on_interim(int status, http::Fields fields) override;
   void on_head(const origin::ResponseHead& head) override;
   [[nodiscard]] bool on_octets(std::string_view octets) override;
   void on_complete() override;
@@ -113,6 +116,7 @@ class FetchJob final : public origin::Sink {
   cache::FillLead lead_;
   base::Ref<cache::Fill> fill_;
   std::shared_ptr<Upload> upload_;
+  base::UniqueFunction<void(int, http::Fields)> on_interim_;
   base::MonoTime requested_at_;
   char date_[29] = {};
   std::unique_ptr<origin::Fetch> fetch_;  ///< never null

@@ -116,6 +116,22 @@ void send_unique(h2o_req_t* req, std::string_view value) {
   send_text(req, 200, "u\n");
 }
 
+/// `count` interim responses, each with a number and a field of its own.
+void send_interim(h2o_req_t* req, long count) {
+#ifdef H2O_HAS_SEND_INFORMATIONAL
+  for (long i = 0; i != count; ++i) {
+    const std::string number = std::to_string(i);
+    h2o_iovec_t name = bytes("x-number");
+    h2o_header_t headers[] = {{&H2O_TOKEN_LINK->buf, nullptr, bytes("</a>; rel=preload"), 0},
+                              {&name, nullptr, bytes(number), 1}};
+    h2o_send_informational(req, 103, headers, 2);
+  }
+#else
+  static_cast<void>(req);
+  static_cast<void>(count);
+#endif
+}
+
 /// Switches protocols, sends `size` octets, and closes.
 void upgrade(State& state, h2o_req_t* req, long size) {
   req->res.status = 101;
@@ -152,6 +168,14 @@ bool respond(State& state, h2o_req_t* req) {
         send_text(req, 200, "held\n");
       }
     });
+  } else if (take(rest, "/interim/")) {
+    send_interim(req, take_number(rest));
+    if (take(rest, "/hold")) {
+      hold(state, req, [req] { send_text(req, 200, "held\n"); });
+    } else {
+      send_text(req, 200, "final\n");
+      send_interim(req, 1);  // too late: nothing happens
+    }
   } else if (take(rest, "/status/")) {
     send_whole(req, static_cast<int>(take_number(rest)), "", 0);
   } else if (take(rest, "/content/")) {

@@ -11,6 +11,7 @@
 
 #include "appliance/base/loop.h"
 #include "appliance/http/field.h"
+#include "appliance/origin/latch.h"
 #include "schema/base/units.h"
 
 namespace headgate::origin {
@@ -34,6 +35,7 @@ struct Endpoint {
   Duration read_timeout{};  ///< to the first octet, and between octets
   Duration keepalive_timeout{};
   std::optional<Duration> completion_timeout;
+  std::shared_ptr<Latch> latch;  ///< whether it is down; outlives Snapshots; null: not remembered
 };
 
 /// Why a fetch ended without a whole response; RFC 9209 section 2.3 names.
@@ -52,6 +54,11 @@ enum class Failure {
   Cancelled,
   Internal,
 };
+/// Whether a response with this status, or a failure, speaks of an origin that is not well; a
+/// failure of ours or of the request does not.
+bool is_sign_of_sickness(int status);
+bool is_sign_of_sickness(Failure failure);
+
 /// The error type of Proxy-Status, e.g. "connection_refused".
 std::string_view proxy_error(Failure failure);
 /// 504 for timeouts, else 502.
@@ -130,6 +137,9 @@ class Client {
   ~Client();
   std::unique_ptr<Transfer> start(std::shared_ptr<const Endpoint> endpoint, Request request,
                                   Sink& sink);
+  /// Asks whether an origin that is down answers again, for nobody: any response but 500, 502, 503
+  /// and 504 makes it well. `request` becomes a HEAD.
+  void probe(std::shared_ptr<const Endpoint> endpoint, Request request);
   std::size_t transfers() const;
 
  private:

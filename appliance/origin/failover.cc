@@ -10,30 +10,45 @@ bool may_fail_over(std::string_view method) {
   return method == "GET" || method == "HEAD" || method == "OPTIONS";
 }
 
-/// Another member can do better where this one could not be reached, or did not answer properly;
-/// not where the request is at fault or we are.
-bool is_reason_to_go_on(Failure failure) {
-  return failure != Failure::HttpRequestError && failure != Failure::Cancelled &&
-         failure != Failure::Internal;
+bool is_sick(const Group::Member& member) {
+  return member.endpoint->latch != nullptr && member.endpoint->latch->is_sick();
 }
 
 }  // namespace
 
+bool Group::is_sick() const {
+  return std::all_of(members.begin(), members.end(),
+                     [](const Member& member) { return origin::is_sick(member); });
+}
+
 struct Fetch::Impl final : Sink {
-  Impl(Client& the_client, base::Loop& loop, std::shared_ptr<const Group> the_group,
+  Impl(Client& the_client, base::Loop& the_loop, std::shared_ptr<const Group> the_group,
        std::string the_method, RequestBuilder the_build, Sink& the_sink)
       : client(the_client),
+        loop(the_loop),
         group(std::move(the_group)),
         method(std::move(the_method)),
         build(std::move(the_build)),
         sink(the_sink),
-        nobody(loop.timers(),
+        nobody(the_loop.timers(),
                [this] { sink.on_failure(Failure::Internal, "an origin group without members"); }) {}
 
-  /// Sends the request to member number `attempted.attempts`.
+  /// Passes over members that are down, while another is not, and asks them beside it when that is
+  /// due.
+  void skip_sick() {
+    if (!may_fail_over(method) || group->is_sick()) return;
+    for (; next + 1 < group->members.size() && origin::is_sick(group->members[next]); ++next) {
+      const Group::Member& member = group->members[next];
+      if (member.endpoint->latch->take_probe(loop.now()))
+        client.probe(member.endpoint, build(member));
+    }
+  }
+
   void try_next() {
-    const Group::Member& member = group->members[static_cast<std::size_t>(attempted.attempts)];
-    attempted.failed_over = attempted.attempts > 0;
+    skip_sick();
+    const Group::Member& member = group->members[next];
+    attempted.failed_over = next > 0;
+    ++next;
     attempted.member = &member;
     ++attempted.attempts;
     Request request = build(member);
@@ -43,12 +58,12 @@ struct Fetch::Impl final : Sink {
   }
 
   bool may_go_on() const {
-    return may_fail_over(method) && !has_body &&
-           static_cast<std::size_t>(attempted.attempts) < group->members.size();
+    return may_fail_over(method) && !has_body && next < group->members.size();
   }
 
   void on_interim(int status, http::Fields fields) override { sink.on_interim(status, fields); }
   void on_head(const ResponseHead& head) override {
+    note(!is_sign_of_sickness(head.status));
     const std::vector<int>& codes = group->failover_status_codes;
     const bool unwanted = std::find(codes.begin(), codes.end(), head.status) != codes.end();
     if (unwanted && may_go_on()) return try_next();
@@ -72,8 +87,15 @@ struct Fetch::Impl final : Sink {
   }
   void on_failure(Failure failure, std::string_view details) override {
     held.reset();
-    if (!answered && may_go_on() && is_reason_to_go_on(failure)) return try_next();
+    if (is_sign_of_sickness(failure)) note(false);
+    if (!answered && may_go_on() && is_sign_of_sickness(failure)) return try_next();
     sink.on_failure(failure, details);
+  }
+
+  void note(bool well) {
+    const auto& latch = attempted.member->endpoint->latch;
+    if (latch == nullptr) return;
+    well ? latch->succeeded() : latch->failed(loop.now());
   }
 
   void pass_on_held() {
@@ -93,12 +115,14 @@ struct Fetch::Impl final : Sink {
   };
 
   Client& client;
+  base::Loop& loop;
   std::shared_ptr<const Group> group;
   std::string method;
   RequestBuilder build;
   Sink& sink;
   std::unique_ptr<Transfer> transfer;
   Attempted attempted;
+  std::size_t next = 0;  ///< the member that is tried next
   bool has_body = false;
   bool answered =
       false;  ///< the sink has heard of a response: there is no other member for it any more

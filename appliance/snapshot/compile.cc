@@ -32,8 +32,8 @@ std::string tls_name(schema::TlsVersion version) {
   return "1.2";
 }
 
-std::shared_ptr<const origin::Endpoint> compile_endpoint(const std::string& distribution,
-                                                         const schema::Origin& source) {
+std::shared_ptr<origin::Endpoint> compile_endpoint(const std::string& distribution,
+                                                   const schema::Origin& source) {
   auto endpoint = std::make_shared<origin::Endpoint>();
   const auto& custom = source.custom;
   endpoint->id = distribution + "/" + source.id;
@@ -55,6 +55,20 @@ std::shared_ptr<const origin::Endpoint> compile_endpoint(const std::string& dist
   endpoint->keepalive_timeout = custom.origin_keepalive_timeout;
   endpoint->completion_timeout = source.response_completion_timeout;
   return endpoint;
+}
+
+/// How the origin's health is judged: by the first group that it is a member of.
+origin::Latch::Options latch_options(const schema::Distribution& source, const std::string& id) {
+  const auto group = std::find_if(
+      source.origin_groups.begin(), source.origin_groups.end(), [&id](const auto& candidate) {
+        return std::find(candidate.members.begin(), candidate.members.end(), id) !=
+               candidate.members.end();
+      });
+  const schema::Breaker breaker =
+      group == source.origin_groups.end() ? schema::Breaker() : group->breaker;
+  return {.failures = static_cast<std::uint32_t>(breaker.failures),
+          .within = breaker.within,
+          .probe_every = breaker.probe_every};
 }
 
 guard::GeoRule compile_geo(const schema::GeoRestriction& source) {
@@ -192,10 +206,28 @@ class Compiler {
     return out;
   }
 
+  /// What is known of an origin's health stays when a commit leaves it where it was.
+  std::shared_ptr<const origin::Endpoint> endpoint(const schema::Distribution& source,
+                                                   const schema::Origin& origin) {
+    auto endpoint = compile_endpoint(source.name, origin);
+    const auto options = latch_options(source, origin.id);
+    const Distribution* before =
+        previous_ == nullptr ? nullptr : previous_->find_by_name(source.name);
+    if (before != nullptr)
+      for (const Origin& known : before->origins)
+        if (known.id == origin.id && known.endpoint->host == endpoint->host &&
+            known.endpoint->http_port == endpoint->http_port &&
+            known.endpoint->https_port == endpoint->https_port &&
+            known.endpoint->latch->options() == options)
+          endpoint->latch = known.endpoint->latch;
+    if (endpoint->latch == nullptr) endpoint->latch = std::make_shared<origin::Latch>(options);
+    return endpoint;
+  }
+
   void compile_origins(const schema::Distribution& source, Distribution& out) {
     for (const auto& origin : source.origins) {
       Origin compiled;
-      compiled.endpoint = compile_endpoint(source.name, origin);
+      compiled.endpoint = endpoint(source, origin);
       compiled.id = origin.id;
       compiled.path = origin.origin_path;
       compiled.host_header = origin.custom.host_header;

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from harness import BrokenTransfer, behavior, cache_policy, curl, distribution, origin as origin_of
+from harness import BrokenTransfer, behavior, cache_policy, curl, distribution, origin as origin_of, until
 from origin import Reply
 
 UNCACHED = behavior("group", cachePolicy="Managed-CachingDisabled")
@@ -22,11 +22,12 @@ def pair(new_origin):
     return primary, secondary
 
 
-def group(repository, primary, secondary, read_timeout="1s", default=UNCACHED, **spec):
+def group(repository, primary, secondary, read_timeout="1s", default=UNCACHED, breaker=None, **spec):
     fields = {"connectionTimeout": "1s", "custom": {"originReadTimeout": read_timeout}}
     origins = [origin_of("primary", primary, **fields), origin_of("secondary", secondary, **fields)]
     repository.put("shop.yaml", distribution(origins, default=default, originGroups=[
-        {"id": "group", "members": ["primary", "secondary"], "failoverCriteria": {"statusCodes": [500, 502, 503, 504]}}], **spec),
+        {"id": "group", "members": ["primary", "secondary"], "failoverCriteria": {"statusCodes": [500, 502, 503, 504]},
+         **({"breaker": breaker} if breaker else {})}], **spec),
         cache_policy())
     return repository.commit("group")
 
@@ -265,3 +266,51 @@ def test_a_loop_is_refused(serve, origin, repository, run):
     repository.put("shop.yaml", distribution(port), cache_policy())
     edge.apply(repository)
     assert edge.get("/page").status == 508
+
+
+LATCH = {"failures": 2, "within": "1h", "probeEvery": "1h"}
+
+
+def test_a_primary_that_is_down_is_not_asked_again(repository, pair, run):
+    primary, secondary = pair
+    primary.page("/page", status=503)
+    group(repository, primary.port, secondary.port, breaker=LATCH)
+    edge = run()
+    assert [edge.get("/page").body for _ in range(10)] == [b"secondary"] * 10
+    assert primary.count("/page") == 2
+
+
+def test_a_primary_that_is_down_is_asked_behind_the_requests_and_comes_back(repository, pair, run):
+    primary, secondary = pair
+    primary.page("/page", status=503)
+    group(repository, primary.port, secondary.port, breaker={**LATCH, "probeEvery": "1s"})
+    edge = run()
+    assert {edge.get("/page").body for _ in range(5)} == {b"secondary"}
+    primary.page("/page", "primary")
+    until(lambda: edge.get("/page").body == b"primary", "the primary to answer again")
+    assert any(request.method == "HEAD" for request in primary.requests_to("/page"))
+
+
+def test_what_is_stale_is_served_without_asking_origins_that_are_down(repository, pair, run):
+    primary, secondary = pair
+    primary.page("/page", "kept", Cache_Control="max-age=10, stale-if-error=600", Age="20")
+    group(repository, primary.port, secondary.port, default=behavior("group"), breaker=LATCH)
+    edge = run()
+    assert edge.get("/page").body == b"kept"
+    for origin in pair:
+        origin.page("/page", status=503)
+    assert [edge.get("/page").body for _ in range(10)] == [b"kept"] * 10
+    assert (primary.count("/page"), secondary.count("/page")) == (1 + 2, 2)
+
+
+def test_the_health_of_an_origin_survives_a_commit(repository, pair, run):
+    primary, secondary = pair
+    primary.page("/page", status=503)
+    group(repository, primary.port, secondary.port, breaker=LATCH)
+    edge = run()
+    edge.get("/page"), edge.get("/page")
+    commit = group(repository, primary.port, secondary.port, breaker=LATCH, comment="another")
+    edge.reconcile()
+    edge.wait(commit)
+    assert edge.get("/page").body == b"secondary"
+    assert primary.count("/page") == 2

@@ -277,3 +277,86 @@ TEST_CASE("content that breaks off is a failure: what was passed on cannot be ta
   CHECK(fetch.sink.failure == Failure::HttpResponseIncomplete);
   CHECK(second.accepted() == 0);
 }
+
+namespace {
+
+/// An endpoint that is down as its latch knows.
+origin::Endpoint down(origin::Endpoint endpoint, Duration probe_every) {
+  endpoint.latch = std::make_shared<origin::Latch>(
+      origin::Latch::Options{.failures = 1, .probe_every = probe_every});
+  endpoint.latch->failed(base::mono_now());
+  return endpoint;
+}
+
+}  // namespace
+
+TEST_CASE("failures in a row make a member known to be down, and an answer makes it well") {
+  RawOrigin second(answer(200, "second"));
+  origin::Endpoint dead = plain_endpoint(closed_port());
+  dead.latch = std::make_shared<origin::Latch>(origin::Latch::Options{.failures = 2});
+  for (const bool sick : {false, true}) {
+    GroupFetch fetch({dead, plain_endpoint(second.port())});
+    REQUIRE(fetch.run());
+    CHECK(dead.latch->is_sick() == sick);
+  }
+  RawOrigin first(answer(200, "first"));
+  origin::Endpoint revived = plain_endpoint(first.port());
+  revived.latch = dead.latch;
+  GroupFetch fetch({revived});
+  REQUIRE(fetch.run());
+  CHECK_FALSE(dead.latch->is_sick());
+}
+
+TEST_CASE("a status that tells of sickness counts, others do not") {
+  for (const int status : {500, 502, 503, 504, 501, 404, 429}) {
+    CAPTURE(status);
+    RawOrigin only(answer(status, "x"));
+    origin::Endpoint endpoint = plain_endpoint(only.port());
+    endpoint.latch = std::make_shared<origin::Latch>(origin::Latch::Options{.failures = 1});
+    GroupFetch fetch({endpoint});
+    REQUIRE(fetch.run());
+    CHECK(endpoint.latch->is_sick() == (status != 501 && status >= 500));
+  }
+}
+
+TEST_CASE("a member that is down is not asked while another is not") {
+  RawOrigin first(answer(200, "first"));
+  RawOrigin second(answer(200, "second"));
+  GroupFetch fetch(
+      {down(plain_endpoint(first.port()), std::chrono::hours(1)), plain_endpoint(second.port())});
+  REQUIRE(fetch.run());
+  CHECK(fetch.sink.body == "second");
+  CHECK(fetch.fetch->attempted().failed_over);
+  CHECK(fetch.fetch->attempted().attempts == 1);
+  CHECK(first.accepted() == 0);
+}
+
+TEST_CASE("when it is due a member that is down is asked beside the request") {
+  RawOrigin first(answer(200, ""));
+  RawOrigin second(answer(200, "second"));
+  const origin::Endpoint sick = down(plain_endpoint(first.port()), Duration::zero());
+  GroupFetch fetch({sick, plain_endpoint(second.port())});
+  REQUIRE(fetch.run());
+  CHECK(fetch.sink.body == "second");
+  REQUIRE(fetch.worker.loop.run_until([&] { return !sick.latch->is_sick(); }));
+  CHECK(first.accepted() == 1);
+}
+
+TEST_CASE("when all members are down the first is asked as ever") {
+  RawOrigin first(answer(200, "first"));
+  RawOrigin second(answer(200, "second"));
+  GroupFetch fetch({down(plain_endpoint(first.port()), std::chrono::hours(1)),
+                    down(plain_endpoint(second.port()), std::chrono::hours(1))});
+  CHECK(fetch.group->is_sick());
+  REQUIRE(fetch.run());
+  CHECK(fetch.sink.body == "first");
+}
+
+TEST_CASE("a request that may not go to another member goes to the first, down or not") {
+  RawOrigin first(answer(200, "first"));
+  RawOrigin second(answer(200, "second"));
+  GroupFetch fetch(
+      {down(plain_endpoint(first.port()), std::chrono::hours(1)), plain_endpoint(second.port())});
+  REQUIRE(fetch.run("POST"));
+  CHECK(fetch.sink.body == "first");
+}

@@ -160,8 +160,20 @@ void Exchange::look_up() {
     case Usable::No:
       stale_ = std::move(found.response);
       purged_ = found.purged;
-      return join(false);
+      return is_pointless_to_wait() ? respond_without_waiting() : join(false);
   }
+}
+
+/// The origin is known to be down, and what is stale may be served meanwhile.
+bool Exchange::is_pointless_to_wait() const {
+  return decision_.behavior->target->is_sick() && may_serve_on(Trouble::Unreachable);
+}
+
+/// The origin is asked behind the answer when that is due.
+void Exchange::respond_without_waiting() {
+  const auto& latch = decision_.behavior->target->members.front().endpoint->latch;
+  if (latch->take_probe(worker_.loop().now())) return join(true);
+  respond_stored(stale_, CacheOutcome::StaleHit);
 }
 
 Exchange::Usable Exchange::evaluate(const cache::StoredResponse& response, cache::Purged purged) {

@@ -59,6 +59,8 @@ class Exchange {
   enum class Trouble { Answered5xx, Unreachable };
   Usable evaluate(const cache::StoredResponse& response, cache::Purged purged);
   bool may_serve_on(Trouble trouble) const;
+  bool is_pointless_to_wait() const;
+  void respond_without_waiting();
   void join(bool serve_stale_meanwhile);
   void go_alone();
   void start_job(cache::FillLead lead);
@@ -113,7 +115,7 @@ class Exchange {
   std::weak_ptr<FetchJob> job_;
   std::shared_ptr<Upload> upload_;
   std::optional<std::uint64_t> changing_;  ///< the URI that an unsafe method may be changing
-  bool leads_ = false;  ///< the fill is fetched by our own job
+  bool leads_ = false;                     ///< the fill is fetched by our own job
   bool hit_for_miss_ = false;
   bool head_only_ = false;  ///< HEAD
   /// While, and after, a custom error page is fetched: what it stands in for.

@@ -187,7 +187,23 @@ void group_fields(Object<OriginGroup>& o) {
       });
   o.field("failoverCriteria", &OriginGroup::failover_criteria, criteria,
           "When the edge asks the next member.");
-  for (const char* name : {"breaker", "policy", "selectionCriteria"}) o.later(name);
+  static const Object<Breaker> breaker(
+      "Breaker",
+      "When a member counts as down: requests then go to the next one, or are answered by what is "
+      "stale, without waiting for it.",
+      [](Object<Breaker>& b) {
+        b.field("failures", &Breaker::failures,
+                "Exchanges in a row that have to fail: no response, or 500, 502, 503, 504. 0: a "
+                "member never counts as down.")
+            .range(0, 1000);
+        b.field("within", &Breaker::within, "The time within which they have to fail.")
+            .range(seconds(1), seconds(3600));
+        b.field("probeEvery", &Breaker::probe_every,
+                "How often a member that is down is asked whether it answers again.")
+            .range(seconds(1), seconds(3600));
+      });
+  o.field("breaker", &OriginGroup::breaker, breaker, "When a member counts as down.");
+  for (const char* name : {"policy", "selectionCriteria"}) o.later(name);
 }
 
 }  // namespace

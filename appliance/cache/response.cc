@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "appliance/cache/uri_invalidation.h"
+#include "appliance/http/vary.h"
 
 namespace headgate::cache {
 namespace {
@@ -34,6 +35,19 @@ std::vector<http::Field> merge(http::Fields old, http::Fields update) {
   }
   std::copy_if(update.begin(), update.end(), std::back_inserter(merged), updates);
   return merged;
+}
+
+/// `fields` without Accept-Encoding in Vary; `text` keeps the new value.
+std::vector<http::Field> without_vary_by_encoding(http::Fields fields, std::string& text) {
+  const http::Vary vary = http::parse_vary(fields);
+  const auto encoding = std::find(vary.names.begin(), vary.names.end(), "accept-encoding");
+  std::vector<http::Field> kept(fields.begin(), fields.end());
+  if (encoding == vary.names.end()) return kept;
+  std::erase_if(kept, [](const http::Field& field) { return field.name == "vary"; });
+  for (const std::string& name : vary.names)
+    if (name != *encoding) text += (text.empty() ? "" : ", ") + name;
+  if (!text.empty()) kept.push_back({"vary", text});
+  return kept;
 }
 
 }  // namespace
@@ -64,9 +78,28 @@ base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, h
                                                     Duration initial_age) {
   const Key key{
       .hash = {}, .text = old.key_text_, .distribution = old.distribution_, .path = old.path_};
-  return base::make_ref<StoredResponse>(key, old.status_, merge(old.fields(), update), old.body_,
-                                        stamp, requested_at, received_at, received_wall,
-                                        initial_age);
+  auto now =
+      base::make_ref<StoredResponse>(key, old.status_, merge(old.fields(), update), old.body_,
+                                     stamp, requested_at, received_at, received_wall, initial_age);
+  if (!old.encodings_.empty()) return with_encodings(*now, old.encodings_);
+  now->encoding_claimed_.store(old.encoding_claimed_.load());
+  return now;
+}
+
+base::Ref<StoredResponse> StoredResponse::with_encodings(const StoredResponse& response,
+                                                         std::vector<EncodedBody> encodings) {
+  const Key key{.hash = {},
+                .text = response.key_text_,
+                .distribution = response.distribution_,
+                .path = response.path_};
+  std::string vary;
+  auto with = base::make_ref<StoredResponse>(
+      key, response.status_, without_vary_by_encoding(response.fields(), vary), response.body_,
+      response.stamp_, response.requested_at_, response.received_at_, response.received_wall_,
+      response.initial_age_);
+  with->encodings_ = std::move(encodings);
+  with->encoding_claimed_.store(true);
+  return with;
 }
 
 base::Ref<StoredResponse> StoredResponse::storable_part(const base::Ref<StoredResponse>& response) {
@@ -80,23 +113,32 @@ base::Ref<StoredResponse> StoredResponse::storable_part(const base::Ref<StoredRe
                 .text = response->key_text_,
                 .distribution = response->distribution_,
                 .path = response->path_};
-  return base::make_ref<StoredResponse>(
+  auto part = base::make_ref<StoredResponse>(
       key, response->status_, kept, response->body_, response->stamp_, response->requested_at_,
       response->received_at_, response->received_wall_, response->initial_age_);
+  part->encodings_ = response->encodings_;
+  part->encoding_claimed_.store(response->encoding_claimed_.load());
+  return part;
 }
 
 std::size_t StoredResponse::head_size_bytes() const {
-  return sizeof(StoredResponse) + fields_.size_bytes() + key_text_.capacity() +
-         distribution_.capacity() + path_.capacity();
+  return sizeof(StoredResponse) + encodings_.capacity() * sizeof(EncodedBody) +
+         fields_.size_bytes() + key_text_.capacity() + distribution_.capacity() + path_.capacity();
 }
 
 std::uint64_t StoredResponse::memory_bytes() const {
-  return head_size_bytes() + (body_ ? body_->memory_bytes() : 0);
+  std::uint64_t bytes = head_size_bytes() + (body_ ? body_->memory_bytes() : 0);
+  for (const EncodedBody& encoding : encodings_)
+    if (encoding.body->complete()) bytes += encoding.body->memory_bytes();
+  return bytes;
 }
 
 void StoredResponse::charge_to(const base::Ref<MemoryAccount>& account) const {
   charge_.set(account, head_size_bytes());
   if (body_) body_->charge_to(account);
+  // What still grows is counted when the response is replaced by one that has it whole.
+  for (const EncodedBody& encoding : encodings_)
+    if (encoding.body->complete()) encoding.body->charge_to(account);
 }
 
 }  // namespace headgate::cache

@@ -5,12 +5,14 @@
 #include <atomic>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "appliance/base/hash.h"
 #include "appliance/base/ref.h"
 #include "appliance/base/time.h"
 #include "appliance/cache/account.h"
 #include "appliance/cache/body.h"
+#include "appliance/http/accept_encoding.h"
 #include "appliance/http/caching.h"
 #include "appliance/http/field.h"
 
@@ -34,7 +36,14 @@ struct Key {
   std::string_view path;
 };
 
-/// Threads: immutable after construction but for its body's growth and `validated_epoch`.
+/// A stored response's content in a content coding that the edge has made of it.
+struct EncodedBody {
+  http::Coding coding = http::Coding::Identity;
+  base::Ref<Body> body;
+};
+
+/// Threads: immutable after construction but for its bodies' growth, `validated_epoch` and the
+/// claim.
 class StoredResponse final : public base::RefCounted<StoredResponse> {
  public:
   /// `fields` are end-to-end: hop-by-hop ones, those that Connection names and Age are already
@@ -54,10 +63,22 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   /// no-cache="…" and private="…" name (RFC 9111 sections 5.2.2.4, 5.2.2.7).
   static base::Ref<StoredResponse> storable_part(const base::Ref<StoredResponse>& response);
 
+  /// The same response with `encodings` beside its body. It varies by Accept-Encoding no more: any
+  /// request may have it, the edge chooses the form. They are found, purged, refreshed and evicted
+  /// with it.
+  static base::Ref<StoredResponse> with_encodings(const StoredResponse& response,
+                                                  std::vector<EncodedBody> encodings);
+
   int status() const { return status_; }
   http::Fields fields() const { return fields_.fields(); }
   /// Null counts as empty.
   const base::Ref<Body>& body() const { return body_; }
+  /// May still grow, or have failed.
+  const std::vector<EncodedBody>& encodings() const { return encodings_; }
+  /// Whether the caller is the first who thinks of encoding it. One that has had encodings made,
+  /// useful or not, was thought of.
+  bool claim_encoding() const { return !encoding_claimed_.exchange(true); }
+  void release_encoding() const { encoding_claimed_.store(false); }
   const http::CacheDirectives& directives() const { return directives_; }
   Stamp stamp() const { return stamp_; }
   std::string_view key_text() const { return key_text_; }
@@ -70,7 +91,7 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   Duration current_age(base::MonoTime now) const { return initial_age_ + (now - received_at_); }
   /// Octets of memory without the body.
   std::size_t head_size_bytes() const;
-  /// Of head and body together.
+  /// Of head, body and the encodings that are complete.
   std::uint64_t memory_bytes() const;
   /// Counts that memory in `account` for as long as it lives; the first call counts.
   void charge_to(const base::Ref<MemoryAccount>& account) const;
@@ -86,6 +107,7 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   int status_;
   http::FieldBlock fields_;
   base::Ref<Body> body_;
+  std::vector<EncodedBody> encodings_;
   http::CacheDirectives directives_;
   Stamp stamp_;
   base::MonoTime requested_at_;
@@ -97,6 +119,7 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   std::string path_;
   std::uint64_t uri_;
   mutable std::atomic<std::uint64_t> validated_epoch_;
+  mutable std::atomic<bool> encoding_claimed_{false};
   mutable Charge charge_;
 };
 

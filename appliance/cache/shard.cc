@@ -145,11 +145,38 @@ void Shard::remove_matching(const Key& key, http::Fields request, Leavers& leave
   for (StoreEntry* entry : matching(key, request)) leave(entry, leavers);
 }
 
-void Shard::remove(const Key& key, const StoredResponse& response, Leavers& leavers) {
-  const base::MutexLock lock(mutex_);
+StoreEntry* Shard::entry_of(const Key& key, const StoredResponse& response) {
   StoreEntry* entry = first_variant(key);
   while (entry != nullptr && entry->response.get() != &response) entry = entry->next_variant;
+  return entry;
+}
+
+base::Ref<StoredResponse> Shard::find_by_body(const Key& key, const Body& body) {
+  const base::MutexLock lock(mutex_);
+  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant)
+    if (entry->response->body().get() == &body) return entry->response;
+  return {};
+}
+
+void Shard::remove(const Key& key, const StoredResponse& response, Leavers& leavers) {
+  const base::MutexLock lock(mutex_);
+  StoreEntry* entry = entry_of(key, response);
   if (entry != nullptr) leave(entry, leavers);
+}
+
+Shard::Replaced Shard::replace(const Key& key, const StoredResponse& old,
+                               std::unique_ptr<StoreEntry>& entry, Leavers& leavers) {
+  const base::MutexLock lock(mutex_);
+  StoreEntry* replaced = entry_of(key, old);
+  if (replaced == nullptr) return Replaced::Gone;
+  if (!budget_.try_reserve(entry->charge)) return Replaced::NoRoom;
+  entry->vary_names = replaced->vary_names;
+  entry->vary_values = replaced->vary_values;
+  entry->fingerprint = replaced->fingerprint;
+  leavers.push_back(unlink(replaced));
+  link(entry.release(), replaced);
+  count_index();
+  return Replaced::Yes;
 }
 
 std::unique_ptr<StoreEntry> Shard::evict() {

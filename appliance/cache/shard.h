@@ -44,11 +44,19 @@ class Shard {
 
   /// A use, as the policy counts them.
   base::Ref<StoredResponse> find(const Key& key, http::Fields request);
+  /// The variant of which `body` is the content. No use, as the policy counts them.
+  base::Ref<StoredResponse> find_by_body(const Key& key, const Body& body);
   /// Reserves `entry->charge` and links it in place of whatever `request` would have found. False
   /// when the budget has no room: then what it replaces has left all the same and `entry` is still
   /// the caller's.
   bool insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
               Leavers& leavers);
+  /// Reserves `entry->charge` and links it in place of `old`, by the request that selected that.
+  /// Gone: `old` is not here any more. NoRoom: nothing has changed. Unless Yes `entry` is still the
+  /// caller's.
+  enum class Replaced { Yes, Gone, NoRoom };
+  Replaced replace(const Key& key, const StoredResponse& old, std::unique_ptr<StoreEntry>& entry,
+                   Leavers& leavers);
   /// Whatever `request` would have found.
   void remove_matching(const Key& key, http::Fields request, Leavers& leavers);
   /// Only `response` itself.
@@ -62,6 +70,7 @@ class Shard {
   using Table = FlatTable<StoreEntry*>;
 
   StoreEntry* first_variant(const Key& key) REQUIRES(mutex_);
+  StoreEntry* entry_of(const Key& key, const StoredResponse& response) REQUIRES(mutex_);
   std::vector<StoreEntry*> matching(const Key& key, http::Fields request) REQUIRES(mutex_);
   void link(StoreEntry* entry, StoreEntry* replaced) REQUIRES(mutex_);
   std::unique_ptr<StoreEntry> unlink(StoreEntry* entry) REQUIRES(mutex_);

@@ -137,6 +137,26 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
   impl.insertions.fetch_add(1, std::memory_order_relaxed);
 }
 
+void Store::set_encodings(const Key& key, const Body& body, std::vector<EncodedBody> encodings) {
+  Impl& impl = *impl_;
+  Shard& shard = impl.shard(key);
+  Leavers leavers;
+  // Once around, but for those who refresh or evict at the same moment.
+  while (const base::Ref<StoredResponse> stored = shard.find_by_body(key, body)) {
+    auto now = StoredResponse::with_encodings(*stored, encodings);
+    if (!encodings.empty() && now->memory_bytes() > max_object_bytes()) {
+      encodings.pop_back();
+      continue;
+    }
+    auto entry = impl.make_entry(key, {}, now);
+    const Shard::Replaced replaced = shard.replace(key, *stored, entry, leavers);
+    leavers.clear();
+    if (replaced == Shard::Replaced::Yes) return now->charge_to(impl.account);
+    if (replaced == Shard::Replaced::NoRoom && !impl.evict_one(key))
+      return shard.remove(key, *stored, leavers);
+  }
+}
+
 std::uint64_t Store::max_object_bytes() const { return impl_->budget.limit() / kMaxObjectFraction; }
 
 bool Store::accepts_fills() const {

@@ -51,6 +51,11 @@ class Store {
   /// the oldest goes first.
   void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
 
+  /// Gives the stored response that has `body` the `encodings` that are complete now, in place of
+  /// what it had; the last ones are left out until it is not too large. Nothing happens when it is
+  /// not stored any more; without room it leaves.
+  void set_encodings(const Key& key, const Body& body, std::vector<EncodedBody> encodings);
+
   /// The largest response that is kept in RAM: a sixteenth of the budget.
   std::uint64_t max_object_bytes() const;
   /// False while too much memory is pinned: then responses are passed through, not stored.

@@ -106,6 +106,8 @@ struct alignas(64) WorkerCells {
   Histogram time_to_first_byte;
   std::array<Cell, kReasons> denied;
   Cell aborted;
+  std::array<Cell, http::kCodings> compressed_responses;
+  std::array<Cell, http::kCodings> compression_saved_bytes;
   std::array<Cell, 2> connections_opened;  ///< tcp, tls
   Cell connections_closed;
   Cell tls_handshakes_failed;

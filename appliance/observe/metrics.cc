@@ -35,6 +35,12 @@ void WorkerMetrics::record(const RequestRecord& record) {
     cells_->denied[reason].add(1);
   }
   if (record.aborted) cells_->aborted.add(1);
+  if (record.coding != http::Coding::Identity) {
+    const auto coding = static_cast<std::size_t>(record.coding);
+    cells_->compressed_responses[coding].add(1);
+    if (record.identity_bytes > record.bytes_sent)
+      cells_->compression_saved_bytes[coding].add(record.identity_bytes - record.bytes_sent);
+  }
 }
 
 void WorkerMetrics::connection_opened(bool tls) { cells_->connections_opened[tls ? 1 : 0].add(1); }

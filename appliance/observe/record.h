@@ -8,6 +8,7 @@
 #include "appliance/base/ip_address.h"
 #include "appliance/base/time.h"
 #include "appliance/guard/reason.h"
+#include "appliance/http/accept_encoding.h"
 
 namespace headgate::observe {
 
@@ -57,7 +58,9 @@ struct RequestRecord {
   std::uint64_t bytes_received = 0;  ///< of the body
   std::uint64_t duration_us = 0;
   std::uint64_t time_to_first_byte_us = 0;
-  bool aborted = false;           ///< the client left, or the origin failed midway
+  http::Coding coding = http::Coding::Identity;  ///< that the edge sent the body in
+  std::uint64_t identity_bytes = 0;              ///< of that body without it; with `coding` only
+  bool aborted = false;                          ///< the client left, or the origin failed midway
   std::uint32_t metric_slot = 0;  ///< of distribution and behavior: see Metrics::slot
 };
 

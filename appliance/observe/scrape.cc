@@ -108,6 +108,22 @@ void write_totals(MetricsText& page, const std::vector<const WorkerCells*>& work
           "Requests that ended early: the client left, or the origin failed midway.",
           &WorkerCells::aborted);
 
+  const auto by_coding = [&](std::string_view name, std::string_view help,
+                             std::array<Cell, http::kCodings> WorkerCells::*cells) {
+    page.family(name, "counter", help);
+    for (const http::Coding coding : http::kEveryCoding)
+      page.sample(name, label("encoding", http::name_of(coding)),
+                  sum([&](const WorkerCells& worker) {
+                    return (worker.*cells)[static_cast<std::size_t>(coding)].value();
+                  }));
+  };
+  by_coding("headgate_compression_responses_total",
+            "Responses sent in an encoding that the edge has made.",
+            &WorkerCells::compressed_responses);
+  by_coding("headgate_compression_saved_bytes_total",
+            "Octets that these were shorter than without it.",
+            &WorkerCells::compression_saved_bytes);
+
   page.family("headgate_connections_total", "counter", "Connections of clients.");
   // Closed ones are read first: one more opened meanwhile is right, one more closed would show a
   // negative number.

@@ -45,6 +45,8 @@ class RunningEdge final : public Edge {
   std::vector<std::string> https_addresses() const override { return https_; }
   cache::StoreStats cache_stats() const override { return commons_.store.stats(); }
 
+  EncodingStats encoding_stats() const override { return commons_.encodings.stats(); }
+
   void drain(Duration limit) override {
     const auto deadline = std::chrono::steady_clock::now() + limit;
     busy_ = workers_.size();

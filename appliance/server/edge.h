@@ -12,6 +12,7 @@
 #include "appliance/guard/client_address.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
+#include "appliance/server/transfer/encoding.h"
 #include "appliance/snapshot/snapshot.h"
 #include "schema/base/result.h"
 #include "schema/model/resources.h"
@@ -41,6 +42,7 @@ class Edge {
   virtual std::vector<std::string> http_addresses() const = 0;
   virtual std::vector<std::string> https_addresses() const = 0;
   virtual cache::StoreStats cache_stats() const = 0;
+  virtual EncodingStats encoding_stats() const = 0;
   /// Closes the listeners, lets what is under way finish, returns when all is done or after
   /// `limit`.
   virtual void drain(Duration limit) = 0;

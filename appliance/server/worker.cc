@@ -55,7 +55,8 @@ Commons::Commons(EdgeOptions options_, snapshot::SnapshotHolder& snapshots_,
       metrics(metrics_),
       access_log(access_log_),
       tls(std::move(tls_)),
-      store(options.cache_memory, options.threads) {
+      store(options.cache_memory, options.threads),
+      encodings((options.threads + 1) / 2) {
   configure(h2o, options);
 }
 

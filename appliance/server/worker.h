@@ -39,6 +39,7 @@ struct Commons {
   cache::Store store;
   cache::FillTable fills;
   cache::UriInvalidations changes;
+  Encodings encodings;
   std::atomic<std::uint32_t> connections{0};
   std::uint16_t https_port = 443;  ///< of the first https listener
   h2o_globalconf_t h2o{};          ///< immutable once the workers run
@@ -66,7 +67,8 @@ class Worker {
   H2oLoop& loop() { return loop_; }
   LocalSnapshot& snapshots() { return snapshots_; }
   FetchContext fetch_context() {
-    return {loop_, origins_, commons_.store, commons_.fills, commons_.changes, metrics_, jobs_};
+    return {loop_,    origins_, commons_.store, commons_.fills, commons_.changes, commons_.encodings,
+            metrics_, jobs_};
   }
   void record(const observe::RequestRecord& record);
   /// A name for a request that no other has, 24 hexadecimal digits. Returns a number in [0, 100)

@@ -197,6 +197,7 @@ class Compiler {
     out->default_root_object = source->default_root_object;
     out->stale_while_revalidate = source->stale.while_revalidate;
     out->stale_if_error = source->stale.if_error;
+    out->compression = Compression(source->compression);
     compile_origins(*source, *out);
     for (const auto* behavior : all_behaviors(*source))
       out->behaviors.push_back(compile_behavior(*source, *behavior, out->groups));
@@ -269,6 +270,8 @@ class Compiler {
     out.cache_policy = cache_policy(source.cache_policy);
     out.origin_request_policy = origin_request_policy(source.origin_request_policy);
     out.response_headers_policy = response_headers_policy(source.response_headers_policy);
+    if (source.compress && out.cache_policy != nullptr && !out.cache_policy->disabled())
+      out.codings = out.cache_policy->codings;
     out.geo = compile_geo(source.geo.value_or(distribution.geo));
     if (options_.metric_slot)
       out.metric_slot = options_.metric_slot(distribution.name, out.pattern.text());

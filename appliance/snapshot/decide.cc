@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "appliance/http/accept_encoding.h"
 #include "appliance/http/authority.h"
 #include "appliance/http/query.h"
 #include "appliance/snapshot/request/cache_key.h"
@@ -138,7 +139,7 @@ class Walk {
     decision_.uses_cache =
         !policy.disabled() && decision_.behavior->cached_methods.contains(facts_.method);
     decision_.accept_encoding =
-        normalize_accept_encoding(facts_.fields, policy.gzip, policy.brotli);
+        http::to_field(http::AcceptEncoding(facts_.fields).among(policy.codings));
     if (decision_.uses_cache) {
       make_cache_key(facts_, memory_, decision_);
       note("cache", "policy {}", policy.source->name);
@@ -148,7 +149,16 @@ class Walk {
            policy.disabled() ? "policy " + policy.source->name
                              : "method " + std::string(facts_.method));
     }
+    if (decision_.uses_cache && !decision_.behavior->codings.empty())
+      note("compression", "{} made by the edge; {} for this request",
+           http::to_field(decision_.behavior->codings), chosen_coding());
     note("origin", "{}", decision_.behavior->target->id);
+  }
+
+  std::string_view chosen_coding() const {
+    const bool whole = facts_.http_version >= 0x101 && !http::find(facts_.fields, "range");
+    return whole ? name_of(http::AcceptEncoding(facts_.fields).choose(decision_.behavior->codings))
+                 : name_of(http::Coding::Identity);
   }
 
   void note_key() {
@@ -188,7 +198,7 @@ Decision decide_error_page(const Decision& failed, const RequestFacts& facts, st
   page.path = path;
   page.behavior = &failed.distribution->behavior_for(path);
   const CachePolicy& policy = *page.behavior->cache_policy;
-  page.accept_encoding = normalize_accept_encoding(facts.fields, policy.gzip, policy.brotli);
+  page.accept_encoding = http::to_field(http::AcceptEncoding(facts.fields).among(policy.codings));
   page.uses_cache = !policy.disabled();
   if (page.uses_cache) make_cache_key(facts, memory, page);
   return page;

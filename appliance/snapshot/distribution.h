@@ -13,6 +13,7 @@
 #include "appliance/guard/geo.h"
 #include "appliance/http/caching.h"
 #include "appliance/origin/failover.h"
+#include "appliance/snapshot/policy/compression.h"
 #include "appliance/snapshot/policy/policies.h"
 #include "appliance/snapshot/router.h"
 #include "appliance/snapshot/secret/certificate.h"
@@ -54,6 +55,9 @@ struct Behavior {
   std::shared_ptr<const CachePolicy> cache_policy;
   std::shared_ptr<const OriginRequestPolicy> origin_request_policy;      ///< may be null
   std::shared_ptr<const ResponseHeadersPolicy> response_headers_policy;  ///< may be null
+  /// What the edge makes of a response itself: `compress` and the cache policy together. Then
+  /// Accept-Encoding is not in the key: one stored response has its encodings beside it.
+  http::CodingSet codings;
   guard::GeoRule geo;
   std::uint32_t metric_slot = 0;
 };
@@ -82,6 +86,7 @@ struct Distribution {
   std::vector<std::shared_ptr<const origin::Group>> groups;
   std::vector<Behavior> behaviors;  ///< in order; the default one last
   std::vector<ErrorPage> error_pages;
+  Compression compression;
   std::optional<Duration> stale_while_revalidate;
   std::optional<Duration> stale_if_error;
 

@@ -47,7 +47,21 @@ struct CacheBehavior {
   std::string cache_policy = "Managed-CachingOptimized";       ///< name, Managed-Name or CloudFront's id
   std::string origin_request_policy;                           ///< empty: none
   std::string response_headers_policy;                         ///< empty: none
+  bool compress = false;
   std::optional<GeoRestriction> geo;                           ///< YAML: restrictions.geo; absent: the distribution's
+};
+
+/// How hard responses of some types are compressed.
+struct CompressionRule {
+  std::vector<std::string> types;  ///< media types, lower case; "text/*"
+  int gzip_level = 6;
+  int brotli_quality = 5;
+  int zstd_level = 6;
+};
+
+struct Compression {
+  std::vector<std::string> compressible_types;  ///< empty: CloudFront's
+  std::vector<CompressionRule> rules;           ///< the first one for a type counts
 };
 
 struct CustomErrorResponse {
@@ -82,6 +96,7 @@ struct Distribution {
   std::vector<CacheBehavior> cache_behaviors;  ///< first match wins, the default last
   std::vector<CustomErrorResponse> custom_error_responses;
   Stale stale;
+  Compression compression;
 };
 
 }  // namespace headgate::schema

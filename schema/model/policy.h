@@ -25,6 +25,7 @@ struct CacheKeyParameters {
   Selector query_strings;
   Selector headers;
   Selector cookies;
+  bool enable_accept_encoding_zstd = false;  ///< an extension
 };
 
 /// CloudFront's CachePolicyConfig. min ≤ default ≤ max.

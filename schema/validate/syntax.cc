@@ -66,6 +66,22 @@ std::string check_query_name(std::string& text) {
              : "no spaces, &, = or #";
 }
 
+std::string check_media_type(std::string& text) {
+  const auto is_name = [](std::string_view name) {
+    return !name.empty() && name.size() <= 127 && std::all_of(name.begin(), name.end(), [](char c) {
+      return is_alnum(c) || std::string_view("!#$&^_.+-").find(c) != std::string_view::npos;
+    });
+  };
+  const std::size_t slash = text.find('/');
+  const std::string_view type = std::string_view(text).substr(0, slash);
+  const std::string_view subtype =
+      slash == std::string::npos ? std::string_view() : std::string_view(text).substr(slash + 1);
+  if (!is_name(type) || (subtype != "*" && !is_name(subtype)))
+    return "type and subtype without parameters: text/html, or text/*";
+  text = to_lower(text);
+  return "";
+}
+
 std::string check_method(std::string& text) {
   if (text.empty() || text.size() > 32) return "1 to 32 characters";
   return all_of(text, [](char c) { return is_token_char(c) && !(c >= 'a' && c <= 'z'); })
@@ -153,6 +169,9 @@ const Format kLowerHeaderName{"a header name", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,25
 const Format kHeaderValue{"a header value", nullptr, check_header_value};
 const Format kCookieName{"a cookie name", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$", check_token};
 const Format kQueryName{"a query string name", "^[^\\s&=#]{1,128}$", check_query_name};
+const Format kMediaType{"a media type",
+                        "^[A-Za-z0-9!#$&^_.+-]{1,127}/([A-Za-z0-9!#$&^_.+-]{1,127}|\\*)$",
+                        check_media_type};
 const Format kMethod{"a method", "^[A-Z0-9!#$%&'*+.^_`|~-]{1,32}$", check_method};
 const Format kPathPattern{"a path pattern", "^[A-Za-z0-9_.*$/~\"'@:+&?-]{1,255}$",
                           check_path_pattern};

@@ -39,12 +39,12 @@ const std::map<std::string, std::set<std::string>>& arrows() {
     may["schema"] = {};
     may["appliance/base"] = {};
     may["appliance/http"] = {"appliance/base"};
-    for (const char* area : {"cache", "origin", "guard", "functions"})
+    for (const char* area : {"compress", "cache", "origin", "guard", "functions"})
       may[std::string("appliance/") + area] = {"appliance/base", "appliance/http"};
     // The access log and the metrics speak of guard's reasons.
     may["appliance/observe"] = {"appliance/base", "appliance/http", "appliance/guard"};
     auto& snapshot = may["appliance/snapshot"];
-    snapshot = {"appliance/base",   "appliance/http",  "appliance/cache",
+    snapshot = {"appliance/base",   "appliance/http",  "appliance/compress", "appliance/cache",
                 "appliance/origin", "appliance/guard", "appliance/functions"};
     may["appliance/admin"] = {"appliance/base", "appliance/http", "appliance/observe"};
     may["appliance/demo"] = {"appliance/base", "appliance/http"};

@@ -100,6 +100,7 @@ Status Appliance::open_edge() {
   if (!started) return tl::unexpected<Error>(std::move(started.error()));
   edge_ = std::move(*started);
   metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
+  metrics_.contribute([this] { return compression_families(edge_->encoding_stats()); });
   return {};
 }
 

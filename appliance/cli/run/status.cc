@@ -2,6 +2,8 @@
 // What /status and /metrics tell of the edge beyond the reconciler's part.
 #include "appliance/cli/run/status.h"
 
+#include <fmt/format.h>
+
 #include "reconciler/loop/board.h"
 
 namespace headgate::cli {
@@ -35,6 +37,40 @@ std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
              stats.evictions),
       family("headgate_cache_rejected_total", "counter",
              "Responses not admitted: too large, or too much pinned.", stats.rejected),
+  };
+}
+
+std::vector<observe::Family> compression_families(const server::EncodingStats& stats) {
+  using OfCoding = server::EncodingStats::OfCoding;
+  const auto by_coding = [&](const char* name, const char* help, auto value) {
+    observe::Family family{name, help, "counter", {}};
+    for (const http::Coding coding : http::kEveryCoding) {
+      const OfCoding& of = stats.codings[static_cast<std::size_t>(coding)];
+      family.samples.push_back({fmt::format("encoding=\"{}\"", http::name_of(coding)), value(of)});
+    }
+    return family;
+  };
+  const auto count = [](std::uint64_t OfCoding::*member) {
+    return [member](const OfCoding& of) { return static_cast<double>(of.*member); };
+  };
+  return {
+      by_coding("headgate_compression_encoded_total", "Encodings of responses that were made.",
+                count(&OfCoding::made)),
+      by_coding("headgate_compression_failures_total",
+                "Encodings that were begun in vain: the origin broke off, or no memory.",
+                count(&OfCoding::failed)),
+      by_coding("headgate_compression_useless_total",
+                "Encodings that were no smaller, and so not stored.", count(&OfCoding::useless)),
+      by_coding("headgate_compression_input_bytes_total", "Octets that were encoded.",
+                count(&OfCoding::input_bytes)),
+      by_coding("headgate_compression_output_bytes_total", "Octets that became of them.",
+                count(&OfCoding::output_bytes)),
+      by_coding("headgate_compression_cpu_seconds_total", "Processor time that took.",
+                [](const OfCoding& of) { return static_cast<double>(of.cpu_ns) / 1e9; }),
+      family("headgate_compression_refused_total", "counter",
+             "Responses that were not encoded at once for want of room.", stats.refused),
+      family("headgate_compression_running", "gauge", "Responses that are being encoded.",
+             stats.running),
   };
 }
 

@@ -7,6 +7,7 @@
 #include "appliance/cache/store.h"
 #include "appliance/cli/client/client.h"
 #include "appliance/observe/metrics.h"
+#include "appliance/server/transfer/encoding.h"
 #include "appliance/snapshot/configuration.h"
 
 namespace headgate::cli {
@@ -14,6 +15,8 @@ namespace headgate::cli {
 /// Octets and events of the cache.
 Json cache_json(const cache::StoreStats& stats);
 std::vector<observe::Family> cache_families(const cache::StoreStats& stats);
+/// What encoding responses has cost and brought, by encoding.
+std::vector<observe::Family> compression_families(const server::EncodingStats& stats);
 
 /// One object a distribution: its certificate, or that it serves the self-signed one.
 Json certificates_json(const snapshot::Configuration& configuration);

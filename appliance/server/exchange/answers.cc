@@ -112,11 +112,11 @@ void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response,
   const Duration age = response->current_age(worker_.loop().now());
   if (!went_forward(outcome) || age >= std::chrono::seconds(1)) reply.age = age;
   reply.cache_status = cache_status_of(*response, outcome);
-  const cache::Body& body = *response->body();
-  if (body.complete()) {
-    reply.content_length = body.size();
+  const base::Ref<cache::Body> body = select_body(*response, reply);
+  if (body->complete()) {
+    reply.content_length = body->size();
   } else {
-    reply.content_length = body.expected_length();
+    reply.content_length = body->expected_length();
   }
   if (response->status() == 204 || response->status() == 304) reply.content_length.reset();
 
@@ -126,7 +126,7 @@ void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response,
     return;
   write_head(request_, reply, memory_);
   const bool no_content = head_only_ || reply.status == 204 || reply.status == 304;
-  no_content ? sender_.send_nothing() : sender_.send(response->body(), 0, UINT64_MAX);
+  no_content ? sender_.send_nothing() : sender_.send(body, 0, UINT64_MAX);
 }
 
 /// 304, 206 or 416 when the request's fields ask for it. Whether it has responded.
@@ -315,6 +315,10 @@ void Exchange::record() {
   record.duration_us = microseconds(now - began_);
   record.time_to_first_byte_us = sender_.started() ? microseconds(first_octet_ - began_) : 0;
   record.aborted = !sender_.finished();
+  if (sender_.finished() && record.bytes_sent != 0) {
+    record.coding = coding_;
+    record.identity_bytes = identity_length_;
+  }
   worker_.record(record);
 }
 

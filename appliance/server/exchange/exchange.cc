@@ -136,7 +136,7 @@ http::Fields Exchange::vary_fields() {
   // Vary selects by what the origin is shown: of Accept-Encoding that is the normalised value.
   if (decision_.behavior == nullptr) return facts_.fields;
   const auto& policy = *decision_.behavior->cache_policy;
-  if (!policy.gzip && !policy.brotli) return facts_.fields;
+  if (policy.codings.empty()) return facts_.fields;
   if (!http::find(facts_.fields, "accept-encoding")) return facts_.fields;
   std::pmr::vector<http::Field> fields(facts_.fields.begin(), facts_.fields.end(), &memory_);
   std::erase_if(fields, [](const auto& field) { return field.name == "accept-encoding"; });

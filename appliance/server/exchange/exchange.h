@@ -81,6 +81,8 @@ class Exchange {
   // Answers: answers.cc.
   void respond_stored(const base::Ref<cache::StoredResponse>& response,
                       observe::CacheOutcome outcome);
+  base::Ref<cache::Body> select_body(const cache::StoredResponse& response, Reply& reply);
+  void encode_stored(const cache::StoredResponse& response);
   bool respond_from_body(const cache::StoredResponse& response, Reply& reply);
   void respond_unsatisfiable(Reply& reply);
   void respond_part(const cache::StoredResponse& response, Reply& reply, http::ByteRange range);
@@ -93,6 +95,7 @@ class Exchange {
   bool respond_error_page(int status);
   void fetch_error_page(const snapshot::ErrorPage& page);
   Reply reply_of(int status, http::Fields fields, observe::CacheOutcome outcome);
+  http::Fields fields_of(http::Fields stored, http::Coding coding);
   http::CacheStatus cache_status_of(const cache::StoredResponse& response,
                                     observe::CacheOutcome outcome);
   void record();
@@ -124,6 +127,9 @@ class Exchange {
     int response_status = 0;
   };
   std::optional<StandIn> stand_in_;
+
+  http::Coding coding_ = http::Coding::Identity;  ///< of the body that is sent
+  std::uint64_t identity_length_ = 0;             ///< of that body without `coding_`
 
   // For the log.
   std::chrono::steady_clock::time_point began_;

@@ -130,7 +130,10 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
 
   const auto now = context_.loop.now();
   const auto wall = context_.loop.wall_now();
-  const auto fields = end_to_end_fields(head);
+  auto fields = end_to_end_fields(head);
+  // Accept-Encoding is not in the key, so the response has to say that the origin went by it.
+  if (!behavior_->codings.empty() && compress::is_encoded(fields))
+    fields.push_back({"vary", "accept-encoding"});
   const bool small_error = head.status >= 500 && head.content_length.value_or(0) <= kMaxSharedError;
   body_ = base::make_ref<cache::Body>(
       may_store_ ? cache::Body::Keep::All : cache::Body::Keep::Window, head.content_length);
@@ -138,6 +141,7 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
       key(), head.status, fields, body_, fill_->stamp(), requested_at_, now, wall,
       http::initial_age(head.fields, wall, now - requested_at_));
   stores_ = may_store_ && decide_storing(*response_, head);
+  if (stores_) begin_encoding(head.content_length);
   const bool shared = stores_ || (may_store_ && small_error);
   if (shared) {
     keep_up_to_ = stores_ ? context_.store.max_object_bytes() : kMaxSharedError;
@@ -178,9 +182,12 @@ void FetchJob::on_not_modified(const origin::ResponseHead& head) {
   const auto now = context_.loop.now();
   const auto wall = context_.loop.wall_now();
   revalidated_ = true;
-  response_ = cache::StoredResponse::refreshed(
-      *stale_, end_to_end_fields(head), fill_->stamp(), requested_at_, now, wall,
-      http::initial_age(head.fields, wall, now - requested_at_));
+  auto fields = end_to_end_fields(head);
+  if (!behavior_->codings.empty() && compress::is_encoded(stale_->fields()))
+    fields.push_back({"vary", "accept-encoding"});
+  response_ =
+      cache::StoredResponse::refreshed(*stale_, fields, fill_->stamp(), requested_at_, now, wall,
+                                       http::initial_age(head.fields, wall, now - requested_at_));
   stores_ = true;
   context_.store.insert(key(), viewer_fields_.fields(), response_);
   fill_->respond(response_, true, viewer_fields_.fields());
@@ -208,6 +215,17 @@ bool FetchJob::decide_storing(const cache::StoredResponse& response,
          context_.store.accepts_fills();
 }
 
+void FetchJob::begin_encoding(std::optional<std::uint64_t> length) {
+  const auto& compression = distribution_->compression;
+  if (behavior_->codings.empty() ||
+      !compress::eligible(response_->status(), response_->fields(), length, compression.types()))
+    return;
+  const auto type = http::find(response_->fields(), "content-type").value_or("");
+  encoding_ =
+      context_.encodings.begin(body_, *length, behavior_->codings, compression.levels(type));
+  if (encoding_) response_ = cache::StoredResponse::with_encodings(*response_, encoding_->bodies());
+}
+
 bool FetchJob::on_octets(std::string_view octets) {
   if (ended_) return false;
   if (!body_ || asking_again_)
@@ -231,6 +249,7 @@ void FetchJob::on_complete() {
   if (body_) {
     body_->finish();
     if (stores_) context_.store.insert(key(), viewer_fields_.fields(), response_);
+    if (stores_ && encoding_) encoding_->stored(context_.store, key());
   }
   end(false);
 }

@@ -11,6 +11,7 @@
 #include "appliance/cache/store.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/origin/failover.h"
+#include "appliance/server/transfer/encoding.h"
 #include "appliance/server/transfer/upload.h"
 #include "appliance/snapshot/request/origin_request.h"
 #include "appliance/snapshot/snapshot.h"
@@ -26,6 +27,7 @@ struct FetchContext {
   cache::Store& store;
   cache::FillTable& fills;
   const cache::UriInvalidations& changes;
+  Encodings& encodings;
   observe::WorkerMetrics& metrics;
   std::unordered_map<FetchJob*, std::shared_ptr<FetchJob>>& jobs;  ///< those that have not ended
 };
@@ -86,6 +88,7 @@ class FetchJob final : public origin::Sink {
   void on_not_modified(const origin::ResponseHead& head);
   void ask_unconditionally();
   bool decide_storing(const cache::StoredResponse& response, const origin::ResponseHead& head);
+  void begin_encoding(std::optional<std::uint64_t> length);
   void pass_through();
   void end(bool failed);
 
@@ -113,6 +116,7 @@ class FetchJob final : public origin::Sink {
   base::Ref<cache::StoredResponse> stale_;
   base::Ref<cache::StoredResponse> response_;
   base::Ref<cache::Body> body_;
+  std::shared_ptr<Encoding> encoding_;  ///< null: none is made
   cache::FillLead lead_;
   base::Ref<cache::Fill> fill_;
   std::shared_ptr<Upload> upload_;

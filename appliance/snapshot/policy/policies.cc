@@ -67,8 +67,9 @@ std::shared_ptr<const CachePolicy> compile(std::shared_ptr<const schema::CachePo
   policy->query_strings = selector(parameters.query_strings);
   policy->headers = lower_sorted(parameters.headers.items);
   policy->cookies = selector(parameters.cookies);
-  policy->gzip = parameters.enable_accept_encoding_gzip;
-  policy->brotli = parameters.enable_accept_encoding_brotli;
+  policy->codings.add(http::Coding::Gzip, parameters.enable_accept_encoding_gzip)
+      .add(http::Coding::Brotli, parameters.enable_accept_encoding_brotli)
+      .add(http::Coding::Zstd, parameters.enable_accept_encoding_zstd);
   policy->source = std::move(source);
   return policy;
 }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "appliance/http/accept_encoding.h"
 #include "appliance/http/caching.h"
 #include "appliance/http/field.h"
 #include "appliance/snapshot/policy/cors.h"
@@ -38,8 +39,7 @@ struct CachePolicy {
   NameSelector query_strings;
   std::vector<std::string> headers;  ///< lower case, sorted; CloudFront-* among them
   NameSelector cookies;
-  bool gzip = false;
-  bool brotli = false;
+  http::CodingSet codings;  ///< whose enableAcceptEncoding… is set
   /// No response is ever stored under it: maxTTL 0.
   bool disabled() const { return ttl.max == Duration::zero(); }
 };

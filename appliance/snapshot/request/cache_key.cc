@@ -13,30 +13,6 @@ namespace {
 
 using Text = std::pmr::string;
 
-/// Whether `member` with a weight above zero is in a comma-separated Accept-Encoding. RFC 9110
-/// section 12.5.3.
-bool accepts(std::string_view accept_encoding, std::string_view member) {
-  while (!accept_encoding.empty()) {
-    const std::size_t comma = accept_encoding.find(',');
-    std::string_view item = accept_encoding.substr(0, comma);
-    accept_encoding.remove_prefix(comma == std::string_view::npos ? accept_encoding.size()
-                                                                  : comma + 1);
-    const std::size_t semicolon = item.find(';');
-    std::string_view coding = item.substr(0, semicolon);
-    while (!coding.empty() && (coding.front() == ' ' || coding.front() == '\t'))
-      coding.remove_prefix(1);
-    while (!coding.empty() && (coding.back() == ' ' || coding.back() == '\t'))
-      coding.remove_suffix(1);
-    if (!http::equals_ignoring_case(coding, member)) continue;
-    if (semicolon == std::string_view::npos) return true;
-    const std::string_view weight = item.substr(semicolon + 1);
-    const std::size_t equals = weight.find('=');
-    return equals == std::string_view::npos ||
-           weight.substr(equals + 1).find_first_of("123456789") != std::string_view::npos;
-  }
-  return false;
-}
-
 void append_line(Text& text, std::string_view line) {
   text += '\n';
   text += line;
@@ -102,18 +78,6 @@ std::string_view select_cookies(http::Fields request, const NameSelector& select
     selected += pair.raw;
   }
   return persist_in(memory, selected);
-}
-
-std::string_view normalize_accept_encoding(http::Fields request, bool gzip, bool brotli) {
-  bool takes_gzip = false;
-  bool takes_brotli = false;
-  for (const auto& field : request) {
-    if (field.name != "accept-encoding") continue;
-    takes_gzip = takes_gzip || (gzip && accepts(field.value, "gzip"));
-    takes_brotli = takes_brotli || (brotli && accepts(field.value, "br"));
-  }
-  if (takes_brotli) return takes_gzip ? "br,gzip" : "br";
-  return takes_gzip ? "gzip" : "";
 }
 
 std::string_view viewer_fact(const RequestFacts& facts, std::string_view name,
@@ -184,7 +148,7 @@ void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory
     append_line(text, "cookie:");
     text += cookies;
   }
-  if (!decision.accept_encoding.empty()) {
+  if (!decision.accept_encoding.empty() && decision.behavior->codings.empty()) {
     append_line(text, "accept-encoding:");
     text += decision.accept_encoding;
   }

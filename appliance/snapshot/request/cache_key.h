@@ -20,7 +20,7 @@ namespace headgate::snapshot {
 /// /api/products?page=2      path, and the query strings of the policy as sent, in their order
 /// cloudfront-viewer-country:DE
 /// cookie:session=abc        cookies of the policy
-/// accept-encoding:br,gzip   normalised, when the policy enables it
+/// accept-encoding:br,gzip   normalised, when the policy enables it and the edge does not compress
 /// ```
 void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory,
                     Decision& decision);
@@ -33,10 +33,6 @@ std::string_view select_query(std::string_view query, const NameSelector& select
 /// The cookies of the request that `selector` takes, joined by "; ".
 std::string_view select_cookies(http::Fields request, const NameSelector& selector,
                                 std::pmr::memory_resource& memory);
-
-/// Accept-Encoding as CloudFront normalises it for a policy with compression: "br,gzip", "br",
-/// "gzip", or empty.
-std::string_view normalize_accept_encoding(http::Fields request, bool gzip, bool brotli);
 
 /// A CloudFront-* field that the edge fills in; empty when there is no such fact. `name` in lower
 /// case.

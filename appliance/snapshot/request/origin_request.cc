@@ -131,7 +131,7 @@ class Drafter {
   /// Normalised where the policy compresses, as sent where a policy forwards it, else none: an
   /// origin must not choose an encoding that is not in the key.
   void add_accept_encoding() {
-    if (cache_policy_.gzip || cache_policy_.brotli) {
+    if (!cache_policy_.codings.empty()) {
       if (!decision_.accept_encoding.empty()) add("accept-encoding", decision_.accept_encoding);
     } else if (forwards("accept-encoding")) {
       for (const auto& field : facts_.fields)

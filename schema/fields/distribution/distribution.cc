@@ -58,6 +58,9 @@ void behavior_fields(Object<CacheBehavior>& o) {
       .items(1)
       .unique()
       .default_text("[GET, HEAD]");
+  o.field("compress", &CacheBehavior::compress,
+          "Whether the edge compresses what it caches, in the encodings that the cache policy "
+          "enables.");
   o.field("cachePolicy", &CacheBehavior::cache_policy,
           "The cache policy, by name, `Managed-` name or CloudFront's id.");
   o.field("originRequestPolicy", &CacheBehavior::origin_request_policy,
@@ -69,7 +72,6 @@ void behavior_fields(Object<CacheBehavior>& o) {
            r.field("geo", &CacheBehavior::geo, optional_geo_type(),
                    "Restricts content by the viewer's country.");
          });
-  o.later("compress", "false");
   o.later("smoothStreaming", "false");
   for (const char* name : {"trustedKeyGroups",
                            "trustedSigners",
@@ -171,6 +173,39 @@ const Type& stale_type() {
   return type;
 }
 
+const Type& compression_rules_type() {
+  static const Object<CompressionRule> type(
+      "CompressionRule", "How hard responses of some types are compressed.",
+      [](Object<CompressionRule>& o) {
+        o.field("types", &CompressionRule::types,
+                "The media types that the rule is for; `text/*` stands for every subtype.")
+            .required()
+            .items(1)
+            .format(kMediaType)
+            .unique();
+        o.field("gzipLevel", &CompressionRule::gzip_level, "zlib's level.").range(1, 9);
+        o.field("brotliQuality", &CompressionRule::brotli_quality, "Brotli's quality.")
+            .range(0, 11);
+        o.field("zstdLevel", &CompressionRule::zstd_level, "Zstandard's level.").range(1, 19);
+      });
+  static const ListOf<CompressionRule> list(type);
+  return list;
+}
+
+const Type& compression_type() {
+  static const Object<Compression> type(
+      "Compression", "What is compressed where a behavior says `compress: true`, and how hard.",
+      [](Object<Compression>& o) {
+        o.field("compressibleTypes", &Compression::compressible_types,
+                "The media types that are compressed, instead of CloudFront's 46.")
+            .format(kMediaType)
+            .unique();
+        o.field("rules", &Compression::rules, compression_rules_type(),
+                "Levels by media type; the first rule for a type counts.");
+      });
+  return type;
+}
+
 void spec_fields(Object<Distribution>& o) {
   o.field("enabled", &Distribution::enabled,
           "Whether the distribution serves; its names answer 503 when not.");
@@ -203,6 +238,8 @@ void spec_fields(Object<Distribution>& o) {
   o.field("customErrorResponses", &Distribution::custom_error_responses, error_responses_type(),
           "What viewers get instead of errors.");
   o.field("stale", &Distribution::stale, stale_type(), "When expired content is served.");
+  o.field("compression", &Distribution::compression, compression_type(),
+          "What is compressed where a behavior says so, and how hard.");
   o.later("staging", "false");
   for (const char* name : {"webAclRef", "edgeSelector", "cacheTags", "logging", "slo", "rollout",
                            "priceClass", "continuousDeploymentPolicy", "indexDocuments", "tenant",

@@ -32,6 +32,8 @@ void key_fields(Object<CacheKeyParameters>& o) {
           "Whether gzip variants are kept apart and asked for.");
   o.field("enableAcceptEncodingBrotli", &CacheKeyParameters::enable_accept_encoding_brotli,
           "Whether Brotli variants are kept apart and asked for.");
+  o.field("enableAcceptEncodingZstd", &CacheKeyParameters::enable_accept_encoding_zstd,
+          "Whether Zstandard variants are kept apart and asked for; an extension.");
   o.field("headers", &CacheKeyParameters::headers, headers,
           "Which headers are in the cache key and go to the origin.");
   o.field("cookies", &CacheKeyParameters::cookies, cookies,

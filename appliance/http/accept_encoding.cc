@@ -1,38 +1,12 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/http/accept_encoding.h"
 
+#include "appliance/http/weight.h"
+
 namespace headgate::http {
 namespace {
 
-constexpr int kFull = 1000;
 constexpr int kNone = 0;
-
-/// "0", "1", "0.5", "1.000": RFC 9110 section 12.4.2. Anything else is no weight at all.
-int parse_weight(std::string_view text) {
-  if (text.empty() || (text[0] != '0' && text[0] != '1')) return kNone;
-  int weight = (text[0] - '0') * kFull;
-  if (text.size() == 1) return weight;
-  if (text[1] != '.' || text.size() > 5) return kNone;
-  int place = 100;
-  for (const char digit : text.substr(2)) {
-    if (!is_digit(digit)) return kNone;
-    weight += (digit - '0') * place;
-    place /= 10;
-  }
-  return weight <= kFull ? weight : kNone;
-}
-
-/// The weight among the parameters of a member; full without one.
-int weight_of(std::string_view parameters) {
-  while (!parameters.empty()) {
-    const std::size_t end = parameters.find(';');
-    const std::string_view parameter = trim(parameters.substr(0, end));
-    parameters.remove_prefix(end == std::string_view::npos ? parameters.size() : end + 1);
-    if (parameter.size() >= 2 && to_lower(parameter[0]) == 'q' && parameter[1] == '=')
-      return parse_weight(parameter.substr(2));
-  }
-  return kFull;
-}
 
 }  // namespace
 
@@ -58,7 +32,8 @@ void AcceptEncoding::read(std::string_view member) {
   for (std::size_t i = 0; weight == nullptr && i <= kCodings; ++i)
     if (equals_ignoring_case(name, name_of(static_cast<Coding>(i)))) weight = &weights_[i];
   if (weight == nullptr || *weight != kUnset) return;
-  *weight = semicolon == std::string_view::npos ? kFull : weight_of(member.substr(semicolon + 1));
+  *weight =
+      semicolon == std::string_view::npos ? kFullWeight : weight_of(member.substr(semicolon + 1));
 }
 
 int AcceptEncoding::weight(Coding coding) const {

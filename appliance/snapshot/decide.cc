@@ -7,6 +7,7 @@
 #include "appliance/http/authority.h"
 #include "appliance/http/query.h"
 #include "appliance/snapshot/request/cache_key.h"
+#include "appliance/snapshot/request/normalize.h"
 
 namespace headgate::snapshot {
 namespace {
@@ -136,6 +137,12 @@ class Walk {
       note("default root object", "{}", decision_.path);
     }
     const CachePolicy& policy = *decision_.behavior->cache_policy;
+    const std::string_view sent_query = decision_.query;
+    normalize(facts_, memory_, decision_);
+    if (decision_.query != sent_query)
+      note("normalize", "query {}", decision_.query.empty() ? "dropped" : decision_.query);
+    if (!decision_.language.empty()) note("normalize", "language {}", decision_.language);
+    if (!decision_.device.empty()) note("normalize", "device {}", decision_.device);
     decision_.uses_cache =
         !policy.disabled() && decision_.behavior->cached_methods.contains(facts_.method);
     decision_.accept_encoding =
@@ -198,6 +205,7 @@ Decision decide_error_page(const Decision& failed, const RequestFacts& facts, st
   page.path = path;
   page.behavior = &failed.distribution->behavior_for(path);
   const CachePolicy& policy = *page.behavior->cache_policy;
+  normalize(facts, memory, page);
   page.accept_encoding = http::to_field(http::AcceptEncoding(facts.fields).among(policy.codings));
   page.uses_cache = !policy.disabled();
   if (page.uses_cache) make_cache_key(facts, memory, page);

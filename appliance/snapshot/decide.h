@@ -53,7 +53,10 @@ struct Decision {
   // Serve:
   std::string_view host;             ///< lower case, without port
   std::string_view path;             ///< after the default root object
-  std::string_view query;            ///< raw, without '?'
+  std::string_view query;            ///< without '?'; as the cache policy normalises it
+  std::string_view authority;        ///< the viewer's Host, as the cache policy normalises it
+  std::string_view language;         ///< that the cache policy makes of Accept-Language; or empty
+  std::string_view device;           ///< that it makes of User-Agent: "mobile"; or empty
   bool uses_cache = false;           ///< a cached method under a policy that stores
   cache::Key key;                    ///< only when uses_cache
   std::string_view accept_encoding;  ///< as the cache policy normalises it; empty: not its business

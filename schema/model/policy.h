@@ -19,6 +19,19 @@ struct Selector {
   std::vector<std::string> items;
 };
 
+/// Requests that mean the same, made the same before the key is; an extension.
+struct Normalize {
+  struct Language {
+    std::vector<std::string> supported;  ///< language tags (RFC 5646)
+    std::string otherwise;               ///< YAML: `default`; one of them
+  };
+  std::vector<std::string> drop_query;  ///< names of query strings; `*` stands for any characters
+  bool sort_query = false;
+  bool lowercase_host = false;
+  std::optional<Language> language;
+  bool device = false;
+};
+
 struct CacheKeyParameters {
   bool enable_accept_encoding_gzip = false;
   bool enable_accept_encoding_brotli = false;
@@ -26,6 +39,7 @@ struct CacheKeyParameters {
   Selector headers;
   Selector cookies;
   bool enable_accept_encoding_zstd = false;  ///< an extension
+  Normalize normalize = {};
 };
 
 /// CloudFront's CachePolicyConfig. min ≤ default ≤ max.

@@ -36,6 +36,19 @@ void forbid(const std::string& name, HeaderUse use, std::string_view what, Mark 
 
 }  // namespace
 
+void check_language(Normalize::Language& language, const Node& node, Decoder& decoder) {
+  const auto& supported = language.supported;
+  if (supported.empty()) return;  // reported
+  if (node.find("default") == nullptr) {
+    language.otherwise = supported.front();
+  } else if (!language.otherwise.empty() &&
+             std::find(supported.begin(), supported.end(), language.otherwise) == supported.end()) {
+    decoder.error(Code::Combination, node.locate("default").mark,
+                  fmt::format("{} is not one of `supported`", in_quotes(language.otherwise)),
+                  fmt::format("supported: {}", join(supported)));
+  }
+}
+
 void check_selector(Selector& selector, const Node& node, Decoder& decoder) {
   const Node* behavior = node.find("behavior");
   if (behavior == nullptr) return;  // reported as missing

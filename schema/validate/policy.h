@@ -7,6 +7,7 @@
 
 namespace headgate::schema {
 
+void check_language(Normalize::Language& language, const Node& node, Decoder& decoder);
 void check_selector(Selector& selector, const Node& node, Decoder& decoder);
 void check_cache_policy(CachePolicy& policy, const Node& spec, Decoder& decoder);
 void check_origin_request_policy(OriginRequestPolicy& policy, const Node& spec, Decoder& decoder);

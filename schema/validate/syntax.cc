@@ -66,6 +66,20 @@ std::string check_query_name(std::string& text) {
              : "no spaces, &, = or #";
 }
 
+std::string check_language_tag(std::string& text) {
+  constexpr const char* kExpected = "subtags of one to eight letters or digits: en, pt-BR";
+  bool first = true;
+  for (std::string_view rest = text;; first = false) {
+    const std::size_t dash = rest.find('-');
+    const std::string_view subtag = rest.substr(0, dash);
+    if (subtag.empty() || subtag.size() > 8 || !all_of(subtag, is_alnum)) return kExpected;
+    if (first && (subtag.size() < 2 || !all_of(subtag, [](char c) { return c > '9'; })))
+      return kExpected;
+    if (dash == std::string_view::npos) return "";
+    rest.remove_prefix(dash + 1);
+  }
+}
+
 std::string check_media_type(std::string& text) {
   const auto is_name = [](std::string_view name) {
     return !name.empty() && name.size() <= 127 && std::all_of(name.begin(), name.end(), [](char c) {
@@ -169,6 +183,8 @@ const Format kLowerHeaderName{"a header name", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,25
 const Format kHeaderValue{"a header value", nullptr, check_header_value};
 const Format kCookieName{"a cookie name", "^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,256}$", check_token};
 const Format kQueryName{"a query string name", "^[^\\s&=#]{1,128}$", check_query_name};
+const Format kLanguageTag{"a language tag", "^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$",
+                          check_language_tag};
 const Format kMediaType{"a media type",
                         "^[A-Za-z0-9!#$&^_.+-]{1,127}/([A-Za-z0-9!#$&^_.+-]{1,127}|\\*)$",
                         check_media_type};

@@ -19,6 +19,7 @@ extern const Format kLowerHeaderName;   ///< the same, lower-cased
 extern const Format kHeaderValue;       ///< RFC 9110 section 5.5 field-content
 extern const Format kCookieName;        ///< RFC 6265 section 4.1.1
 extern const Format kQueryName;         ///< name of a query string parameter
+extern const Format kLanguageTag;       ///< RFC 5646: "en", "pt-BR"
 extern const Format kMediaType;         ///< RFC 6838 section 4.2, or "text/*"; lower-cased
 extern const Format kMethod;            ///< upper-case method name
 extern const Format kPathPattern;       ///< CloudFront's alphabet, * and ?

@@ -147,7 +147,9 @@ TEST_CASE("the JSON Schema accepts what the decoder accepts") {
            "  customErrorResponses: [{ errorCode: 404, responseCode: 200, responsePagePath: "
            "/index.html }]\n",
            "  cacheBehaviors: [{ pathPattern: \"/a?/*\", targetOriginId: web, "
-           "viewerProtocolPolicy: https-only, compress: false }]\n",
+           "viewerProtocolPolicy: https-only, compress: true, smoothStreaming: false }]\n",
+           "  compression: { compressibleTypes: [text/*], rules: [{ types: [image/svg+xml], "
+           "gzipLevel: 9, brotliQuality: 0 }] }\n",
            "  originGroups: []\n",
        }) {
     CAPTURE(spec);
@@ -177,7 +179,10 @@ TEST_CASE("the JSON Schema refuses what the decoder refuses") {
            "  cacheBehaviors: [{ pathPattern: \"/a b\", targetOriginId: web, viewerProtocolPolicy: "
            "https-only }]\n",
            "  cacheBehaviors: [{ pathPattern: /a, targetOriginId: web, viewerProtocolPolicy: "
-           "https-only, compress: true }]\n",
+           "https-only, smoothStreaming: true }]\n",
+           "  compression: { compressibleTypes: [\"text/html; charset=utf-8\"] }\n",
+           "  compression: { rules: [{ types: [text/css], gzipLevel: 0 }] }\n",
+           "  compression: { rules: [{ gzipLevel: 1 }] }\n",
            "  originGroups: [{ id: g, members: [web] }]\n",
            "  aliases: shop.example.com\n",
        }) {

@@ -9,6 +9,7 @@
 #include "appliance/http/method.h"
 #include "appliance/origin/reference.h"
 #include "appliance/server/worker.h"
+#include "appliance/snapshot/request/normalize.h"
 
 namespace headgate::server {
 namespace {
@@ -133,16 +134,7 @@ void Exchange::assume_change() {
 }
 
 http::Fields Exchange::vary_fields() {
-  // Vary selects by what the origin is shown: of Accept-Encoding that is the normalised value.
-  if (decision_.behavior == nullptr) return facts_.fields;
-  const auto& policy = *decision_.behavior->cache_policy;
-  if (policy.codings.empty()) return facts_.fields;
-  if (!http::find(facts_.fields, "accept-encoding")) return facts_.fields;
-  std::pmr::vector<http::Field> fields(facts_.fields.begin(), facts_.fields.end(), &memory_);
-  std::erase_if(fields, [](const auto& field) { return field.name == "accept-encoding"; });
-  if (!decision_.accept_encoding.empty())
-    fields.push_back({"accept-encoding", decision_.accept_encoding});
-  return {fields.data(), fields.size()};
+  return snapshot::selecting_fields(decision_, facts_, memory_);
 }
 
 void Exchange::look_up() {

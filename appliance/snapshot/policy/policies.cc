@@ -67,6 +67,12 @@ std::shared_ptr<const CachePolicy> compile(std::shared_ptr<const schema::CachePo
   policy->query_strings = selector(parameters.query_strings);
   policy->headers = lower_sorted(parameters.headers.items);
   policy->cookies = selector(parameters.cookies);
+  policy->normalize = parameters.normalize;
+  // The language that was found is in the key as the header that it came from.
+  if (policy->normalize.language && !contains(policy->headers, "accept-language")) {
+    policy->headers.push_back("accept-language");
+    std::sort(policy->headers.begin(), policy->headers.end());
+  }
   policy->codings.add(http::Coding::Gzip, parameters.enable_accept_encoding_gzip)
       .add(http::Coding::Brotli, parameters.enable_accept_encoding_brotli)
       .add(http::Coding::Zstd, parameters.enable_accept_encoding_zstd);

@@ -39,6 +39,7 @@ struct CachePolicy {
   NameSelector query_strings;
   std::vector<std::string> headers;  ///< lower case, sorted; CloudFront-* among them
   NameSelector cookies;
+  schema::Normalize normalize;
   http::CodingSet codings;  ///< whose enableAcceptEncoding… is set
   /// No response is ever stored under it: maxTTL 0.
   bool disabled() const { return ttl.max == Duration::zero(); }

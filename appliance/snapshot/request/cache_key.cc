@@ -7,6 +7,7 @@
 
 #include "appliance/http/cookie.h"
 #include "appliance/http/query.h"
+#include "appliance/snapshot/request/device.h"
 
 namespace headgate::snapshot {
 namespace {
@@ -19,12 +20,16 @@ void append_line(Text& text, std::string_view line) {
 }
 
 /// All lines named `name`, joined as one value.
-void append_header(Text& text, const RequestFacts& facts, std::string_view name,
-                   std::pmr::memory_resource& memory) {
+void append_header(Text& text, const Decision& decision, const RequestFacts& facts,
+                   std::string_view name, std::pmr::memory_resource& memory) {
   append_line(text, name);
   text += ':';
-  if (name == "host") {
-    text += facts.authority;
+  const std::string_view normalized = name == "host"              ? decision.authority
+                                      : name == "accept-language" ? decision.language
+                                      : name == "user-agent"      ? decision.device
+                                                                  : std::string_view();
+  if (!normalized.empty()) {
+    text += normalized;
     return;
   }
   if (name.starts_with("cloudfront-")) {
@@ -39,6 +44,19 @@ void append_header(Text& text, const RequestFacts& facts, std::string_view name,
     first = false;
   }
   if (first) text += '\t';  // absent differs from empty; no value can be a tab
+}
+
+/// "mobile-viewer" and its like.
+std::string_view device_fact(const RequestFacts& facts, std::string_view name) {
+  const Device device = classify_device(http::find(facts.fields, "user-agent").value_or(""));
+  const auto say = [](bool is) { return is ? std::string_view("true") : "false"; };
+  if (name == "android-viewer") return say(device.android);
+  if (name == "ios-viewer") return say(device.ios);
+  if (name == "desktop-viewer") return say(device.kind == DeviceClass::Desktop);
+  if (name == "mobile-viewer") return say(device.kind == DeviceClass::Mobile);
+  if (name == "tablet-viewer") return say(device.kind == DeviceClass::Tablet);
+  if (name == "smarttv-viewer") return say(device.kind == DeviceClass::SmartTv);
+  return {};
 }
 
 }  // namespace
@@ -89,6 +107,8 @@ std::string_view viewer_fact(const RequestFacts& facts, std::string_view name,
            : facts.http_version >= 0x200 ? "2.0"
            : facts.http_version == 0x101 ? "1.1"
                                          : "1.0";
+  if (name.starts_with("cloudfront-is-"))
+    return device_fact(facts, name.substr(std::string_view("cloudfront-is-").size()));
   if (name == "cloudfront-viewer-address") {
     char text[46];
     return persist_in(memory, {text, facts.client.format(text)});
@@ -116,7 +136,7 @@ std::string_view host_for_origin(const Decision& decision, const RequestFacts& f
   const bool forwards_host = std::binary_search(cached.begin(), cached.end(), "host") ||
                              (behavior.origin_request_policy != nullptr &&
                               behavior.origin_request_policy->headers.takes("host"));
-  if (forwards_host && !facts.authority.empty()) return facts.authority;
+  if (forwards_host && !decision.authority.empty()) return decision.authority;
   return uses_https(origin, facts) ? origin.https_host : origin.http_host;
 }
 
@@ -143,7 +163,11 @@ void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory
     text += query;
   }
   const std::size_t path_end = text.size();
-  for (const auto& name : policy.headers) append_header(text, facts, name, memory);
+  for (const auto& name : policy.headers) append_header(text, decision, facts, name, memory);
+  if (!decision.device.empty()) {
+    append_line(text, "device:");
+    text += decision.device;
+  }
   if (!cookies.empty()) {
     append_line(text, "cookie:");
     text += cookies;

@@ -17,8 +17,10 @@ namespace headgate::snapshot {
 /// shop                      distribution
 /// GET                       method class: HEAD is GET
 /// 10.0.0.1:9001             the Host that goes to the origin
-/// /api/products?page=2      path, and the query strings of the policy as sent, in their order
+/// /api/products?page=2      path, and the query strings of the policy in their order
+/// accept-language:de        headers of the policy, as sent or as it normalises them
 /// cloudfront-viewer-country:DE
+/// device:mobile             when the policy normalises it
 /// cookie:session=abc        cookies of the policy
 /// accept-encoding:br,gzip   normalised, when the policy enables it and the edge does not compress
 /// ```

@@ -50,7 +50,7 @@ class Drafter {
     draft_.query = forwarded_query();
     draft_.https_viewer = facts_.https;
     draft_.distribution = decision_.distribution;
-    if (forwards("host")) draft_.viewer_host = facts_.authority;
+    if (forwards("host")) draft_.viewer_host = decision_.authority;
     copy_viewer_fields();
     add_cookies();
     add_accept_encoding();
@@ -89,11 +89,13 @@ class Drafter {
     const http::HopByHop hop_by_hop(facts_.fields);
     for (const auto& field : facts_.fields) {
       if (is_ours(field.name) || hop_by_hop.drops(field.name)) continue;
+      if (field.name == "accept-language" && !decision_.language.empty()) continue;
       const bool condition = is_condition(field.name);
       if (condition && decision_.uses_cache) continue;
       if (condition || (has_body_ && describes_body(field.name)) || forwards(field.name))
         add(field.name, field.value);
     }
+    if (!decision_.language.empty()) add("accept-language", decision_.language);
   }
 
   void add_cookies() {
@@ -146,10 +148,22 @@ class Drafter {
     };
     for (const auto& name : cache_policy_.headers)
       if (name.starts_with("cloudfront-")) add_fact(name);
+    const auto in_key = [&](const std::string& name) {
+      return std::binary_search(cache_policy_.headers.begin(), cache_policy_.headers.end(), name);
+    };
+    static const std::vector<std::string> kDeviceFacts = {
+        "cloudfront-is-desktop-viewer", "cloudfront-is-mobile-viewer",
+        "cloudfront-is-smarttv-viewer", "cloudfront-is-tablet-viewer"};
+    const auto is_device_fact = [&](const std::string& name) {
+      return !decision_.device.empty() &&
+             std::binary_search(kDeviceFacts.begin(), kDeviceFacts.end(), name);
+    };
+    if (!decision_.device.empty())
+      for (const auto& name : kDeviceFacts)
+        if (!in_key(name)) add_fact(name);
     if (origin_policy_ == nullptr) return;
     for (const auto& name : origin_policy_->viewer_facts)
-      if (!std::binary_search(cache_policy_.headers.begin(), cache_policy_.headers.end(), name))
-        add_fact(name);
+      if (!in_key(name) && !is_device_fact(name)) add_fact(name);
   }
 
   void add_proxy_fields() {

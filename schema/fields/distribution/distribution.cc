@@ -92,7 +92,6 @@ void behavior_fields(Object<CacheBehavior>& o) {
                            "variants",
                            "experiment",
                            "spa",
-                           "normalize",
                            "image",
                            "websocket"})
     o.later(name);
@@ -237,9 +236,9 @@ void spec_fields(Object<Distribution>& o) {
           "What happens to requests by path; the first that matches counts.");
   o.field("customErrorResponses", &Distribution::custom_error_responses, error_responses_type(),
           "What viewers get instead of errors.");
-  o.field("stale", &Distribution::stale, stale_type(), "When expired content is served.");
   o.field("compression", &Distribution::compression, compression_type(),
           "What is compressed where a behavior says so, and how hard.");
+  o.field("stale", &Distribution::stale, stale_type(), "When expired content is served.");
   o.later("staging", "false");
   for (const char* name : {"webAclRef", "edgeSelector", "cacheTags", "logging", "slo", "rollout",
                            "priceClass", "continuousDeploymentPolicy", "indexDocuments", "tenant",

@@ -21,6 +21,48 @@ Object<Selector> selector(const char* name, const char* doc, const Type& behavio
   });
 }
 
+const Type& language_type() {
+  static const Object<Normalize::Language> type(
+      "NormalizeLanguage", "Which languages there are.", [](Object<Normalize::Language>& o) {
+        o.field("supported", &Normalize::Language::supported,
+                "The languages that the origin has, by tag: `en`, `pt-BR`.")
+            .required()
+            .items(1, 64)
+            .format(kLanguageTag)
+            .unique();
+        o.field("default", &Normalize::Language::otherwise,
+                "The one for viewers who accept none of them; the first without it.")
+            .format(kLanguageTag);
+        o.check(check_language);
+      });
+  static const OptionalOf<Normalize::Language> optional(type);
+  return optional;
+}
+
+const Type& normalize_type() {
+  static const Object<Normalize> type(
+      "Normalize", "Makes requests that mean the same the same, before the cache key is made.",
+      [](Object<Normalize>& o) {
+        o.field("dropQuery", &Normalize::drop_query,
+                "Query strings that mean nothing: neither in the key nor sent to the origin; `*` "
+                "stands for any characters.")
+            .items(0, 64)
+            .format(kQueryName)
+            .unique();
+        o.field("sortQuery", &Normalize::sort_query,
+                "Whether query strings are put in the order of their names.");
+        o.field("lowercaseHost", &Normalize::lowercase_host,
+                "Whether Host is in lower case in the key and to the origin.");
+        o.field("language", &Normalize::language, language_type(),
+                "Puts the best of some languages in the key and into Accept-Language (RFC 4647 "
+                "look-up).");
+        o.field("device", &Normalize::device,
+                "Puts desktop, mobile, tablet or smarttv in the key, by User-Agent, and "
+                "CloudFront-Is-…-Viewer into requests to the origin.");
+      });
+  return type;
+}
+
 void key_fields(Object<CacheKeyParameters>& o) {
   static const Object<Selector> headers = selector("CacheKeyHeaders", "Headers in the cache key.",
                                                    cache_header_selections(), kHeaderName);
@@ -40,7 +82,8 @@ void key_fields(Object<CacheKeyParameters>& o) {
           "Which cookies are in the cache key and go to the origin.");
   o.field("queryStrings", &CacheKeyParameters::query_strings, queries,
           "Which query strings are in the cache key and go to the origin.");
-  o.later("normalize");
+  o.field("normalize", &CacheKeyParameters::normalize, normalize_type(),
+          "Makes requests that mean the same the same; an extension.");
 }
 
 void cache_policy_fields(Object<CachePolicy>& o) {

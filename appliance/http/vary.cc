@@ -4,7 +4,8 @@
 
 #include <algorithm>
 #include <array>
-#include <optional>
+
+#include "appliance/http/weight.h"
 
 namespace headgate::http {
 namespace {
@@ -29,20 +30,6 @@ constexpr std::size_t kMaxMembers = 64;
 /// 12.5.2 to 12.5.4.
 bool is_weighted_list(std::string_view name) {
   return name == "accept-language" || name == "accept-encoding" || name == "accept-charset";
-}
-
-/// A weight in thousandths; nothing when `text` is none (RFC 9110 section 12.4.2).
-std::optional<int> parse_weight(std::string_view text) {
-  if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
-  int thousandths = (text[0] - '0') * 1000;
-  if (text.size() > 1 && text[1] != '.') return std::nullopt;
-  int scale = 100;
-  for (const char digit : text.substr(std::min<std::size_t>(2, text.size()))) {
-    if (!is_digit(digit)) return std::nullopt;
-    thousandths += (digit - '0') * scale;
-    scale /= 10;
-  }
-  return thousandths <= 1000 ? std::optional<int>(thousandths) : std::nullopt;
 }
 
 /// "En ; q=0.50" as "en;500", a weight of one left out; what cannot be read as it is.
@@ -74,9 +61,8 @@ void append_weighted_list(std::string& out, std::string_view name, Fields reques
   });
   const auto end = members.begin() + static_cast<std::ptrdiff_t>(std::min(count, kMost));
   std::sort(members.begin(), end);
-  std::for_each(members.begin(), end, [&out](const std::string& member) {
-    out.append(member).push_back(',');
-  });
+  std::for_each(members.begin(), end,
+                [&out](const std::string& member) { out.append(member).push_back(','); });
 }
 
 }  // namespace

@@ -4,24 +4,20 @@
 #include "appliance/http/field.h"
 
 namespace headgate::http {
-namespace {
 
-/// "0", "1", "0.5", "1.000". Anything else is no weight at all.
-int parse_weight(std::string_view text) {
-  if (text.empty() || (text[0] != '0' && text[0] != '1')) return 0;
+std::optional<int> parse_weight(std::string_view text) {
+  if (text.empty() || text.size() > 5 || (text[0] != '0' && text[0] != '1')) return std::nullopt;
   int weight = (text[0] - '0') * kFullWeight;
   if (text.size() == 1) return weight;
-  if (text[1] != '.' || text.size() > 5) return 0;
+  if (text[1] != '.') return std::nullopt;
   int place = kFullWeight / 10;
   for (const char digit : text.substr(2)) {
-    if (!is_digit(digit)) return 0;
+    if (!is_digit(digit)) return std::nullopt;
     weight += (digit - '0') * place;
     place /= 10;
   }
-  return weight <= kFullWeight ? weight : 0;
+  return weight <= kFullWeight ? std::optional<int>(weight) : std::nullopt;
 }
-
-}  // namespace
 
 int weight_of(std::string_view parameters) {
   while (!parameters.empty()) {
@@ -29,7 +25,7 @@ int weight_of(std::string_view parameters) {
     const std::string_view parameter = trim(parameters.substr(0, end));
     parameters.remove_prefix(end == std::string_view::npos ? parameters.size() : end + 1);
     if (parameter.size() >= 2 && to_lower(parameter[0]) == 'q' && parameter[1] == '=')
-      return parse_weight(parameter.substr(2));
+      return parse_weight(parameter.substr(2)).value_or(0);
   }
   return kFullWeight;
 }

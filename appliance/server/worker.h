@@ -67,8 +67,9 @@ class Worker {
   H2oLoop& loop() { return loop_; }
   LocalSnapshot& snapshots() { return snapshots_; }
   FetchContext fetch_context() {
-    return {loop_,    origins_, commons_.store, commons_.fills, commons_.changes, commons_.encodings,
-            metrics_, jobs_};
+    return {
+        loop_,    origins_, commons_.store, commons_.fills, commons_.changes, commons_.encodings,
+        metrics_, jobs_};
   }
   void record(const observe::RequestRecord& record);
   /// A name for a request that no other has, 24 hexadecimal digits. Returns a number in [0, 100)

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "appliance/base/assert.h"
+#include "appliance/http/accept_encoding.h"
+#include "appliance/http/accept_language.h"
 #include "appliance/http/authority.h"
 #include "appliance/http/cache_status.h"
 #include "appliance/http/caching.h"
@@ -19,6 +21,7 @@
 #include "appliance/http/query.h"
 #include "appliance/http/structured.h"
 #include "appliance/http/vary.h"
+#include "appliance/http/weight.h"
 
 using namespace headgate;
 using namespace headgate::http;
@@ -162,12 +165,33 @@ void fuzz_structured(std::string_view input) {
   HG_ASSERT(write_cache_status({.hit = true, .detail = input}, buffer).size() <= buffer.size());
 }
 
+void fuzz_accept(std::string_view input) {
+  const std::array fields = {Field{.name = "accept-encoding", .value = input},
+                             Field{.name = "accept-language", .value = input}};
+  const AcceptEncoding accept(fields);
+  CodingSet all;
+  for (const Coding coding : kEveryCoding) all.add(coding);
+  const CodingSet accepted = accept.among(all);
+  const Coding chosen = accept.choose(all);
+  HG_ASSERT(chosen == Coding::Identity || accepted.contains(chosen));
+  for (const Coding coding : kEveryCoding)
+    HG_ASSERT(accept.weight(coding) >= 0 && accept.weight(coding) <= kFullWeight);
+  // What is written of a set reads as the set.
+  const std::array again = {Field{.name = "accept-encoding", .value = to_field(accepted)}};
+  HG_ASSERT(AcceptEncoding(again).among(all) == accepted);
+  const std::vector<std::string> supported = {"en", "de-AT", "zh-Hant"};
+  const std::string_view language = lookup_language(fields, supported, "none");
+  HG_ASSERT(language == "none" ||
+            std::find(supported.begin(), supported.end(), language) != supported.end());
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  constexpr std::array kTargets = {fuzz_caching, fuzz_date, fuzz_conditional, fuzz_query,
-                                   fuzz_cookie,  fuzz_vary, fuzz_authority,   fuzz_structured};
+  constexpr std::array kTargets = {fuzz_caching,   fuzz_date,       fuzz_conditional,
+                                   fuzz_query,     fuzz_cookie,     fuzz_vary,
+                                   fuzz_authority, fuzz_structured, fuzz_accept};
   kTargets[data[0] % kTargets.size()](
       std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1));
   return 0;

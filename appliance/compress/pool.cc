@@ -17,7 +17,7 @@ class Pool::Strand final : public base::Loop, public std::enable_shared_from_thi
 
   void post(Task task) override { pool_.schedule(shared_from_this(), std::move(task)); }
   std::unique_ptr<Watch> watch_readable(int, base::UniqueFunction<void()>) override {
-    HG_ASSERT(!"a strand has no descriptors");
+    HG_ASSERT(false);  // a strand has no descriptors
     return nullptr;
   }
   base::TimerHeap& timers() override { return timers_; }

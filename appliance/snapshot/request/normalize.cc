@@ -83,8 +83,9 @@ http::Fields selecting_fields(const Decision& decision, const RequestFacts& fact
            (name == "accept-language" && policy.normalize.language.has_value()) ||
            (name == "user-agent" && policy.normalize.device);
   };
-  if (policy.codings.empty() && !policy.normalize.language && !policy.normalize.device)
-    return facts.fields;
+  const bool touches = policy.normalize.language || policy.normalize.device ||
+                       (!policy.codings.empty() && http::find(facts.fields, "accept-encoding"));
+  if (!touches) return facts.fields;
   std::pmr::vector<http::Field> fields(&memory);
   fields.reserve(facts.fields.size() + 3);
   for (const auto& field : facts.fields)

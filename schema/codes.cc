@@ -87,6 +87,7 @@ const std::vector<CodeInfo>& codes() {
       {Code::OriginUnused, "No behavior or origin group uses an origin.", "Use it or remove it."},
       {Code::NothingToServe, "The repository has no distribution.", "Add one."},
       {Code::CountryUnknown, "A location is not an ISO 3166-1 alpha-2 code.", "See the hint."},
+      {Code::NoEffect, "A setting does nothing beside the others.", "See the hint."},
 
       {Code::InvalidationDigestMismatch, "An invalidation ran before with other content.",
        "Give it a new name or `nonce`."},

@@ -70,6 +70,7 @@ enum class Code : int {
   OriginUnused = 1407,
   NothingToServe = 1408,
   CountryUnknown = 1409,
+  NoEffect = 1410,
 
   InvalidationDigestMismatch = 1501,
   ExpectationFailed = 1502,

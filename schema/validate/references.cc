@@ -143,6 +143,22 @@ class Linker {
     check_policy(behavior.response_headers_policy, path + ".responseHeadersPolicy",
                  model_.response_headers_policies, find_managed_response_headers_policy,
                  managed_response_headers_policy_names, "ResponseHeadersPolicy");
+    check_compression(behavior, path);
+  }
+
+  /// Not under a policy that caches nothing: CloudFront's console writes `compress` everywhere.
+  void check_compression(const CacheBehavior& behavior, const std::string& path) {
+    const auto policy = model_.find_cache_policy(behavior.cache_policy);
+    if (!behavior.compress || policy == nullptr || policy->max_ttl == Duration::zero()) return;
+    const CacheKeyParameters& key = policy->parameters;
+    if (key.enable_accept_encoding_gzip || key.enable_accept_encoding_brotli ||
+        key.enable_accept_encoding_zstd)
+      return;
+    Decoder(file_->file, nullptr, out_)
+        .warning(Code::NoEffect, mark(path + ".compress"),
+                 fmt::format("nothing is compressed: the cache policy {} enables no encoding",
+                             in_quotes(policy->name)),
+                 "set enableAcceptEncodingGzip or enableAcceptEncodingBrotli in it");
   }
 
   void check(const std::shared_ptr<const Distribution>& value) {

@@ -2,7 +2,7 @@
 """What makes two requests one, and what the origin gets to see: every mode of cache and origin request policies, over the wire."""
 import pytest
 
-from harness import behavior, cache_policy, headgate, resource
+from harness import behavior, cache_policy, distribution, headgate, invalidation, resource
 from origin import Reply
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Mobile/15E148"
@@ -109,7 +109,6 @@ def test_equal_queries_become_one(keyed, origin):
 
 
 def test_a_purge_names_the_normalised_path(keyed, origin, repository):
-    from harness import invalidation
     edge = keyed(queryStrings={"behavior": "all"}, normalize={"sortQuery": True})
     edge.get("/p?b=2&a=1")
     edge.apply(repository, "purge.yaml", invalidation("purge", "/p?a=1&b=2", mode="delete"))
@@ -143,7 +142,6 @@ def test_devices_are_classes(keyed, origin):
 
 
 def test_explain_shows_the_normalised_key(repository, origin):
-    from harness import distribution
     repository.put("shop.yaml", distribution(origin.port, default=behavior(cachePolicy="keyed", compress=True)), cache_policy(
         "keyed", queryStrings={"behavior": "all"}, enableAcceptEncodingBrotli=True,
         normalize={"dropQuery": ["utm_*"], "sortQuery": True, "language": {"supported": ["en", "de"]}, "device": True}))

@@ -93,6 +93,9 @@ const std::vector<CodeInfo>& codes() {
        "Give it a new name or `nonce`."},
       {Code::ExpectationFailed, "A case of `kind: Expect` fails.",
        "Mend the configuration or the case; `headgate explain` shows the decision."},
+      {Code::TooManyInvalidationPatterns,
+       "More invalidations with globs or conditions are active than an edge keeps.",
+       "It tries again by itself when some have been swept; use exact paths, prefixes or tags."},
   };
   return list;
 }

@@ -74,6 +74,7 @@ enum class Code : int {
 
   InvalidationDigestMismatch = 1501,
   ExpectationFailed = 1502,
+  TooManyInvalidationPatterns = 1503,
 };
 
 struct CodeInfo {

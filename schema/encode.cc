@@ -32,6 +32,9 @@ Json to_json(const Certificate& resource, const EncodeOptions& options) {
 Json to_json(const Invalidation& resource, const EncodeOptions& options) {
   return invalidation_table().encode(&resource, options);
 }
+Json to_json(const InvalidationSchedule& resource, const EncodeOptions& options) {
+  return invalidation_schedule_table().encode(&resource, options);
+}
 Json to_json(const Expect& resource, const EncodeOptions& options) {
   return expect_table().encode(&resource, options);
 }
@@ -50,6 +53,7 @@ Json to_json(const Model& model, const EncodeOptions& options) {
   put_map(out, "ResponseHeadersPolicy", model.response_headers_policies, options);
   put_map(out, "Certificate", model.certificates, options);
   put_map(out, "Invalidation", model.invalidations, options);
+  put_map(out, "InvalidationSchedule", model.invalidation_schedules, options);
   for (const auto& expect : model.expects) out["Expect"][expect->name] = to_json(*expect, options);
   if (model.fleet) out["Fleet"] = to_json(*model.fleet, options);
   return out;

@@ -7,9 +7,11 @@
 #include <nlohmann/json.hpp>
 
 #include "appliance/admin/authentic.h"
+#include "appliance/admin/cloudfront/invalidation.h"
 #include "appliance/admin/page.h"
 #include "appliance/base/ip_address.h"
 #include "appliance/http/field.h"
+#include "schema/files/document.h"
 
 namespace headgate::admin {
 namespace {
@@ -50,23 +52,40 @@ Answer refuse(int status, std::string_view problem) {
 }
 
 struct Endpoints::Endpoint {
+  enum class Methods { Read, Post, Both };  ///< GET and HEAD, POST
   std::string_view path;
-  bool posts = false;          ///< POST; else GET and HEAD
+  Methods methods = Methods::Read;
   bool health = false;         ///< served by --health listeners, and to everybody
   bool proves_itself = false;  ///< its requests carry their own proof
   Answer (Endpoints::*handle)(const Call&) const;
+  bool with_all_below = false;  ///< paths that begin with `path`, too
+
+  bool is_at(std::string_view asked) const {
+    return asked == path || (with_all_below && asked.starts_with(path));
+  }
+  bool allows(std::string_view method) const {
+    const bool reads = method == "GET" || method == "HEAD";
+    return (reads && methods != Methods::Post) || (method == "POST" && methods != Methods::Read);
+  }
+  const char* allowed() const {
+    return methods == Methods::Read   ? "GET, HEAD"
+           : methods == Methods::Post ? "POST"
+                                      : "GET, HEAD, POST";
+  }
 };
 
 const std::vector<Endpoints::Endpoint>& Endpoints::table() {
+  using Methods = Endpoint::Methods;
   static const std::vector<Endpoint> kTable = {
-      {"/healthz", false, true, false, &Endpoints::health},
-      {"/readyz", false, true, false, &Endpoints::ready},
-      {"/status", false, false, false, &Endpoints::status},
-      {"/metrics", false, false, false, &Endpoints::metrics},
-      {"/events", false, false, false, &Endpoints::events},
-      {"/hooks/git", true, false, true, &Endpoints::hook},
-      {"/invalidations", false, false, false, &Endpoints::invalidations},
-      {"/", false, false, false, &Endpoints::page},
+      {"/healthz", Methods::Read, true, false, &Endpoints::health},
+      {"/readyz", Methods::Read, true, false, &Endpoints::ready},
+      {"/status", Methods::Read, false, false, &Endpoints::status},
+      {"/metrics", Methods::Read, false, false, &Endpoints::metrics},
+      {"/events", Methods::Read, false, false, &Endpoints::events},
+      {"/hooks/git", Methods::Post, false, true, &Endpoints::hook},
+      {"/invalidations", Methods::Both, false, false, &Endpoints::invalidations},
+      {cloudfront::kPrefix, Methods::Both, false, false, &Endpoints::cloudfront, true},
+      {"/", Methods::Read, false, false, &Endpoints::page},
   };
   return kTable;
 }
@@ -82,13 +101,11 @@ bool Endpoints::serves(const Endpoint& endpoint) const {
 Answer Endpoints::answer(const Call& call) const {
   const auto& all = table();
   const auto found =
-      std::find_if(all.begin(), all.end(), [&](const Endpoint& e) { return e.path == call.path; });
+      std::find_if(all.begin(), all.end(), [&](const Endpoint& e) { return e.is_at(call.path); });
   if (found == all.end() || !serves(*found)) return refuse(404, "there is nothing at this path");
-  const bool reads = call.method == "GET" || call.method == "HEAD";
-  if (found->posts ? call.method != "POST" : !reads) {
-    auto refused =
-        refuse(405, found->posts ? "only POST is allowed" : "only GET and HEAD are allowed");
-    refused.headers.emplace_back("Allow", found->posts ? "POST" : "GET, HEAD");
+  if (!found->allows(call.method)) {
+    auto refused = refuse(405, fmt::format("allowed here: {}", found->allowed()));
+    refused.headers.emplace_back("Allow", found->allowed());
     return refused;
   }
   if (auto forbidden = forbid(call, *found)) return std::move(*forbidden);
@@ -114,9 +131,13 @@ std::optional<Answer> Endpoints::forbid(const Call& call, const Endpoint& endpoi
   // A page of somebody else's, in a browser on this machine, can point a name of its own at a
   // loopback address and then read what is there; it cannot do so with an address.
   const auto host = host_name(find_header(call, "host"));
-  if (host.empty() || http::equals_ignoring_case(host, "localhost") || base::IpAddress::parse(host))
-    return std::nullopt;
-  return refuse(403, "without a token, Host must be an IP address or localhost");
+  if (!host.empty() && !http::equals_ignoring_case(host, "localhost") &&
+      !base::IpAddress::parse(host))
+    return refuse(403, "without a token, Host must be an IP address or localhost");
+  // Nor may it make that browser send something here, though it could not read the answer.
+  if (call.method == "POST" && !find_header(call, "origin").empty())
+    return refuse(403, "without a token, pages in a browser may not change anything");
+  return std::nullopt;
 }
 
 Answer Endpoints::health(const Call&) const {
@@ -202,7 +223,53 @@ Answer Endpoints::hook(const Call& call) const {
   return answer;
 }
 
-Answer Endpoints::invalidations(const Call&) const {
+Answer Endpoints::cloudfront(const Call& call) const {
+  return cloudfront::answer(call, appliance_.purging);
+}
+
+/// The body is an Invalidation as it would stand in the repository.
+Answer Endpoints::purge(const Call& call) const {
+  const schema::DecodedFile file =
+      schema::decode_file("request", call.body, schema::Owner::Repository, nullptr);
+  std::shared_ptr<const schema::Invalidation> invalidation;
+  if (file.resources.size() == 1)
+    if (const auto* found = std::get_if<std::shared_ptr<const schema::Invalidation>>(
+            &file.resources.front()->value))
+      invalidation = *found;
+  if (invalidation == nullptr || schema::has_errors(file.diagnostics)) {
+    Json json{{"error", "the body must be one valid `kind: Invalidation`"},
+              {"diagnostics", Json::array()}};
+    for (const auto& diagnostic : file.diagnostics)
+      json["diagnostics"].push_back(diagnostic.text());
+    Answer answer;
+    answer.status = 400;
+    answer.body = dump(json);
+    return answer;
+  }
+  const PurgeReply reply = appliance_.purging.purge(*invalidation);
+  switch (reply.outcome) {
+    case PurgeReply::Outcome::Created:
+    case PurgeReply::Outcome::Known:
+      break;
+    case PurgeReply::Outcome::Mismatch:
+      return refuse(409, reply.problem);
+    case PurgeReply::Outcome::NoDistribution:
+      return refuse(404, reply.problem);
+    case PurgeReply::Outcome::TooMany:
+      return refuse(429, reply.problem);
+    case PurgeReply::Outcome::Refused:
+      return refuse(400, reply.problem);
+    case PurgeReply::Outcome::Unavailable:
+      return refuse(503, reply.problem);
+  }
+  Answer answer;
+  answer.status = reply.outcome == PurgeReply::Outcome::Created ? 201 : 200;
+  answer.body = reply.view->json + "\n";
+  return answer;
+}
+
+Answer Endpoints::invalidations(const Call& call) const {
+  if (call.method == "POST") return purge(call);
   Answer answer;
   answer.body = appliance_.invalidations_json();
   return answer;

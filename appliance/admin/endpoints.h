@@ -61,6 +61,8 @@ class Endpoints {
   Answer events(const Call& call) const;
   Answer hook(const Call& call) const;
   Answer invalidations(const Call& call) const;
+  Answer purge(const Call& call) const;
+  Answer cloudfront(const Call& call) const;
   Answer page(const Call& call) const;
 
   const Options options_;

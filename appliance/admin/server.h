@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "appliance/admin/purge.h"
 #include "schema/base/result.h"
 #include "schema/model/secret.h"
 
@@ -34,6 +35,7 @@ struct Appliance {
       events;
   std::function<void()> reconcile_now;
   std::function<std::string()> invalidations_json;
+  Purging purging;
 };
 
 struct Options {

@@ -7,12 +7,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "appliance/base/loop.h"
 #include "appliance/base/mutex.h"
 #include "appliance/base/ref.h"
 #include "appliance/base/unique_function.h"
-#include "appliance/cache/purge.h"
+#include "appliance/cache/purge/table.h"
 #include "appliance/cache/response.h"
 #include "appliance/cache/uri_invalidation.h"
 #include "appliance/cache/wake_list.h"
@@ -104,6 +105,28 @@ class FillTable {
 
   /// Takes a fill out of the table: its response is stored, failed, or private. Its readers go on.
   void finish(Fill& fill);
+  /// Holds the epoch of a fetch under way, from its beginning until what came is stored. Threads:
+  /// any.
+  class Fetching {
+   public:
+    Fetching() = default;
+    Fetching(FillTable& table, Stamp stamp);
+    Fetching(Fetching&& other) noexcept
+        : table_(std::exchange(other.table_, nullptr)), epoch_(other.epoch_) {}
+    Fetching& operator=(Fetching&& other) noexcept {
+      std::swap(table_, other.table_);
+      std::swap(epoch_, other.epoch_);
+      return *this;
+    }
+    ~Fetching();
+
+   private:
+    FillTable* table_ = nullptr;
+    std::uint64_t epoch_ = 0;
+  };
+  /// The lowest epoch among the fetches under way; UINT64_MAX when there are none.
+  std::uint64_t oldest_fetch_epoch() const;
+
   /// Remembers for 120 s that collapsing requests for this key is of no use. Bounded; old marks go
   /// first.
   void mark_unshareable(const Key& key, base::MonoTime now);

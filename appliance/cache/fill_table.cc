@@ -3,6 +3,7 @@
 // for.
 #include <array>
 #include <deque>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -61,6 +62,9 @@ struct FillTable::Impl {
   };
   std::array<Shard, kShards> shards;
 
+  base::Mutex fetches_mutex;
+  std::map<std::uint64_t, std::size_t> fetches GUARDED_BY(fetches_mutex);  ///< number by epoch
+
   Shard& shard(const base::Hash128& hash) { return shards[hash.high % kShards]; }
 };
 
@@ -81,16 +85,17 @@ FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
     const bool open = state == Fill::State::Waiting || state == Fill::State::Shared;
     // A leader that is gone without a word has left the table the only owner.
     const bool led = state != Fill::State::Waiting || fill->use_count() > 1;
+    const base::Ref<StoredResponse> response = fill->response();
+    const Purged purged = response ? purges.check(*response)
+                                   : purges.check(key.distribution, key.path, fill->stamp());
     const bool outdated =
-        changes.covers(uri_hash(key.distribution, key.path), fill->stamp().changes) ||
-        purges.check(key.distribution, key.path, fill->stamp()) != Purged::No;
-    if (open && led && !outdated)
-      return {.role = Role::Follower, .fill = fill};
+        purged != Purged::No ||
+        changes.covers(uri_hash(key.distribution, key.path), fill->stamp().changes);
+    if (open && led && !outdated) return {.role = Role::Follower, .fill = fill};
   }
   if (shard.marks.contains(key.hash.low, now)) return {};
   auto fill = base::make_ref<Fill>(
-      key,
-      Stamp{.epoch = purges.epoch(), .generation = generation, .changes = changes.count()});
+      key, Stamp{.epoch = purges.epoch(), .generation = generation, .changes = changes.count()});
   replaced = std::exchange(shard.fills[key.hash], fill);
   return {.role = Role::Leader, .fill = std::move(fill)};
 }
@@ -109,6 +114,23 @@ void FillTable::mark_unshareable(const Key& key, base::MonoTime now) {
   Impl::Shard& shard = impl_->shard(key.hash);
   const base::MutexLock lock(shard.mutex);
   shard.marks.add(key.hash.low, now);
+}
+
+FillTable::Fetching::Fetching(FillTable& table, Stamp stamp) : table_(&table), epoch_(stamp.epoch) {
+  const base::MutexLock lock(table.impl_->fetches_mutex);
+  ++table.impl_->fetches[epoch_];
+}
+
+FillTable::Fetching::~Fetching() {
+  if (table_ == nullptr) return;
+  const base::MutexLock lock(table_->impl_->fetches_mutex);
+  const auto found = table_->impl_->fetches.find(epoch_);
+  if (--found->second == 0) table_->impl_->fetches.erase(found);
+}
+
+std::uint64_t FillTable::oldest_fetch_epoch() const {
+  const base::MutexLock lock(impl_->fetches_mutex);
+  return impl_->fetches.empty() ? UINT64_MAX : impl_->fetches.begin()->first;
 }
 
 std::size_t FillTable::size() const {

@@ -46,6 +46,7 @@ class FlatTable {
       // before its home.
       const std::size_t home = slots_[i].hash & mask();
       if (((i - home) & mask()) < ((i - hole) & mask())) continue;
+      if (hole > i) ++wraps_;
       slots_[hole] = std::move(slots_[i]);
       hole = i;
     }
@@ -57,6 +58,13 @@ class FlatTable {
     for (std::size_t i = 0; i < capacity_; ++i)
       if (!(slots_[i].value == Value())) use(slots_[i].value);
   }
+
+  /// Null when the slot is empty. Who goes through all slots from the last to the first, with
+  /// changes in between, misses nothing that was there at the start: erasing moves values to lower
+  /// slots only, but for those that `wraps` counts; growing changes `capacity`.
+  Value at(std::size_t index) const { return slots_[index].value; }
+  std::size_t capacity() const { return capacity_; }
+  std::uint64_t wraps() const { return wraps_; }
 
   std::size_t size() const { return size_; }
   std::size_t memory_bytes() const { return capacity_ * sizeof(Slot); }
@@ -82,6 +90,7 @@ class FlatTable {
   std::unique_ptr<Slot[]> slots_;
   std::size_t capacity_ = 0;  // a power of two, or none yet
   std::size_t size_ = 0;
+  std::uint64_t wraps_ = 0;  // values moved from the first slots to the last ones
 };
 
 }  // namespace headgate::cache

@@ -56,6 +56,16 @@ StoredResponse::StoredResponse(const Key& key, int status, http::Fields fields,
                                base::Ref<Body> body, Stamp stamp, base::MonoTime requested_at,
                                base::MonoTime received_at, base::WallTime received_wall,
                                Duration initial_age)
+    : StoredResponse(key,
+                     {.host = key.host.empty() ? 0 : label_hash(key.host),
+                      .behavior = label_hash(key.behavior)},
+                     status, fields, std::move(body), stamp, requested_at, received_at,
+                     received_wall, initial_age) {}
+
+StoredResponse::StoredResponse(const Key& key, Labels labels, int status, http::Fields fields,
+                               base::Ref<Body> body, Stamp stamp, base::MonoTime requested_at,
+                               base::MonoTime received_at, base::WallTime received_wall,
+                               Duration initial_age)
     : status_(status),
       fields_(fields),
       body_(std::move(body)),
@@ -69,6 +79,9 @@ StoredResponse::StoredResponse(const Key& key, int status, http::Fields fields,
       distribution_(key.distribution),
       path_(key.path),
       uri_(uri_hash(key.distribution, key.path)),
+      host_label_(labels.host),
+      behavior_label_(labels.behavior),
+      tags_(fields),
       validated_epoch_(stamp.epoch) {}
 
 base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, http::Fields update,
@@ -78,9 +91,9 @@ base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, h
                                                     Duration initial_age) {
   const Key key{
       .hash = {}, .text = old.key_text_, .distribution = old.distribution_, .path = old.path_};
-  auto now =
-      base::make_ref<StoredResponse>(key, old.status_, merge(old.fields(), update), old.body_,
-                                     stamp, requested_at, received_at, received_wall, initial_age);
+  base::Ref<StoredResponse> now(new StoredResponse(
+      key, {old.host_label_, old.behavior_label_}, old.status_, merge(old.fields(), update),
+      old.body_, stamp, requested_at, received_at, received_wall, initial_age));
   if (!old.encodings_.empty()) return with_encodings(*now, old.encodings_);
   now->encoding_claimed_.store(old.encoding_claimed_.load());
   return now;
@@ -93,10 +106,11 @@ base::Ref<StoredResponse> StoredResponse::with_encodings(const StoredResponse& r
                 .distribution = response.distribution_,
                 .path = response.path_};
   std::string vary;
-  auto with = base::make_ref<StoredResponse>(
-      key, response.status_, without_vary_by_encoding(response.fields(), vary), response.body_,
-      response.stamp_, response.requested_at_, response.received_at_, response.received_wall_,
-      response.initial_age_);
+  base::Ref<StoredResponse> with(
+      new StoredResponse(key, {response.host_label_, response.behavior_label_}, response.status_,
+                         without_vary_by_encoding(response.fields(), vary), response.body_,
+                         response.stamp_, response.requested_at_, response.received_at_,
+                         response.received_wall_, response.initial_age_));
   with->encodings_ = std::move(encodings);
   with->encoding_claimed_.store(true);
   return with;
@@ -113,17 +127,32 @@ base::Ref<StoredResponse> StoredResponse::storable_part(const base::Ref<StoredRe
                 .text = response->key_text_,
                 .distribution = response->distribution_,
                 .path = response->path_};
-  auto part = base::make_ref<StoredResponse>(
-      key, response->status_, kept, response->body_, response->stamp_, response->requested_at_,
-      response->received_at_, response->received_wall_, response->initial_age_);
+  base::Ref<StoredResponse> part(
+      new StoredResponse(key, {response->host_label_, response->behavior_label_}, response->status_,
+                         kept, response->body_, response->stamp_, response->requested_at_,
+                         response->received_at_, response->received_wall_, response->initial_age_));
   part->encodings_ = response->encodings_;
   part->encoding_claimed_.store(response->encoding_claimed_.load());
   return part;
 }
 
+std::uint64_t StoredResponse::raise_counted_epoch(std::uint64_t epoch) const {
+  std::uint64_t counted = counted_epoch_.load(std::memory_order_relaxed);
+  while (counted < epoch &&
+         !counted_epoch_.compare_exchange_weak(counted, epoch, std::memory_order_relaxed)) {
+  }
+  return counted;
+}
+
+void StoredResponse::inherit_notes(const StoredResponse& other) const {
+  if (other.outdated()) set_outdated();
+  raise_counted_epoch(other.counted_epoch_.load(std::memory_order_relaxed));
+}
+
 std::size_t StoredResponse::head_size_bytes() const {
   return sizeof(StoredResponse) + encodings_.capacity() * sizeof(EncodedBody) +
-         fields_.size_bytes() + key_text_.capacity() + distribution_.capacity() + path_.capacity();
+         fields_.size_bytes() + key_text_.capacity() + distribution_.capacity() + path_.capacity() +
+         tags_.memory_bytes();
 }
 
 std::uint64_t StoredResponse::memory_bytes() const {

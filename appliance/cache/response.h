@@ -12,6 +12,7 @@
 #include "appliance/base/time.h"
 #include "appliance/cache/account.h"
 #include "appliance/cache/body.h"
+#include "appliance/cache/purge/tags.h"
 #include "appliance/http/accept_encoding.h"
 #include "appliance/http/caching.h"
 #include "appliance/http/field.h"
@@ -27,13 +28,16 @@ struct Stamp {
 };
 
 /// Names a stored response: `text` is the canonical key (always compared; the hash alone is never
-/// trusted), `distribution` and `path` (with the query that is in the key) are what invalidations
-/// select by.
+/// trusted); the rest is what invalidations select by: `path` with the query that is in the key,
+/// `host` as the viewer sent it (lower case, without port; empty when the key has none, so that
+/// hosts share the response), the path pattern of the `behavior`.
 struct Key {
   base::Hash128 hash;
   std::string_view text;
   std::string_view distribution;
   std::string_view path;
+  std::string_view host = {};
+  std::string_view behavior = {};
 };
 
 /// A stored response's content in a content coding that the edge has made of it.
@@ -42,7 +46,7 @@ struct EncodedBody {
   base::Ref<Body> body;
 };
 
-/// Threads: immutable after construction but for its bodies' growth, `validated_epoch` and the
+/// Threads: immutable after construction but for its bodies' growth, what purges note, and the
 /// claim.
 class StoredResponse final : public base::RefCounted<StoredResponse> {
  public:
@@ -86,6 +90,12 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   std::string_view path() const { return path_; }
   std::uint64_t uri() const { return uri_; }  ///< uri_hash of distribution and path
   base::MonoTime received_at() const { return received_at_; }
+  /// When it came, or was last confirmed.
+  base::WallTime received_wall() const { return received_wall_; }
+  const TagSet& tags() const { return tags_; }
+  /// label_hash of the key's host (0: none) and behavior.
+  std::uint64_t host_label() const { return host_label_; }
+  std::uint64_t behavior_label() const { return behavior_label_; }
 
   /// RFC 9111 section 4.2.3.
   Duration current_age(base::MonoTime now) const { return initial_age_ + (now - received_at_); }
@@ -102,8 +112,23 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   void set_validated_epoch(std::uint64_t epoch) const {
     validated_epoch_.store(epoch, std::memory_order_relaxed);
   }
+  /// A soft purge has hit it whose rule is gone: it must be revalidated, whatever rules say.
+  bool outdated() const { return outdated_.load(std::memory_order_relaxed); }
+  void set_outdated() const { outdated_.store(true, std::memory_order_relaxed); }
+  /// Up to which epoch rules have counted it; returns what that was before.
+  std::uint64_t raise_counted_epoch(std::uint64_t epoch) const;
+  /// What purges have noted on `other`, of which this is a copy with the same stamp.
+  void inherit_notes(const StoredResponse& other) const;
 
  private:
+  struct Labels {
+    std::uint64_t host = 0;
+    std::uint64_t behavior = 0;
+  };
+  StoredResponse(const Key& key, Labels labels, int status, http::Fields fields,
+                 base::Ref<Body> body, Stamp stamp, base::MonoTime requested_at,
+                 base::MonoTime received_at, base::WallTime received_wall, Duration initial_age);
+
   int status_;
   http::FieldBlock fields_;
   base::Ref<Body> body_;
@@ -118,8 +143,13 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   std::string distribution_;
   std::string path_;
   std::uint64_t uri_;
+  std::uint64_t host_label_;
+  std::uint64_t behavior_label_;
+  TagSet tags_;
   mutable std::atomic<std::uint64_t> validated_epoch_;
   mutable std::atomic<bool> encoding_claimed_{false};
+  mutable std::atomic<std::uint64_t> counted_epoch_{0};
+  mutable std::atomic<bool> outdated_{false};
   mutable Charge charge_;
 };
 

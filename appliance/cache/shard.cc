@@ -10,6 +10,11 @@
 namespace headgate::cache {
 namespace {
 
+/// Of a walk: how many slots are looked at under the mutex at once, and after how many restarts the
+/// rest is done in one go.
+constexpr std::size_t kWalkSlots = 64;
+constexpr int kMaxRestarts = 3;
+
 /// Compares a request with the variants of one key; makes the text of each set of names once.
 class VariantMatcher {
  public:
@@ -66,23 +71,28 @@ std::vector<StoreEntry*> Shard::matching(const Key& key, http::Fields request) {
   return found;
 }
 
-bool Shard::insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
-                   Leavers& leavers) {
+Shard::Inserted Shard::insert(const Key& key, http::Fields request,
+                              std::unique_ptr<StoreEntry>& entry, Leavers& leavers) {
   const base::MutexLock lock(mutex_);
   const std::vector<StoreEntry*> replaced = matching(key, request);
+  const std::uint64_t epoch = entry->response->stamp().epoch;
+  // The mutex orders this with the walk of the sweep that raised it.
+  if (epoch < oldest_epoch_.load(std::memory_order_relaxed)) return Inserted::TooOld;
+  for (const StoreEntry* other : replaced)
+    if (other->response->stamp().epoch > epoch) return Inserted::TooOld;
   // The first one stays in the policy until its place there has been handed on.
   for (std::size_t i = 1; i < replaced.size(); ++i) leave(replaced[i], leavers);
   StoreEntry* heir_of = replaced.empty() ? nullptr : replaced.front();
   if (heir_of != nullptr) leavers.push_back(unlink(heir_of));
   if (!budget_.try_reserve(entry->charge)) {
     if (heir_of != nullptr) policy_.on_remove(*heir_of);
-    return false;
+    return Inserted::NoRoom;
   }
   StoreEntry* linked = entry.release();
   link(linked, heir_of);
   limit_variants(linked, leavers);
   count_index();
-  return true;
+  return Inserted::Yes;
 }
 
 void Shard::link(StoreEntry* entry, StoreEntry* replaced) {
@@ -125,6 +135,24 @@ std::unique_ptr<StoreEntry> Shard::unlink(StoreEntry* entry) {
   return std::unique_ptr<StoreEntry>(entry);
 }
 
+/// In the very place of `replaced`: a walk in between misses neither.
+std::unique_ptr<StoreEntry> Shard::take_place(StoreEntry* entry, StoreEntry* replaced) {
+  Table::Slot* slot = table_.find(replaced->key_hash.low, [replaced](const StoreEntry* other) {
+    return other->key_hash == replaced->key_hash &&
+           other->response->key_text() == replaced->response->key_text();
+  });
+  HG_ASSERT(slot != nullptr);
+  StoreEntry** link = &slot->value;
+  while (*link != replaced) link = &(*link)->next_variant;
+  entry->next_variant = std::exchange(replaced->next_variant, nullptr);
+  *link = entry;
+  policy_.on_replace(*replaced, *entry);
+  budget_.release(replaced->charge);
+  budget_.payload.fetch_add(entry->payload_bytes, std::memory_order_relaxed);
+  budget_.payload.fetch_sub(replaced->payload_bytes, std::memory_order_relaxed);
+  return std::unique_ptr<StoreEntry>(replaced);
+}
+
 void Shard::leave(StoreEntry* entry, Leavers& leavers) {
   policy_.on_remove(*entry);
   leavers.push_back(unlink(entry));
@@ -158,10 +186,30 @@ base::Ref<StoredResponse> Shard::find_by_body(const Key& key, const Body& body) 
   return {};
 }
 
-void Shard::remove(const Key& key, const StoredResponse& response, Leavers& leavers) {
+/// `response` itself, or a copy of it with more encodings that has taken its place.
+StoreEntry* Shard::entry_like(const Key& key, const StoredResponse& response) {
+  if (StoreEntry* entry = entry_of(key, response); entry != nullptr) return entry;
+  if (!response.body()) return nullptr;
+  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant)
+    if (entry->response->body().get() == response.body().get() &&
+        entry->response->stamp().epoch == response.stamp().epoch)
+      return entry;
+  return nullptr;
+}
+
+bool Shard::remove(const Key& key, const StoredResponse& response, Leavers& leavers) {
   const base::MutexLock lock(mutex_);
-  StoreEntry* entry = entry_of(key, response);
-  if (entry != nullptr) leave(entry, leavers);
+  StoreEntry* entry = entry_like(key, response);
+  if (entry == nullptr) return false;
+  leave(entry, leavers);
+  return true;
+}
+
+void Shard::mark_outdated(const Key& key, const StoredResponse& response) {
+  const base::MutexLock lock(mutex_);
+  response.set_outdated();
+  if (const StoreEntry* entry = entry_like(key, response); entry != nullptr)
+    entry->response->set_outdated();
 }
 
 Shard::Replaced Shard::replace(const Key& key, const StoredResponse& old,
@@ -173,9 +221,8 @@ Shard::Replaced Shard::replace(const Key& key, const StoredResponse& old,
   entry->vary_names = replaced->vary_names;
   entry->vary_values = replaced->vary_values;
   entry->fingerprint = replaced->fingerprint;
-  leavers.push_back(unlink(replaced));
-  link(entry.release(), replaced);
-  count_index();
+  entry->response->inherit_notes(*replaced->response);
+  leavers.push_back(take_place(entry.release(), replaced));
   return Replaced::Yes;
 }
 
@@ -186,6 +233,29 @@ std::unique_ptr<StoreEntry> Shard::evict() {
   auto leaver = unlink(entry);
   count_index();
   return leaver;
+}
+
+void Shard::append_older(StoreEntry* first, std::uint64_t epoch, std::vector<Older>& found) {
+  for (StoreEntry* entry = first; entry != nullptr; entry = entry->next_variant)
+    if (entry->response->validated_epoch() < epoch)
+      found.push_back({entry->key_hash, entry->response});
+}
+
+bool Shard::find_older(ShardWalk& walk, std::uint64_t epoch, std::vector<Older>& found) {
+  const base::MutexLock lock(mutex_);
+  if (!walk.begun || walk.capacity != table_.capacity()) {
+    walk.begun = true;
+    walk.capacity = walk.next = table_.capacity();
+    walk.wraps = table_.wraps();
+  }
+  const bool at_once = walk.restarts >= kMaxRestarts;
+  for (std::size_t i = 0; walk.next > 0 && (at_once || i < kWalkSlots); ++i)
+    append_older(table_.at(--walk.next), epoch, found);
+  if (walk.next > 0) return true;
+  if (walk.wraps == table_.wraps()) return false;
+  walk.begun = false;  // something may have slipped past
+  ++walk.restarts;
+  return true;
 }
 
 std::uint64_t Shard::resident_bytes() const {

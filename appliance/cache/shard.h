@@ -3,6 +3,7 @@
 // to appliance/cache.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,11 +34,25 @@ struct StoreEntry : S3Fifo::Entry {
 /// Entries that left a shard, to be destroyed after its mutex is free: that may free many chunks.
 using Leavers = std::vector<std::unique_ptr<StoreEntry>>;
 
+/// A place in a walk through a shard that gives others the mutex in between.
+struct ShardWalk {
+  bool begun = false;
+  std::size_t next = 0;  ///< slots from here on have been visited
+  std::size_t capacity = 0;
+  std::uint64_t wraps = 0;
+  int restarts = 0;
+};
+
 /// Threads: any; every method locks.
 class Shard {
  public:
-  Shard(Budget& budget, const S3Fifo::Options& options, std::size_t max_variants)
-      : budget_(budget), policy_(options), max_variants_(max_variants) {}
+  /// `oldest_epoch`: responses with a lower stamp are not stored.
+  Shard(Budget& budget, const S3Fifo::Options& options, std::size_t max_variants,
+        const std::atomic<std::uint64_t>& oldest_epoch)
+      : budget_(budget),
+        policy_(options),
+        max_variants_(max_variants),
+        oldest_epoch_(oldest_epoch) {}
   ~Shard();
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -46,11 +61,13 @@ class Shard {
   base::Ref<StoredResponse> find(const Key& key, http::Fields request);
   /// The variant of which `body` is the content. No use, as the policy counts them.
   base::Ref<StoredResponse> find_by_body(const Key& key, const Body& body);
-  /// Reserves `entry->charge` and links it in place of whatever `request` would have found. False
-  /// when the budget has no room: then what it replaces has left all the same and `entry` is still
-  /// the caller's.
-  bool insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
-              Leavers& leavers);
+  enum class Inserted { Yes, NoRoom, TooOld };
+  /// Reserves `entry->charge` and links it in place of whatever `request` would have found. NoRoom
+  /// in the budget: what it replaces has left all the same. TooOld: its fetch began before that of
+  /// what it would replace, or before a purge that nobody remembers; nothing has changed. Unless
+  /// Yes, `entry` is still the caller's.
+  Inserted insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
+                  Leavers& leavers);
   /// Reserves `entry->charge` and links it in place of `old`, by the request that selected that.
   /// Gone: `old` is not here any more. NoRoom: nothing has changed. Unless Yes `entry` is still the
   /// caller's.
@@ -59,10 +76,21 @@ class Shard {
                    Leavers& leavers);
   /// Whatever `request` would have found.
   void remove_matching(const Key& key, http::Fields request, Leavers& leavers);
-  /// Only `response` itself.
-  void remove(const Key& key, const StoredResponse& response, Leavers& leavers);
+  /// Only `response` itself, or what `replace` has put in its place; false when it is not there.
+  bool remove(const Key& key, const StoredResponse& response, Leavers& leavers);
+  /// The same one: StoredResponse::set_outdated.
+  void mark_outdated(const Key& key, const StoredResponse& response);
   /// Null when empty.
   std::unique_ptr<StoreEntry> evict();
+
+  /// What is stored with a stamp below `epoch` and was not found valid at it since.
+  struct Older {
+    base::Hash128 key_hash;
+    base::Ref<StoredResponse> response;
+  };
+  /// Appends some of them to `found`. False when `walk` is at its end: then each that was there at
+  /// its beginning, and still is, has been found at least once.
+  bool find_older(ShardWalk& walk, std::uint64_t epoch, std::vector<Older>& found);
 
   std::uint64_t resident_bytes() const;
 
@@ -74,9 +102,13 @@ class Shard {
   std::vector<StoreEntry*> matching(const Key& key, http::Fields request) REQUIRES(mutex_);
   void link(StoreEntry* entry, StoreEntry* replaced) REQUIRES(mutex_);
   std::unique_ptr<StoreEntry> unlink(StoreEntry* entry) REQUIRES(mutex_);
+  std::unique_ptr<StoreEntry> take_place(StoreEntry* entry, StoreEntry* replaced) REQUIRES(mutex_);
+  StoreEntry* entry_like(const Key& key, const StoredResponse& response) REQUIRES(mutex_);
   void leave(StoreEntry* entry, Leavers& leavers) REQUIRES(mutex_);
   void limit_variants(StoreEntry* newest, Leavers& leavers) REQUIRES(mutex_);
   void count_index() REQUIRES(mutex_);
+  void append_older(StoreEntry* first, std::uint64_t epoch, std::vector<Older>& found)
+      REQUIRES(mutex_);
 
   mutable base::Mutex mutex_;
   Budget& budget_;
@@ -84,6 +116,7 @@ class Shard {
   S3Fifo policy_ GUARDED_BY(mutex_);
   std::uint64_t index_bytes_ GUARDED_BY(mutex_) = 0;
   const std::size_t max_variants_;
+  const std::atomic<std::uint64_t>& oldest_epoch_;
 };
 
 }  // namespace headgate::cache

@@ -39,7 +39,7 @@ struct Store::Impl {
           S3Fifo::Options{.capacity_bytes = share,
                           .max_ghosts = static_cast<std::uint32_t>(
                               std::min<std::uint64_t>(share / kBytesPerGhost, UINT32_MAX))},
-          kMaxVariants));
+          kMaxVariants, oldest_epoch));
   }
 
   Shard& shard(const Key& key) { return *shards[key.hash.high & (shards.size() - 1)]; }
@@ -53,12 +53,14 @@ struct Store::Impl {
   }
 
   Budget budget;
+  std::atomic<std::uint64_t> oldest_epoch{0};
   const base::Ref<MemoryAccount> account = base::make_ref<MemoryAccount>();
   std::vector<std::unique_ptr<Shard>> shards;
   std::atomic<std::uint64_t> turn{0};
   std::atomic<std::uint64_t> insertions{0};
   std::atomic<std::uint64_t> evictions{0};
   std::atomic<std::uint64_t> rejected{0};
+  std::atomic<std::uint64_t> purged{0};
 };
 
 /// From the fuller of two shards, the key's own and one by turns, so that shards stay equally full;
@@ -102,9 +104,14 @@ Store::Found Store::find(const Key& key, http::Fields request, const PurgeTable&
   Found found{.response = shard.find(key, request)};
   if (!found.response) return found;
   found.purged = purges.check(*found.response);
-  if (found.purged != Purged::Hard) return found;
+  if (found.purged == Purged::No) return found;
+  purges.count(*found.response);
+  if (found.purged == Purged::Soft) return found;
   Leavers leavers;
-  shard.remove(key, *found.response, leavers);
+  if (found.purged == Purged::Hard && shard.remove(key, *found.response, leavers)) {
+    purges.count_freed(*found.response);
+    impl_->purged.fetch_add(1, std::memory_order_relaxed);
+  }
   found.response.reset();
   return found;
 }
@@ -126,10 +133,12 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
     shard.remove_matching(key, request, leavers);
     return;
   }
-  while (!shard.insert(key, request, entry, leavers)) {
+  for (;;) {
+    const Shard::Inserted inserted = shard.insert(key, request, entry, leavers);
+    if (inserted == Shard::Inserted::Yes) break;
     leavers.clear();
-    if (impl.evict_one(key)) continue;
-    // Others have reserved everything for what they are about to link.
+    if (inserted == Shard::Inserted::NoRoom && impl.evict_one(key)) continue;
+    // Too old; or others have reserved everything for what they are about to link.
     impl.rejected.fetch_add(1, std::memory_order_relaxed);
     return;
   }
@@ -152,8 +161,38 @@ void Store::set_encodings(const Key& key, const Body& body, std::vector<EncodedB
     const Shard::Replaced replaced = shard.replace(key, *stored, entry, leavers);
     leavers.clear();
     if (replaced == Shard::Replaced::Yes) return now->charge_to(impl.account);
-    if (replaced == Shard::Replaced::NoRoom && !impl.evict_one(key))
-      return shard.remove(key, *stored, leavers);
+    if (replaced == Shard::Replaced::NoRoom && !impl.evict_one(key)) {
+      shard.remove(key, *stored, leavers);
+      return;
+    }
+  }
+}
+
+void Store::set_oldest_epoch(std::uint64_t epoch) {
+  impl_->oldest_epoch.store(epoch, std::memory_order_relaxed);
+}
+
+void Store::visit_older(std::uint64_t epoch,
+                        const std::function<Visit(const StoredResponse&)>& visit) {
+  std::vector<Shard::Older> found;
+  for (const auto& shard : impl_->shards) {
+    ShardWalk walk;
+    for (bool more = true; more;) {
+      more = shard->find_older(walk, epoch, found);
+      Leavers leavers;
+      for (const Shard::Older& older : found) {
+        const StoredResponse& response = *older.response;
+        const Visit wish = visit(response);
+        if (wish == Visit::Keep) continue;
+        const Key key{
+            .hash = older.key_hash, .text = response.key_text(), .distribution = {}, .path = {}};
+        if (wish == Visit::Mark)
+          shard->mark_outdated(key, response);
+        else if (shard->remove(key, response, leavers))
+          impl_->purged.fetch_add(1, std::memory_order_relaxed);
+      }
+      found.clear();
+    }
   }
 }
 
@@ -174,7 +213,8 @@ StoreStats Store::stats() const {
           .objects = read(impl_->budget.objects),
           .insertions = read(impl_->insertions),
           .evictions = read(impl_->evictions),
-          .rejected = read(impl_->rejected)};
+          .rejected = read(impl_->rejected),
+          .purged = read(impl_->purged)};
 }
 
 }  // namespace headgate::cache

@@ -3,9 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 
-#include "appliance/cache/purge.h"
+#include "appliance/cache/purge/table.h"
 #include "appliance/cache/response.h"
 #include "appliance/http/field.h"
 
@@ -21,7 +22,8 @@ struct StoreStats {
   std::uint64_t objects = 0;
   std::uint64_t insertions = 0;
   std::uint64_t evictions = 0;
-  std::uint64_t rejected = 0;  ///< not admitted: too large, or too much pinned
+  std::uint64_t rejected = 0;  ///< not admitted: too large, too old, or too much pinned
+  std::uint64_t purged = 0;    ///< removed because of invalidations
 };
 
 /// Shards of a power of two, each with its own mutex, table and S3-FIFO queues (Yang et al., SOSP
@@ -36,7 +38,7 @@ class Store {
 
   /// The stored response for `key` whose Vary fields match `request` (RFC 9111 section 4.1), fresh
   /// or stale, and what the invalidations say of it; null when there is none, or when it was purged
-  /// hard (then it is also removed).
+  /// hard (then it is also removed, unless that may be undone).
   struct Found {
     base::Ref<StoredResponse> response;
     Purged purged = Purged::No;
@@ -46,7 +48,8 @@ class Store {
   /// Stores a response whose body is `storable()`; replaces the variant that the same request would
   /// have found. Not admitted when it is larger than `max_object_bytes()` or while more than a
   /// quarter of the budget is pinned by slow readers; what it would have replaced goes all the
-  /// same. `request`: of its fields, those that Vary names are kept. Fields that the response's
+  /// same. A response whose fetch began before that of what it would replace is not admitted.
+  /// `request`: of its fields, those that Vary names are kept. Fields that the response's
   /// own Cache-Control restricts are left out. At most kMaxVariants a key,
   /// the oldest goes first.
   void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
@@ -60,6 +63,13 @@ class Store {
   std::uint64_t max_object_bytes() const;
   /// False while too much memory is pinned: then responses are passed through, not stored.
   bool accepts_fills() const;
+
+  /// From now on responses whose stamp has a lower epoch are not admitted.
+  void set_oldest_epoch(std::uint64_t epoch);
+  enum class Visit { Keep, Mark, Remove };  ///< Mark: StoredResponse::set_outdated
+  /// Calls `visit` for what is stored with a stamp below `epoch`, perhaps more than once. In steps:
+  /// look-ups go on in between.
+  void visit_older(std::uint64_t epoch, const std::function<Visit(const StoredResponse&)>& visit);
 
   StoreStats stats() const;
 

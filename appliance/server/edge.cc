@@ -44,6 +44,9 @@ class RunningEdge final : public Edge {
   std::vector<std::string> http_addresses() const override { return http_; }
   std::vector<std::string> https_addresses() const override { return https_; }
   cache::StoreStats cache_stats() const override { return commons_.store.stats(); }
+  cache::Swept sweep(const cache::PurgeTable& purges) override {
+    return cache::sweep(commons_.store, commons_.fills, purges);
+  }
 
   EncodingStats encoding_stats() const override { return commons_.encodings.stats(); }
 

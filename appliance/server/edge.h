@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "appliance/cache/purge/sweep.h"
 #include "appliance/cache/store.h"
 #include "appliance/guard/client_address.h"
 #include "appliance/observe/access_log.h"
@@ -43,6 +44,8 @@ class Edge {
   virtual std::vector<std::string> https_addresses() const = 0;
   virtual cache::StoreStats cache_stats() const = 0;
   virtual EncodingStats encoding_stats() const = 0;
+  /// What follows a purge in the background; see cache::sweep. Threads: one at a time.
+  virtual cache::Swept sweep(const cache::PurgeTable& purges) = 0;
   /// Closes the listeners, lets what is under way finish, returns when all is done or after
   /// `limit`.
   virtual void drain(Duration limit) = 0;

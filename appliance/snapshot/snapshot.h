@@ -9,7 +9,7 @@
 #include <string>
 
 #include "appliance/base/mutex.h"
-#include "appliance/cache/purge.h"
+#include "appliance/cache/purge/table.h"
 #include "appliance/snapshot/configuration.h"
 
 namespace headgate::snapshot {

@@ -7,6 +7,12 @@
 #include <set>
 
 namespace headgate::reconciler {
+namespace {
+
+/// Beyond it the oldest generations are one to select.fetchedUnder.
+constexpr std::size_t kMaxServed = 4096;
+
+}  // namespace
 
 Result<std::unique_ptr<Activator>> Activator::open(ActivatorOptions options,
                                                    snapshot::SnapshotHolder& holder, Disk& disk) {
@@ -84,17 +90,110 @@ Result<Activation> Activator::activate(const Prepared& prepared, const schema::T
   // While nothing has been live there is nothing in the cache that could be older: late joiners
   // purge nothing (config.md, 3.5).
   const bool cache_is_empty = current_ == nullptr;
-  const std::uint64_t epoch = history_.ledger().epoch() + (cache_is_empty ? 0 : 1);
-  const std::vector<LedgerEntry> entries = history_.ledger().unseen(*prepared.model, epoch);
+  std::vector<LedgerEntry> entries = history_.ledger().unseen(*prepared.model, next_epoch(), now());
+  if (cache_is_empty)
+    for (LedgerEntry& entry : entries) entry.rejected.clear();
   Json details = Json::object();
   if (history_rewritten) details["historyRewritten"] = true;
+  for (const auto& [name, schedule] : prepared.model->invalidation_schedules)
+    if (is_new(name, *schedule))  // ticks count from its appearance
+      details["schedules"][name] = format_timestamp(now());
   HG_TRY(const Activation activation, this->commit(digest, commit, entries, details), "activating");
 
-  if (!cache_is_empty)
-    for (const LedgerEntry& entry : entries) history_.ledger().mark_active(entry.id);
+  mark_active(entries);
   publish(activation, prepared.configuration, cache_is_empty || !entries.empty());
   tidy();
   return activation;
+}
+
+/// Whether a schedule has not been there before, or not at these times.
+bool Activator::is_new(const std::string& name,
+                       const schema::InvalidationSchedule& schedule) const {
+  if (history_.ledger().schedules().count(name) == 0) return true;
+  if (current_ == nullptr) return false;
+  const auto& before = current_->configuration->model().invalidation_schedules;
+  const auto found = before.find(name);
+  return found == before.end() || found->second->cron != schedule.cron;
+}
+
+std::uint64_t Activator::next_epoch() const {
+  return history_.ledger().epoch() + (current_ == nullptr ? 0 : 1);
+}
+
+/// Unless nothing in the cache can be older.
+void Activator::mark_active(const std::vector<LedgerEntry>& entries) {
+  if (current_ == nullptr) return;
+  for (const LedgerEntry& entry : entries)
+    history_.ledger().mark_active(entry.id, generations_of(entry.select.fetched_under));
+}
+
+cache::Generations Activator::generations_of(const std::string& commit) const {
+  cache::Generations generations;
+  for (const auto& [generation, served] : served_)
+    if (served.starts_with(commit)) generations.exact.push_back(generation);
+  // It may be one of those that are forgotten: rather too much than too little.
+  if (generations.exact.empty()) generations.through = forgotten_generation_;
+  return generations;
+}
+
+Result<std::vector<LedgerEntry>> Activator::invalidate(
+    const std::vector<schema::Invalidation>& invalidations, const std::string& source,
+    const std::map<std::string, Timestamp>& schedules) {
+  std::vector<LedgerEntry> fresh;
+  Json record;
+  record["type"] = "invalidated";
+  record["epoch"] = next_epoch();
+  record["source"] = source;
+  if (current_ != nullptr) record["commit"] = current_->commit;
+  record["invalidations"] = Json::array();
+  for (const schema::Invalidation& invalidation : invalidations) {
+    if (history_.ledger().find(invalidation.id()) != nullptr) continue;
+    fresh.push_back(make_entry(invalidation, next_epoch(), source));
+    fresh.back().rejected = history_.ledger().objection(fresh.back(), now());
+    record["invalidations"].push_back(to_json(fresh.back()));
+  }
+  for (const auto& [name, until] : schedules) record["schedules"][name] = format_timestamp(until);
+  if (!fresh.empty() || !schedules.empty()) {
+    HG_CHECK(append(record), "recording the invalidation");
+    mark_active(fresh);
+    if (!fresh.empty()) publish_purges();
+    compact();
+  }
+  std::vector<LedgerEntry> entries;
+  for (const schema::Invalidation& invalidation : invalidations)
+    entries.push_back(*history_.ledger().find(invalidation.id()));
+  return entries;
+}
+
+void Activator::retire(const cache::Swept& swept) {
+  Json record;
+  record["type"] = "swept";
+  record["invalidations"] = Json::array();
+  for (const std::string& id : swept.rules) {
+    if (history_.ledger().active().count(id) == 0) continue;
+    const LedgerEntry& entry = *history_.ledger().find(id);
+    record["invalidations"].push_back(Json{{"id", id},
+                                           {"matched", entry.count->matched.load()},
+                                           {"freedBytes", entry.count->freed_bytes.load()}});
+  }
+  if (record["invalidations"].empty()) return;
+  history_.ledger().mark_swept(swept.rules, swept.epoch);
+  publish_purges();
+  if (const Status recorded = append(record); !recorded)
+    log("an event was not recorded: " + recorded.error().context);
+}
+
+void Activator::let_go(Timestamp before) {
+  if (history_.ledger().lapses(before, now())) publish_purges();
+}
+
+/// The same configuration with the ledger's purges.
+void Activator::publish_purges() {
+  if (current_ == nullptr) return;
+  auto next = std::make_shared<snapshot::Snapshot>(*current_);
+  next->purges = std::make_shared<cache::PurgeTable>(history_.ledger().purge_table(now()));
+  current_ = next;
+  holder_.publish(std::move(next));
 }
 
 /// The commit point.
@@ -129,8 +228,13 @@ void Activator::publish(const Activation& activation,
   next->label = snapshot::generation_label(activation.generation, activation.commit);
   next->configuration = std::move(configuration);
   next->purges = purges_changed || current_ == nullptr
-                     ? std::make_shared<cache::PurgeTable>(history_.ledger().purge_table())
+                     ? std::make_shared<cache::PurgeTable>(history_.ledger().purge_table(now()))
                      : current_->purges;
+  served_.emplace_back(activation.generation, activation.commit);
+  if (served_.size() > kMaxServed) {
+    forgotten_generation_ = served_.front().first;
+    served_.erase(served_.begin());
+  }
   current_ = next;
   holder_.publish(std::move(next));
 }
@@ -147,8 +251,8 @@ Status Activator::append(const Json& record) {
   return {};
 }
 
-/// What may fail without harm: tried again with the next commit.
-void Activator::tidy() {
+/// What may fail without harm: tried again with the next record.
+void Activator::compact() {
   // Twice what it was after the last time: events that are kept must not make every commit rewrite
   // them.
   if (journal_->size_bytes() > std::max(options_.journal_limit_bytes, 2 * compacted_bytes_)) {
@@ -156,6 +260,10 @@ void Activator::tidy() {
       log("compacting the journal: " + done.error().context);
     compacted_bytes_ = journal_->size_bytes();
   }
+}
+
+void Activator::tidy() {
+  compact();
   std::vector<std::string> kept;
   const auto& activations = history_.activations();
   for (auto at = activations.rbegin();

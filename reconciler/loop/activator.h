@@ -4,10 +4,13 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "appliance/base/time.h"
+#include "appliance/cache/purge/sweep.h"
 #include "appliance/snapshot/snapshot.h"
 #include "reconciler/loop/pipeline.h"
 #include "reconciler/source/repository.h"
@@ -19,10 +22,11 @@
 namespace headgate::reconciler {
 
 struct ActivatorOptions {
-  std::string state;                             ///< --state
-  std::size_t snapshots_kept = 5;                ///< distinct configurations
-  std::uint64_t journal_limit_bytes = 4U << 20;  ///< beyond it the journal is compacted
-  std::function<void(const std::string&)> log;   ///< one line for the operator
+  std::string state;                                ///< --state
+  std::size_t snapshots_kept = 5;                   ///< distinct configurations
+  std::uint64_t journal_limit_bytes = 4U << 20;     ///< beyond it the journal is compacted
+  std::function<void(const std::string&)> log;      ///< one line for the operator
+  std::function<Timestamp()> now = base::wall_now;  ///< decides what is due and what can be undone
 };
 
 /// Owns the state folder. Crash before the journal record is durable: neither configuration nor
@@ -44,6 +48,18 @@ class Activator {
   Result<Activation> activate(const Prepared& prepared, const schema::Tree& tree,
                               const CommitInfo& commit, bool history_rewritten);
 
+  /// Purges without a commit, all of `invalidations` in one record: returns what is in the ledger
+  /// under their ids, also of those that were there before. `schedules`: until when these have been
+  /// looked at. Errors: Blame::Self when the state cannot be written; nothing has changed then.
+  Result<std::vector<LedgerEntry>> invalidate(
+      const std::vector<schema::Invalidation>& invalidations, const std::string& source,
+      const std::map<std::string, Timestamp>& schedules = {});
+  /// Takes the rules of `swept` out, and notes what they came to.
+  void retire(const cache::Swept& swept);
+  /// Lets go of what could be undone `before` and no longer can.
+  void let_go(Timestamp before);
+  Timestamp now() const { return options_.now(); }
+
   /// Writes an event. Errors: as above; events are not worth stopping for.
   Status record(const Json& event);
 
@@ -61,9 +77,15 @@ class Activator {
                         const snapshot::CompileOptions& options) const;
   Result<Activation> commit(const std::string& digest, const CommitInfo& commit,
                             const std::vector<LedgerEntry>& entries, const Json& details);
+  bool is_new(const std::string& name, const schema::InvalidationSchedule& schedule) const;
+  std::uint64_t next_epoch() const;
+  void mark_active(const std::vector<LedgerEntry>& entries);
+  cache::Generations generations_of(const std::string& commit) const;
+  void publish_purges();
   void publish(const Activation& activation,
                std::shared_ptr<const snapshot::Configuration> configuration, bool purges_changed);
   Status append(const Json& record);
+  void compact();
   void tidy();
   void log(const std::string& line) const;
 
@@ -75,6 +97,9 @@ class Activator {
   SnapshotStore store_;
   History history_;
   std::shared_ptr<const snapshot::Snapshot> current_;
+  /// What has been live since the start, for fetchedUnder: of older ones only that they were.
+  std::vector<std::pair<std::uint64_t, std::string>> served_;
+  std::uint64_t forgotten_generation_ = 0;
   std::function<void(std::uint64_t, const std::string&)> on_event_;
 };
 

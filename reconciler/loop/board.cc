@@ -120,21 +120,12 @@ void Board::attempted(const std::string& commit) {
 }
 
 void Board::applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings,
-                    const std::deque<Activation>& history, const Ledger& ledger) {
-  Json invalidations = Json::array();
-  for (const auto& [id, entry] : ledger.entries()) {
-    Json json = to_json(entry);
-    json["state"] = entry.active ? "Active" : "Swept";
-    invalidations.push_back(std::move(json));
-  }
-  std::string lines = invalidations.dump(-1, ' ', false, Json::error_handler_t::replace);
-
+                    const std::deque<Activation>& history) {
   const base::MutexLock lock(mutex_);
   applied_ = activation.commit;
   generation_ = activation.generation;
   warnings_ = texts(warnings);
   history_ = history;
-  invalidations_ = std::move(lines);
   update_ready();
 }
 
@@ -258,11 +249,6 @@ Json Board::status() const {
   for (auto at = history_.rbegin(); at != history_.rend(); ++at)
     json["history"].push_back(to_json(*at));
   return json;
-}
-
-std::string Board::invalidations_json() const {
-  const base::MutexLock lock(mutex_);
-  return invalidations_;
 }
 
 std::vector<std::pair<std::uint64_t, std::string>> Board::events(std::uint64_t after,

@@ -53,7 +53,7 @@ class Board {
   void source_failed(const std::string& message);
   void attempted(const std::string& commit);
   void applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings,
-               const std::deque<Activation>& history, const Ledger& ledger);
+               const std::deque<Activation>& history);
   void refused(RefusedCommit commit);
   void clear_refusal();
   void add_event(std::uint64_t sequence, const std::string& line);
@@ -66,7 +66,6 @@ class Board {
   double source_age_seconds() const;  ///< negative: never read
   /// The reconciler's members of /status.
   Json status() const;
-  std::string invalidations_json() const;
   std::vector<std::pair<std::uint64_t, std::string>> events(std::uint64_t after,
                                                             std::size_t max) const;
   std::vector<observe::Family> families() const;
@@ -97,7 +96,6 @@ class Board {
   std::optional<RefusedCommit> refused_ GUARDED_BY(mutex_);
   std::vector<std::string> warnings_ GUARDED_BY(mutex_);
   std::deque<Activation> history_ GUARDED_BY(mutex_);
-  std::string invalidations_ GUARDED_BY(mutex_) = "[]";
   std::deque<std::pair<std::uint64_t, std::string>> events_ GUARDED_BY(mutex_);
   std::map<std::string, ReconcileCount> reconciles_ GUARDED_BY(mutex_);
 };

@@ -45,9 +45,16 @@ std::string_view name(Stage stage) {
 }
 
 Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree, const Ledger* ledger) {
+  LedgerCheck check;
+  if (ledger != nullptr)
+    check = [ledger](const schema::Model& model) { return ledger->check(model); };
+  return validate(loader, tree, check);
+}
+
+Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree,
+                          const LedgerCheck& check) {
   schema::Loaded loaded = loader.load(tree);
-  if (ledger != nullptr && loaded.model != nullptr)
-    add(loaded.diagnostics, ledger->check(*loaded.model));
+  if (check && loaded.model != nullptr) add(loaded.diagnostics, check(*loaded.model));
   if (loaded.model == nullptr || schema::has_errors(loaded.diagnostics))
     return refuse(Stage::Validate, std::move(loaded.diagnostics));
   Prepared prepared;

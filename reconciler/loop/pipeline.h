@@ -3,6 +3,7 @@
 // nothing that runs.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -35,8 +36,14 @@ struct Prepared {
   std::size_t cases = 0;                        ///< of `kind: Expect`, all passed
 };
 
+/// What the ledger says against a model: see Ledger::check.
+using LedgerCheck = std::function<std::vector<schema::Diagnostic>(const schema::Model&)>;
+
 /// Loads `tree`. With a ledger, invalidations that come again with other content are refused.
 Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree, const Ledger* ledger);
+/// The same for a ledger that others write: `check` may be empty.
+Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree,
+                          const LedgerCheck& check);
 
 /// What `previous` shares with the model is not compiled again.
 Staged<Prepared> compile(Prepared prepared, const snapshot::CompileOptions& options,

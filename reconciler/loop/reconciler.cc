@@ -18,12 +18,15 @@
 #include <algorithm>
 
 #include "appliance/base/background.h"
+#include "schema/codes.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
 namespace {
 
 constexpr std::size_t kMaxRecordedDiagnostics = 100;
+/// How late what becomes due may be.
+constexpr std::chrono::seconds kTick{1};
 
 std::string short_id(const std::string& commit) { return commit.substr(0, 7); }
 
@@ -74,6 +77,7 @@ Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source
     : options_(std::move(options)),
       source_(std::move(source)),
       activator_(std::move(activator)),
+      invalidator_(state_mutex_, *activator_, options_.activator.log),
       board_(source_->location().shown, source_->ref()),
       pace_(options_.source.poll) {
   activator_->on_event([this](std::uint64_t sequence, const std::string& line) {
@@ -83,11 +87,17 @@ Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source
 
 Reconciler::~Reconciler() { stop(); }
 
+std::shared_ptr<const snapshot::Snapshot> Reconciler::current() const {
+  const base::MutexLock lock(state_mutex_);
+  return activator_->current();
+}
+
 bool Reconciler::resume() {
   record(Json{{"type", "started"},
               {"version", options_.version},
               {"source", source_->location().shown},
               {"ref", source_->ref()}});
+  const base::MutexLock lock(state_mutex_);
   if (!activator_->resume(loader_, options_.compile)) return false;
   const Activation& activation = activator_->history().activations().back();
   show_applied(activation, {});
@@ -123,6 +133,7 @@ Round Reconciler::run_round(bool asked) {
         !refused_commit_.empty()) {  // the ref went back to what is live
       refused_commit_.clear();
       board_.clear_refusal();
+      const base::MutexLock lock(state_mutex_);
       show_applied(activator_->history().activations().back(), {});
     }
     return Round::Unchanged;
@@ -139,7 +150,8 @@ bool Reconciler::is_settled(const std::string& commit, bool asked) const {
   if (commit == refused_commit_)
     // What a machine lacks (a secret's file, say) may come without a commit.
     return !asked && refused_stage_ != Stage::Compile;
-  return activator_->current() != nullptr && activator_->current()->commit == commit;
+  const auto live = current();
+  return live != nullptr && live->commit == commit;
 }
 
 Round Reconciler::apply(const std::string& commit) {
@@ -152,26 +164,38 @@ Round Reconciler::apply(const std::string& commit) {
     return on_source_failure(info ? tree.error().context : info.error().context);
   }
   const GitTree& files = **tree;
-  const auto& current = activator_->current();
+  const auto live = current();
 
-  auto staged = validate(loader_, files, &activator_->history().ledger());
+  auto staged = validate(loader_, files, [this](const schema::Model& model) {
+    const base::MutexLock lock(state_mutex_);
+    return activator_->history().ledger().check(model);
+  });
   if (files.damaged()) {
     source_->distrust();
     return on_source_failure(fmt::format("the mirror is damaged: {} cannot be read", commit));
   }
   if (staged)
     staged = compile(std::move(*staged), options_.compile,
-                     current != nullptr ? current->configuration.get() : nullptr);
+                     live != nullptr ? live->configuration.get() : nullptr);
   if (staged) staged = test(std::move(*staged));
   if (!staged) return refuse(*info, std::move(staged.error()));
 
-  const bool rewritten = current != nullptr && !current->commit.empty() &&
-                         !source_->is_ancestor(current->commit, commit);
-  const auto activated = activator_->activate(*staged, files, *info, rewritten);
+  const bool rewritten =
+      live != nullptr && !live->commit.empty() && !source_->is_ancestor(live->commit, commit);
+  std::optional<Refusal> late;
+  Result<Activation> activated = Activation();
+  {
+    const base::MutexLock lock(state_mutex_);
+    late = objection(*staged);
+    if (!late) {
+      activated = activator_->activate(*staged, files, *info, rewritten);
+      if (activated) show_applied(*activated, staged->diagnostics);
+    }
+  }
+  if (late) return refuse(*info, std::move(*late));
   if (!activated) return on_state_failure(activated.error().context);
   refused_commit_.clear();
   board_.clear_refusal();
-  show_applied(*activated, staged->diagnostics);
   board_.set("TestsPassed", Condition::Value::True, "Passed",
              fmt::format("{} cases", staged->cases));
   for (const schema::Diagnostic& warning : staged->diagnostics) log(warning.text());
@@ -183,10 +207,32 @@ Round Reconciler::apply(const std::string& commit) {
   return Round::Applied;
 }
 
+/// What speaks against activating now, though it did not, or could not, before.
+std::optional<Refusal> Reconciler::objection(const Prepared& prepared) const {
+  const Ledger& ledger = activator_->history().ledger();
+  if (auto mismatches = ledger.check(*prepared.model); !mismatches.empty())
+    return Refusal{Stage::Validate, std::move(mismatches)};
+  if (activator_->current() == nullptr) return std::nullopt;  // nothing becomes active
+  std::size_t patterns = ledger.active_patterns();
+  const auto unseen = ledger.unseen(*prepared.model, 0, activator_->now());
+  for (const LedgerEntry& entry : unseen) {
+    patterns += patterns_of(entry.select);
+    if (patterns_of(entry.select) == 0 || patterns <= cache::PurgeTable::kMaxPatterns) continue;
+    const auto& invalidation = *prepared.model->invalidations.at(entry.id);
+    // Tried again at every poll, as what a machine lacks.
+    return Refusal{Stage::Compile,
+                   {{invalidation.file, invalidation.line, 1, schema::Diagnostic::Severity::Error,
+                     static_cast<int>(schema::Code::TooManyInvalidationPatterns),
+                     fmt::format("with {} more than {} globs and conditions would be active",
+                                 entry.id, cache::PurgeTable::kMaxPatterns),
+                     "it is tried again by itself; exact paths, prefixes and tags have no limit"}}};
+  }
+  return std::nullopt;
+}
+
 void Reconciler::show_applied(const Activation& activation,
                               const std::vector<schema::Diagnostic>& warnings) {
-  board_.applied(activation, warnings, activator_->history().activations(),
-                 activator_->history().ledger());
+  board_.applied(activation, warnings, activator_->history().activations());
   board_.set_of_configuration(activator_->current()->configuration->conditions());
   board_.set("Validated", Condition::Value::True, "Valid", short_id(activation.commit));
   board_.set("TestsPassed", Condition::Value::True, "Passed", short_id(activation.commit));
@@ -206,10 +252,10 @@ Round Reconciler::refuse(const CommitInfo& commit, Refusal refusal) {
                 {"author", commit.author},
                 {"stage", name(refusal.stage)},
                 {"diagnostics", at_most(lines, kMaxRecordedDiagnostics)}});
+    const auto live = current();
     log(fmt::format("{} is refused; {}", short_id(commit.id),
-                    activator_->current() != nullptr
-                        ? fmt::format("generation {} serves on", activator_->current()->generation)
-                        : "nothing serves yet"));
+                    live != nullptr ? fmt::format("generation {} serves on", live->generation)
+                                    : "nothing serves yet"));
     for (const std::string& line : at_most(lines, kMaxRecordedDiagnostics)) log(line);
   }
   board_.refused({commit.id, commit.subject, rfc3339(base::wall_now()), std::move(refusal)});
@@ -238,6 +284,22 @@ void Reconciler::start() {
     pthread_setname_np(pthread_self(), "headgate-git");
     loop();
   });
+  ticker_ = std::thread([this] {
+    base::work_in_background(10);
+    pthread_setname_np(pthread_self(), "headgate-purge");
+    tick_until_stop();
+  });
+}
+
+void Reconciler::tick_until_stop() {
+  for (bool going_on = true; going_on;) {
+    invalidator_.tick();
+    const auto deadline = std::chrono::steady_clock::now() + kTick;
+    base::MutexLock lock(mutex_);
+    while (!stopping_ && lock.wait_until(stop_, deadline) == std::cv_status::no_timeout) {
+    }
+    going_on = !stopping_;
+  }
 }
 
 void Reconciler::loop() {
@@ -270,12 +332,15 @@ void Reconciler::stop() {
     const base::MutexLock lock(mutex_);
     stopping_ = true;
     wake_.notify_all();
+    stop_.notify_all();
   }
+  if (ticker_.joinable()) ticker_.join();
   if (thread_.joinable()) thread_.join();
 }
 
 void Reconciler::record(const Json& event) {
   // An event that cannot be kept must not stop the edge; activations have their own way.
+  const base::MutexLock lock(state_mutex_);
   if (const Status recorded = activator_->record(event); !recorded)
     log("an event was not recorded: " + recorded.error().context);
 }

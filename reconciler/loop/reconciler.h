@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -13,6 +14,7 @@
 #include "appliance/snapshot/snapshot.h"
 #include "reconciler/loop/activator.h"
 #include "reconciler/loop/board.h"
+#include "reconciler/loop/invalidator.h"
 #include "reconciler/loop/pace.h"
 #include "reconciler/source/source.h"
 
@@ -43,7 +45,7 @@ class Reconciler {
   /// One round. `asked`: somebody wants it now, so a commit that was refused is tried again.
   Round reconcile(bool asked);
 
-  /// Rounds on a thread of its own, until stop.
+  /// Rounds on a thread of its own, and on another one what becomes due in between, until stop.
   void start();
   /// Ends a fetch that is under way.
   void stop();
@@ -51,11 +53,15 @@ class Reconciler {
   void reconcile_now();
 
   const Board& board() const { return board_; }
+  Invalidator& invalidator() { return invalidator_; }
 
  private:
   Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,
              std::unique_ptr<Activator> activator);
   void loop();
+  void tick_until_stop();
+  std::shared_ptr<const snapshot::Snapshot> current() const;
+  std::optional<Refusal> objection(const Prepared& prepared) const;
   bool wait_for_next_round(bool* asked);
   Round run_round(bool asked);
   Round apply(const std::string& commit);
@@ -69,7 +75,10 @@ class Reconciler {
 
   ReconcilerOptions options_;
   std::unique_ptr<Source> source_;
-  std::unique_ptr<Activator> activator_;
+  /// Serialises whoever uses the activator: rounds, urgent purges, ticks.
+  mutable base::Mutex state_mutex_;
+  const std::unique_ptr<Activator> activator_;
+  Invalidator invalidator_;
   schema::Loader loader_;
   Board board_;
   Pace pace_;
@@ -83,9 +92,11 @@ class Reconciler {
 
   base::Mutex mutex_;
   std::condition_variable wake_;
+  std::condition_variable stop_;
   bool asked_ GUARDED_BY(mutex_) = false;
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
+  std::thread ticker_;
 };
 
 }  // namespace headgate::reconciler

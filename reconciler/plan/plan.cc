@@ -85,12 +85,30 @@ std::string mode_of(const schema::Invalidation& invalidation) {
   return invalidation.mode == schema::Invalidation::Mode::Delete ? "delete" : "revalidate";
 }
 
+/// Its paths, and the rest as `tag x`, `behavior /api/*`, ….
+std::vector<std::string> selection_of(const schema::Invalidation& invalidation) {
+  const schema::InvalidationSelect& select = invalidation.select;
+  std::vector<std::string> parts = select.paths;
+  const auto add = [&parts](const char* name, const std::string& value) {
+    if (!value.empty()) parts.push_back(fmt::format("{} {}", name, value));
+  };
+  for (const std::string& tag : select.tags) add("tag", tag);
+  for (const std::string& host : select.hosts) add("host", host);
+  for (const std::string& type : select.content_types) add("content type", type);
+  for (const int code : select.status_codes) add("status", fmt::format("{}", code));
+  if (select.stored_before) add("stored before", format_timestamp(*select.stored_before));
+  add("fetched under", select.fetched_under);
+  add("behavior", select.behavior);
+  add("undoes", invalidation.undoes);
+  return parts;
+}
+
 void plan_purges(Plan& plan, const schema::Model& before, const schema::Model& after) {
   for (const auto& [id, invalidation] : after.invalidations) {
     const auto known = before.invalidations.find(id);
     if (known == before.invalidations.end())
       plan.purges.push_back(
-          {id, invalidation->distribution, invalidation->paths, mode_of(*invalidation)});
+          {id, invalidation->distribution, selection_of(*invalidation), mode_of(*invalidation)});
     else if (known->second->digest() != invalidation->digest())
       plan.mismatched.push_back(id);
   }

@@ -72,6 +72,15 @@ spec:
     paths: [/images/hero.jpg, "/api/products*"]
 )";
 
+inline constexpr const char* kInvalidationScheduleExample = R"(apiVersion: headgate/v1
+kind: InvalidationSchedule
+metadata: { name: nightly-prices }
+spec:
+  distribution: shop
+  cron: "0 6 * * *"
+  select: { tags: [prices] }
+)";
+
 inline constexpr const char* kExpectExample = R"(apiVersion: headgate/v1
 kind: Expect
 metadata: { name: shop-routing }

@@ -16,7 +16,8 @@ using AnyResource =
     std::variant<std::shared_ptr<const Distribution>, std::shared_ptr<const CachePolicy>,
                  std::shared_ptr<const OriginRequestPolicy>,
                  std::shared_ptr<const ResponseHeadersPolicy>, std::shared_ptr<const Certificate>,
-                 std::shared_ptr<const Invalidation>, std::shared_ptr<const Expect>,
+                 std::shared_ptr<const Invalidation>,
+                 std::shared_ptr<const InvalidationSchedule>, std::shared_ptr<const Expect>,
                  std::shared_ptr<const Fleet>, std::shared_ptr<const Edge>>;
 
 /// A kind of resource. `table` describes the whole document, `apiVersion` to `spec`.
@@ -47,6 +48,7 @@ const ObjectType& origin_request_policy_table();
 const ObjectType& response_headers_policy_table();
 const ObjectType& certificate_table();
 const ObjectType& invalidation_table();
+const ObjectType& invalidation_schedule_table();
 const ObjectType& expect_table();
 const ObjectType& fleet_table();
 const ObjectType& edge_table();

@@ -36,13 +36,41 @@ std::shared_ptr<const ResponseHeadersPolicy> Model::find_response_headers_policy
 }
 
 std::string Invalidation::digest() const {
-  std::vector<std::string> sorted = paths;
-  std::sort(sorted.begin(), sorted.end());
-  sorted.erase(std::unique(sorted.begin(), sorted.end()), sorted.end());
-  // Paths hold no line breaks, so the parts cannot run into each other.
-  return sha256_hex(fmt::format("{}\n{}\n{}", distribution,
-                                mode == Mode::Delete ? "delete" : "revalidate",
-                                fmt::join(sorted, "\n")));
+  const auto sorted = [](std::vector<std::string> list) {
+    std::sort(list.begin(), list.end());
+    list.erase(std::unique(list.begin(), list.end()), list.end());
+    return list;
+  };
+  // Paths hold no line breaks, so the parts cannot run into each other; nor do the lines of the
+  // other parts begin like a path, with a slash.
+  std::string text = fmt::format("{}\n{}\n{}", distribution,
+                                 mode == Mode::Delete ? "delete" : "revalidate",
+                                 fmt::join(sorted(select.paths), "\n"));
+  const auto add = [&text](const char* what, const std::vector<std::string>& values) {
+    for (const std::string& value : values) text += fmt::format("\n{} {}", what, value);
+  };
+  add("tag", sorted(select.tags));
+  add("host", sorted(select.hosts));
+  add("contentType", sorted(select.content_types));
+  std::vector<std::string> codes;
+  for (const int code : select.status_codes) codes.push_back(fmt::format("{}", code));
+  add("statusCode", sorted(codes));
+  if (select.stored_before) add("storedBefore", {format_timestamp(*select.stored_before)});
+  if (!select.fetched_under.empty()) add("fetchedUnder", {select.fetched_under});
+  if (!select.behavior.empty()) add("behavior", {select.behavior});
+  if (!undoes.empty()) add("undoes", {undoes});
+  return sha256_hex(text);
+}
+
+Invalidation InvalidationSchedule::tick(Timestamp due) const {
+  Invalidation invalidation;
+  // To the minute: what comes before the seconds of RFC 3339.
+  invalidation.name = fmt::format("{}@{}Z", name, format_timestamp(due).substr(0, 16));
+  invalidation.distribution = distribution;
+  invalidation.select = select;
+  invalidation.mode = mode;
+  invalidation.retain_for = retain_for;
+  return invalidation;
 }
 
 std::string Invalidation::id() const {

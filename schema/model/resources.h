@@ -20,20 +20,53 @@ struct Certificate {
   Secret private_key;     ///< PEM; only valueFrom
 };
 
+/// Which stored responses become invalid (YAML: select). A response is meant when one of `paths` or `tags` is its own (any, when both
+/// are empty) and when it meets each of the other members that is given.
+struct InvalidationSelect {
+  std::vector<std::string> paths;          ///< with their query; '*' stands for any characters
+  std::vector<std::string> tags;           ///< of Surrogate-Key and Cache-Tag, in lower case; YAML also "#tag" in paths
+  std::vector<std::string> hosts;          ///< as requested, lower case, without port
+  std::vector<std::string> content_types;  ///< lower case; "image/webp" or "image/*"
+  std::vector<int> status_codes;
+  std::optional<Timestamp> stored_before;
+  std::string fetched_under;  ///< commit, or its beginning
+  std::string behavior;       ///< path pattern
+
+  bool empty() const {
+    return paths.empty() && tags.empty() && hosts.empty() && content_types.empty() && status_codes.empty() && !stored_before &&
+           fetched_under.empty() && behavior.empty();
+  }
+};
+
 /// `kind: Invalidation`: a fact over the cache; identity is the name (CloudFront's CallerReference).
 struct Invalidation {
   enum class Mode { Revalidate, Delete };
   std::string name;
   std::string distribution;
-  std::vector<std::string> paths;  ///< YAML: select.paths; exact, or a trailing '*'
+  InvalidationSelect select;
   Mode mode = Mode::Revalidate;
   std::string nonce;  ///< YAML: nonce; a new value runs it again
+  std::optional<Timestamp> not_before;    ///< until then it is Pending
+  Duration retain_for = Duration::zero();  ///< how long it can be undone
+  std::string undoes;  ///< id of another invalidation of the distribution; then nothing is selected
   std::string file;   ///< where it stands, for diagnostics: not part of the digest
   int line = 0;
   /// Names what was asked, not how it was written; the ledger refuses the same id with another digest.
   std::string digest() const;
   /// `name`, or `name@nonce`.
   std::string id() const;
+};
+
+/// `kind: InvalidationSchedule`: an Invalidation at each tick of `cron`, with the id `NAME@2026-11-20T06:00Z`.
+struct InvalidationSchedule {
+  std::string name;
+  std::string distribution;
+  std::string cron;  ///< five fields, UTC; headgate::Cron reads it
+  InvalidationSelect select;
+  Invalidation::Mode mode = Invalidation::Mode::Revalidate;
+  Duration retain_for = Duration::zero();
+  /// What the tick at `due` asks for.
+  Invalidation tick(Timestamp due) const;
 };
 
 /// One request of `kind: Expect` and what must come of it; absent members are not checked.

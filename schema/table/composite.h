@@ -134,6 +134,7 @@ HG_SCHEMA_TYPE(std::uint64_t, SizeType type);
 HG_SCHEMA_TYPE(double, NumberType type);
 HG_SCHEMA_TYPE(std::string, TextType type);
 HG_SCHEMA_TYPE(Duration, DurationType type);
+HG_SCHEMA_TYPE(Timestamp, TimestampType type);
 HG_SCHEMA_TYPE(Secret, SecretType type{true});
 
 template <>

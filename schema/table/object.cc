@@ -44,6 +44,16 @@ bool ObjectType::decode(const Node& node, void* out, const Constraint&, Decoder&
                   field.doc);
     good = false;
   }
+  const bool has_one =
+      one_of_.empty() ||
+      std::any_of(node.children.begin(), node.children.end(), [&](const Node& child) {
+        return std::find(one_of_.begin(), one_of_.end(), child.key) != one_of_.end();
+      });
+  if (!has_one) {
+    decoder.error(Code::FieldMissing, node.key.empty() ? node.mark : node.key_mark,
+                  fmt::format("{} needs one of {}", subject(node, decoder), join(one_of_)));
+    good = false;
+  }
   for (const Check& check : checks_) check(out, node, decoder);
   return good;
 }
@@ -118,6 +128,8 @@ Json ObjectType::definition(SchemaWriter& writer) const {
   }
   schema["properties"] = std::move(properties);
   if (!required.empty()) schema["required"] = std::move(required);
+  for (const std::string& name : one_of_)
+    schema["anyOf"].push_back({{"required", Json::array({name})}});
   return schema;
 }
 

@@ -56,6 +56,7 @@ class ObjectType : public Type {
   std::string doc_;
   std::vector<Field> fields_;
   std::vector<LaterField> later_;
+  std::vector<std::string> one_of_;  ///< at least one is required; empty: no such rule
   std::vector<Check> checks_;
   std::vector<std::unique_ptr<Type>> owned_;
 
@@ -167,6 +168,9 @@ class Object final : public ObjectType {
     FieldBuilder builder = whole(std::move(name), std::move(inner), std::move(doc));
     return required ? builder.required() : builder;
   }
+
+  /// One of these fields at least must be there.
+  void require_one_of(std::vector<std::string> names) { one_of_ = std::move(names); }
 
   /// Refused as not supported yet, unless the value is `accepted`.
   void later(std::string name, std::string accepted = {}) {

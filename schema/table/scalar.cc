@@ -263,6 +263,27 @@ std::string DurationType::label(const Constraint& constraint) const {
   return fmt::format("duration{}", range_label(constraint, show_duration));
 }
 
+bool TimestampType::decode(const Node& node, void* out, const Constraint&, Decoder& decoder) const {
+  if (node.kind == Node::Kind::Scalar) {
+    if (const Result<Timestamp> value = parse_timestamp(node.text)) {
+      *static_cast<Timestamp*>(out) = *value;
+      return true;
+    }
+  }
+  wrong_type(node, "a moment", decoder, "such as 2026-11-20T10:00:00Z");
+  return false;
+}
+
+Json TimestampType::encode(const void* value, const EncodeOptions&) const {
+  return format_timestamp(*static_cast<const Timestamp*>(value));
+}
+
+Json TimestampType::json_schema(const Constraint&, SchemaWriter&) const {
+  return {{"type", "string"}, {"format", "date-time"}};
+}
+
+std::string TimestampType::label(const Constraint&) const { return "moment (RFC 3339)"; }
+
 bool SizeType::decode(const Node& node, void* out, const Constraint& constraint,
                       Decoder& decoder) const {
   if (node.kind != Node::Kind::Scalar || node.text.empty()) {

@@ -72,6 +72,15 @@ class DurationType final : public Type {
   std::string label(const Constraint&) const override;
 };
 
+/// RFC 3339, in a Timestamp.
+class TimestampType final : public Type {
+ public:
+  bool decode(const Node&, void*, const Constraint&, Decoder&) const override;
+  Json encode(const void*, const EncodeOptions&) const override;
+  Json json_schema(const Constraint&, SchemaWriter&) const override;
+  std::string label(const Constraint&) const override;
+};
+
 /// Octets, in a std::uint64_t.
 class SizeType final : public Type {
  public:

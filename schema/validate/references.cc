@@ -99,6 +99,9 @@ class Linker {
   void add(const std::shared_ptr<const Invalidation>& value) {
     if (claim(value->name)) model_.invalidations[value->id()] = value;
   }
+  void add(const std::shared_ptr<const InvalidationSchedule>& value) {
+    if (claim(value->name)) model_.invalidation_schedules[value->name] = value;
+  }
   void add(const std::shared_ptr<const Expect>& value) {
     if (claim(value->name)) model_.expects.push_back(value);
   }
@@ -175,6 +178,11 @@ class Linker {
 
   void check(const std::shared_ptr<const Invalidation>& value) {
     find_distribution(value->distribution, "spec.distribution");
+    find_behavior(value->distribution, value->select.behavior, "spec.select.behavior");
+  }
+  void check(const std::shared_ptr<const InvalidationSchedule>& value) {
+    find_distribution(value->distribution, "spec.distribution");
+    find_behavior(value->distribution, value->select.behavior, "spec.select.behavior");
   }
 
   void check(const std::shared_ptr<const Expect>& value) {
@@ -193,16 +201,7 @@ class Linker {
 
   void check_expected(const Distribution& distribution, const ExpectCase::Expected& expected,
                       const std::string& path) {
-    std::vector<std::string> patterns = {"*"};
-    for (const CacheBehavior& behavior : distribution.cache_behaviors)
-      patterns.push_back(behavior.path_pattern);
-    if (!expected.behavior.empty() &&
-        std::find(patterns.begin(), patterns.end(), expected.behavior) == patterns.end())
-      error(
-          Code::BehaviorUnknown, mark(path + ".behavior"),
-          fmt::format("the distribution {} has no behavior {}", in_quotes(distribution.name),
-                      in_quotes(expected.behavior)),
-          did_you_mean(expected.behavior, patterns, fmt::format("behaviors: {}", join(patterns))));
+    find_behavior(distribution.name, expected.behavior, path + ".behavior");
     std::vector<std::string> ids;
     for (const Origin& origin : distribution.origins) ids.push_back(origin.id);
     for (const OriginGroup& group : distribution.origin_groups) ids.push_back(group.id);
@@ -227,6 +226,20 @@ class Linker {
           fmt::format("there is no Distribution {}", in_quotes(reference)),
           did_you_mean(reference, keys(model_.distributions),
                        "add a `kind: Distribution` of that name"));
+  }
+
+  void find_behavior(const std::string& distribution, const std::string& behavior,
+                     const std::string& path) {
+    const auto found = model_.distributions.find(distribution);
+    if (behavior.empty() || found == model_.distributions.end()) return;
+    std::vector<std::string> patterns = {"*"};
+    for (const CacheBehavior& each : found->second->cache_behaviors)
+      patterns.push_back(each.path_pattern);
+    if (std::find(patterns.begin(), patterns.end(), behavior) != patterns.end()) return;
+    error(Code::BehaviorUnknown, mark(path),
+          fmt::format("the distribution {} has no behavior {}", in_quotes(distribution),
+                      in_quotes(behavior)),
+          did_you_mean(behavior, patterns, fmt::format("behaviors: {}", join(patterns))));
   }
 
   template <class Map>

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "schema/base/cron.h"
 #include "schema/text.h"
 
 namespace headgate::schema {
@@ -137,13 +138,57 @@ std::string check_page_path(std::string& text) {
   return is_path(text) && text.size() <= 4000 ? "" : "it starts with /, as in /errors/404.html";
 }
 
+/// CloudFront's limits of cache tags.
+std::string check_cache_tag(std::string& text) {
+  if (text.empty() || text.size() > 256) return "1 to 256 characters";
+  if (!all_of(text, [](char c) { return is_visible(c) && c != ',' && c != '*'; }))
+    return "visible ASCII without commas; tags have no wildcards";
+  text = to_lower(text);
+  return "";
+}
+
 std::string check_invalidation_path(std::string& text) {
+  if (text.starts_with('#')) {
+    std::string tag = text.substr(1);
+    std::string expected = check_cache_tag(tag);
+    text = "#" + tag;
+    return expected.empty() ? "" : "a cache tag has " + expected;
+  }
   if (text.empty() || text.size() > 4000) return "1 to 4000 characters";
   if (text[0] != '/') text.insert(0, "/");
-  if (!all_of(text, is_visible)) return "percent-encode spaces and other characters than ASCII";
-  std::size_t star = text.find('*');
-  if (star != std::string::npos && star + 1 != text.size()) return "* stands only at the end";
+  if (!all_of(text, [](char c) { return is_visible(c) && c != '#'; }))
+    return "percent-encode spaces, # and other characters than ASCII";
   return "";
+}
+
+std::string check_media_type(std::string& text) {
+  text = to_lower(text);
+  const std::size_t slash = text.find('/');
+  const std::string_view type = std::string_view(text).substr(0, slash);
+  const std::string_view subtype =
+      slash == std::string::npos ? std::string_view() : std::string_view(text).substr(slash + 1);
+  const bool good = !type.empty() && !subtype.empty() && text.size() <= 256 &&
+                    all_of(type, is_token_char) && all_of(subtype, is_token_char) &&
+                    type.find('*') == std::string_view::npos;
+  return good ? "" : "a type and a subtype without parameters, as in image/webp or image/*";
+}
+
+std::string check_commit(std::string& text) {
+  text = to_lower(text);
+  const bool good = text.size() >= 7 && text.size() <= 64 &&
+                    text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  return good ? "" : "at least 7 hexadecimal digits";
+}
+
+std::string check_cron(std::string& text) {
+  const auto cron = Cron::parse(text);
+  return cron ? "" : cron.error().context;
+}
+
+std::string check_invalidation_id(std::string& text) {
+  const bool good = !text.empty() && text.size() <= 257 &&
+                    all_of(text, [](char c) { return is_visible(c) || c == ' '; });
+  return good ? "" : "1 to 257 characters of ASCII";
 }
 
 std::string check_url(std::string& text) {
@@ -194,7 +239,12 @@ const Format kPathPattern{"a path pattern", "^[A-Za-z0-9_.*$/~\"'@:+&?-]{1,255}$
 const Format kOriginPath{"an origin path", "^(/[^#?\\s]*[^/#?\\s])?$", check_origin_path};
 const Format kRootObject{"a default root object", "^([^/#?\\s][^#?\\s]*)?$", check_root_object};
 const Format kPagePath{"a path", "^/[^#\\s]*$", check_page_path};
-const Format kInvalidationPath{"an invalidation path", "^[^\\s*]*\\*?$", check_invalidation_path};
+const Format kInvalidationPath{"an invalidation path", "^[^\\s]+$", check_invalidation_path};
+const Format kCacheTag{"a cache tag", "^[^\\s,*]{1,256}$", check_cache_tag};
+const Format kMediaType{"a media type", "^[^\\s/;]+/[^\\s/;]+$", check_media_type};
+const Format kCommit{"a commit", "^[0-9A-Fa-f]{7,64}$", check_commit};
+const Format kCron{"a schedule", "^(@[a-z]+|\\S+(\\s+\\S+){4})$", check_cron};
+const Format kInvalidationId{"an id", "^[ -~]{1,257}$", check_invalidation_id};
 const Format kUrl{"a URL", "^https?://[^/?#\\s][^#\\s]*$", check_url};
 const Format kNotEmpty{"a text", "^.", check_not_empty};
 

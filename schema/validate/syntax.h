@@ -26,7 +26,12 @@ extern const Format kPathPattern;       ///< CloudFront's alphabet, * and ?
 extern const Format kOriginPath;        ///< "" or "/live"
 extern const Format kRootObject;        ///< "index.html"
 extern const Format kPagePath;          ///< "/errors/404.html"
-extern const Format kInvalidationPath;  ///< exact, or a trailing *; a leading slash is added
+extern const Format kInvalidationPath;  ///< '*' anywhere; a leading slash is added; or "#tag"
+extern const Format kCacheTag;          ///< of Surrogate-Key or Cache-Tag; lower-cased
+extern const Format kMediaType;         ///< "image/webp" or "image/*"; lower-cased
+extern const Format kCommit;            ///< a commit's hash or its beginning; lower-cased
+extern const Format kCron;              ///< see headgate::Cron
+extern const Format kInvalidationId;    ///< a name, `name@nonce`, a caller's reference
 extern const Format kUrl;               ///< absolute, http or https
 extern const Format kCountry;           ///< ISO 3166-1 alpha-2; upper-cased
 extern const Format kIpAddress;

@@ -245,7 +245,7 @@ TEST_CASE("bodies of all connections together are bounded") {
   Edge edge;
   FrontLimits limits;
   limits.bodies = 3'000'000;
-  limits.webhook_body = 2'000'000;
+  limits.large_body = 2'000'000;
   const auto front = edge.serve(limits);
   const std::string head = "POST /hooks/git HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n";
   {

@@ -228,9 +228,9 @@ TEST_CASE("an invalidation's digest names what was asked, not how it was written
   Invalidation a;
   a.name = "x";
   a.distribution = "shop";
-  a.paths = {"/b", "/a", "/b"};
+  a.select.paths = {"/b", "/a", "/b"};
   Invalidation b = a;
-  b.paths = {"/a", "/b"};
+  b.select.paths = {"/a", "/b"};
   b.name = "y";
   b.nonce = "1";
   b.file = "elsewhere";
@@ -240,7 +240,7 @@ TEST_CASE("an invalidation's digest names what was asked, not how it was written
   b.mode = Invalidation::Mode::Delete;
   CHECK(a.digest() != b.digest());
   b = a;
-  b.paths = {"/a"};
+  b.select.paths = {"/a"};
   CHECK(a.digest() != b.digest());
   b = a;
   b.distribution = "other";

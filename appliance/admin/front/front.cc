@@ -18,6 +18,7 @@
 #include <map>
 #include <thread>
 
+#include "appliance/admin/cloudfront/invalidation.h"
 #include "appliance/admin/front/connection.h"
 #include "appliance/admin/front/lane.h"
 #include "appliance/admin/front/request_head.h"
@@ -219,7 +220,9 @@ void PollFront::on_ready(Id id, Connection& connection, short events) {
 }
 
 std::size_t PollFront::limit_of(const RequestHead& head) const {
-  return head.path == "/hooks/git" ? limits_.webhook_body : limits_.body;
+  const bool is_large = head.path == "/hooks/git" || head.path == "/invalidations" ||
+                        head.path.starts_with(cloudfront::kPrefix);
+  return is_large ? limits_.large_body : limits_.body;
 }
 
 void PollFront::on_received(Id id, Connection& connection) {

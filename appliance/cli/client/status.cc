@@ -5,6 +5,8 @@
 #include <memory>
 
 #include "appliance/cli/client/client.h"
+#include "schema/base/units.h"
+#include "schema/text.h"
 
 namespace headgate::cli {
 namespace {
@@ -91,6 +93,29 @@ int status(const Flags& flags) {
   return ready ? kOk : kFailure;
 }
 
+/// What an invalidation selects, in one line; why it was rejected, if it was.
+std::string selection(const Json& entry) {
+  std::vector<std::string> parts;
+  const auto add = [&parts](const char* name, const std::string& value) {
+    if (!value.empty()) parts.push_back(name + value);
+  };
+  for (const Json& path : list(entry, "paths"))
+    if (path.is_string()) parts.push_back(path.get<std::string>());
+  for (const Json& tag : list(entry, "tags"))
+    if (tag.is_string()) add("#", tag.get<std::string>());
+  for (const char* name : {"hosts", "contentTypes"})
+    for (const Json& item : list(entry, name))
+      if (item.is_string()) parts.push_back(item.get<std::string>());
+  for (const Json& code : list(entry, "statusCodes")) parts.push_back(code.dump());
+  add("storedBefore ", text(entry, "storedBefore"));
+  add("fetchedUnder ", text(entry, "fetchedUnder"));
+  add("behavior ", text(entry, "behavior"));
+  add("undoes ", text(entry, "undoes"));
+  if (entry.value("undone", false)) parts.emplace_back("(undone)");
+  add("rejected: ", text(entry, "rejected"));
+  return schema::join(parts, " ");
+}
+
 int invalidations(const Flags& flags) {
   const auto answer = ask(flags.admin, "/invalidations");
   if (!answer) {
@@ -105,16 +130,16 @@ int invalidations(const Flags& flags) {
     fmt::print("No invalidation has been seen.\n");
     return kOk;
   }
-  fmt::print("{:<32} {:<8} {:>6}  {:<24} {:<11} {:<16} {}\n", "ID", "STATE", "EPOCH", "ACTIVATED",
-             "MODE", "DISTRIBUTION", "PATHS");
+  fmt::print("{:<32} {:<8} {:>6} {:>8} {:>9}  {:<24} {:<11} {:<16} {}\n", "ID", "STATE", "EPOCH",
+             "MATCHED", "FREED", "ACTIVATED", "MODE", "DISTRIBUTION", "SELECTS");
   for (const Json& entry : *answer) {
-    std::string paths;
-    for (const Json& path : list(entry, "paths"))
-      if (path.is_string()) paths += (paths.empty() ? "" : " ") + path.get<std::string>();
-    fmt::print("{:<32} {:<8} {:>6}  {:<24} {:<11} {:<16} {}\n", clean(text(entry, "id")),
-               text(entry, "state"), entry.value("epoch", std::uint64_t{0}),
-               text(entry, "activatedAt"), text(entry, "mode"), clean(text(entry, "distribution")),
-               clean(paths));
+    const std::string since = text(entry, "activatedAt");
+    fmt::print("{:<32} {:<8} {:>6} {:>8} {:>9}  {:<24} {:<11} {:<16} {}\n",
+               clean(text(entry, "id")), text(entry, "state"),
+               entry.value("epoch", std::uint64_t{0}), entry.value("matched", std::uint64_t{0}),
+               format_size(entry.value("freedBytes", std::uint64_t{0})),
+               since.empty() ? "due " + text(entry, "notBefore") : since, text(entry, "mode"),
+               clean(text(entry, "distribution")), clean(selection(entry)));
   }
   return kOk;
 }
@@ -141,13 +166,14 @@ void add_get(CLI::App& program, int* exit_code) {
   CLI::App* command = program.add_subcommand("get", "List what a running appliance knows.");
   command->require_subcommand(1);
   CLI::App* what =
-      command->add_subcommand("invalidations", "Every invalidation that was acted upon.");
+      command->add_subcommand("invalidations", "Every invalidation, and what has come of it.");
   add_admin_flag(*what, flags->admin);
   what->add_flag("--json", flags->json, "For machines.");
   what->footer(
-      "State Active: stored responses may be older than it. Swept: none can be, because the cache "
-      "began after\n"
-      "it. An id runs once; the same id with other content is refused.\n\n"
+      "State Pending: it is still to come. Active: stored responses may be older than it; they "
+      "are not served.\n"
+      "Swept: none are left, or those that are bear a mark. Rejected: it could not be done. An id "
+      "runs once; the same id with other content is refused.\n\n"
       "Exit codes: 0, 1 no answer, 2 bad flags.");
   command->footer("Example: headgate get invalidations --json");
   what->callback([flags, exit_code] { *exit_code = invalidations(*flags); });

@@ -84,6 +84,7 @@ Status Appliance::open_reconciler() {
   if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
   reconciler_ = std::move(*opened);
   metrics_.contribute([this] { return reconciler_->board().families(); });
+  metrics_.contribute([this] { return reconciler_->invalidator().families(); });
   reconciler_->resume();
   return {};
 }
@@ -101,6 +102,8 @@ Status Appliance::open_edge() {
   edge_ = std::move(*started);
   metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
   metrics_.contribute([this] { return compression_families(edge_->encoding_stats()); });
+  reconciler_->invalidator().set_sweep(
+      [this](const cache::PurgeTable& purges) { return edge_->sweep(purges); });
   return {};
 }
 
@@ -141,7 +144,16 @@ admin::Appliance Appliance::endpoints() {
     return reconciler_->board().events(after, max);
   };
   endpoints.reconcile_now = [this] { reconciler_->reconcile_now(); };
-  endpoints.invalidations_json = [this] { return reconciler_->board().invalidations_json(); };
+  endpoints.invalidations_json = [this] {
+    return reconciler_->invalidator().to_json().dump(-1, ' ', false,
+                                                     Json::error_handler_t::replace);
+  };
+  endpoints.purging.purge = [this](const schema::Invalidation& invalidation) {
+    return reconciler_->invalidator().purge(invalidation);
+  };
+  endpoints.purging.list = [this](const std::string& distribution) {
+    return reconciler_->invalidator().list(distribution);
+  };
   return endpoints;
 }
 

@@ -19,7 +19,7 @@ Json cache_json(const cache::StoreStats& stats) {
   return Json{{"budgetBytes", stats.budget_bytes}, {"residentBytes", stats.resident_bytes},
               {"pinnedBytes", stats.pinned_bytes}, {"objects", stats.objects},
               {"insertions", stats.insertions},    {"evictions", stats.evictions},
-              {"rejected", stats.rejected}};
+              {"rejected", stats.rejected},        {"purged", stats.purged}};
 }
 
 std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
@@ -36,7 +36,9 @@ std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
       family("headgate_cache_evictions_total", "counter", "Responses evicted for room.",
              stats.evictions),
       family("headgate_cache_rejected_total", "counter",
-             "Responses not admitted: too large, or too much pinned.", stats.rejected),
+             "Responses not admitted: too large, too old, or too much pinned.", stats.rejected),
+      family("headgate_cache_purged_total", "counter",
+             "Responses removed because of invalidations.", stats.purged),
   };
 }
 

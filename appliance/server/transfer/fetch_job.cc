@@ -55,6 +55,7 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
       draft_(std::move(plan.draft)),
       key_text_(plan.key.text),
       key_path_(plan.key.path),
+      key_host_(plan.key.host),
       key_hash_(plan.key.hash),
       may_store_(plan.may_store),
       outlives_errors_(plan.outlives_errors),
@@ -69,6 +70,7 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
     fill_ = base::make_ref<cache::Fill>(key(), cache::Stamp{.epoch = snapshot_->purges->epoch(),
                                                             .generation = snapshot_->generation,
                                                             .changes = context_.changes.count()});
+  if (may_store_) fetching_ = cache::FillTable::Fetching(context_.fills, fill_->stamp());
   if (may_store_) viewer_fields_ = http::FieldBlock(plan.viewer_fields);
   has_authorization_ =
       std::any_of(draft_.fields.begin(), draft_.fields.end(),
@@ -86,7 +88,10 @@ std::unique_ptr<origin::Fetch> FetchJob::make_fetch() {
       *this);
 }
 
-cache::Key FetchJob::key() const { return {key_hash_, key_text_, distribution_->name, key_path_}; }
+cache::Key FetchJob::key() const {
+  return {key_hash_, key_text_, distribution_->name,
+          key_path_, key_host_, behavior_->pattern.text()};
+}
 
 std::string_view FetchJob::origin_id() const {
   const auto attempted = fetch_->attempted();
@@ -157,6 +162,7 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
   });
   fill_->respond(response_, shared, viewer_fields_.fields());
   if (shared) return;
+  fetching_ = {};
   lead_.end();  // whoever comes now need not wait for what it may not use
   if (released_) cancel();
 }
@@ -239,6 +245,7 @@ bool FetchJob::on_octets(std::string_view octets) {
 void FetchJob::pass_through() {
   keep_up_to_ = 0;
   stores_ = false;
+  fetching_ = {};
   lead_.end();
   body_->switch_to_window();
   if (released_ && !body_->was_read()) cancel();

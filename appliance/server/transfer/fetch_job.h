@@ -100,6 +100,7 @@ class FetchJob final : public origin::Sink {
   // The key and the viewer's fields, owned.
   std::string key_text_;
   std::string key_path_;
+  std::string key_host_;
   base::Hash128 key_hash_;
   http::FieldBlock viewer_fields_;
   bool has_authorization_ = false;
@@ -119,6 +120,7 @@ class FetchJob final : public origin::Sink {
   std::shared_ptr<Encoding> encoding_;  ///< null: none is made
   cache::FillLead lead_;
   base::Ref<cache::Fill> fill_;
+  cache::FillTable::Fetching fetching_;
   std::shared_ptr<Upload> upload_;
   base::UniqueFunction<void(int, http::Fields)> on_interim_;
   base::MonoTime requested_at_;

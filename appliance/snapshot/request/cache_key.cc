@@ -59,6 +59,18 @@ std::string_view device_fact(const RequestFacts& facts, std::string_view name) {
   return {};
 }
 
+bool caches_host(const Behavior& behavior) {
+  const auto& cached = behavior.cache_policy->headers;
+  return std::binary_search(cached.begin(), cached.end(), "host");
+}
+
+/// Whether the origin gets the viewer's Host, which then is part of the key.
+bool forwards_host(const Behavior& behavior, const Origin& origin) {
+  if (!origin.host_header.empty()) return false;
+  return caches_host(behavior) || (behavior.origin_request_policy != nullptr &&
+                                   behavior.origin_request_policy->headers.takes("host"));
+}
+
 }  // namespace
 
 std::string_view persist_in(std::pmr::memory_resource& memory, std::string_view text) {
@@ -131,12 +143,8 @@ bool uses_https(const Origin& origin, const RequestFacts& facts) {
 std::string_view host_for_origin(const Decision& decision, const RequestFacts& facts,
                                  const Origin& origin) {
   if (!origin.host_header.empty()) return origin.host_header;
-  const Behavior& behavior = *decision.behavior;
-  const auto& cached = behavior.cache_policy->headers;
-  const bool forwards_host = std::binary_search(cached.begin(), cached.end(), "host") ||
-                             (behavior.origin_request_policy != nullptr &&
-                              behavior.origin_request_policy->headers.takes("host"));
-  if (forwards_host && !decision.authority.empty()) return decision.authority;
+  if (forwards_host(*decision.behavior, origin) && !decision.authority.empty())
+    return decision.authority;
   return uses_https(origin, facts) ? origin.https_host : origin.http_host;
 }
 
@@ -177,11 +185,15 @@ void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory
     text += decision.accept_encoding;
   }
 
+  const bool has_host =
+      caches_host(*decision.behavior) || forwards_host(*decision.behavior, origin);
   const std::string_view key = persist_in(memory, text);
   decision.key = {.hash = base::hash128(key),
                   .text = key,
                   .distribution = distribution.name,
-                  .path = key.substr(path_at, path_end - path_at)};
+                  .path = key.substr(path_at, path_end - path_at),
+                  .host = has_host ? decision.host : std::string_view(),
+                  .behavior = decision.behavior->pattern.text()};
 }
 
 }  // namespace headgate::snapshot

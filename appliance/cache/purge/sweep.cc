@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/cache/purge/sweep.h"
+
+#include <algorithm>
+#include <cstdint>
+
+namespace headgate::cache {
+namespace {
+
+/// One pass.
+class Sweep {
+ public:
+  /// `horizon`: fetches under way have this stamp or a higher one, so rules above it must stay.
+  Sweep(const PurgeTable& purges, std::uint64_t horizon)
+      : purges_(purges), horizon_(horizon), remaining_(purges.rules().size(), 0) {}
+
+  std::uint64_t highest_settled_epoch() const {
+    std::uint64_t highest = 0;
+    for (const PurgeRule& rule : purges_.rules())
+      if (rule.epoch <= horizon_) highest = std::max(highest, rule.epoch);
+    return highest;
+  }
+
+  Store::Visit visit(const StoredResponse& response) {
+    if (purges_.check(response) == Purged::No) return Store::Visit::Keep;
+    purges_.count(response);
+    const std::vector<std::uint32_t> numbers = purges_.rules_for(response);
+    const auto settled = [&](std::uint32_t number) {
+      return purges_.rules()[number].epoch <= horizon_;
+    };
+    for (const std::uint32_t number : numbers)
+      if (settled(number) && purges_.rules()[number].verdict() == Purged::Hard) {
+        purges_.count_freed(response);
+        return Store::Visit::Remove;
+      }
+    Store::Visit wish = Store::Visit::Keep;
+    for (const std::uint32_t number : numbers) {
+      if (!settled(number)) continue;
+      if (purges_.rules()[number].retained)
+        ++remaining_[number];
+      else
+        wish = Store::Visit::Mark;
+    }
+    return wish;
+  }
+
+  Swept result() const {
+    Swept swept{.rules = {}, .epoch = 0};
+    for (std::size_t i = 0; i < remaining_.size(); ++i) {
+      const PurgeRule& rule = purges_.rules()[i];
+      if (rule.epoch > horizon_ || (rule.retained && remaining_[i] > 0)) continue;
+      swept.rules.push_back(rule.id);
+      swept.epoch = std::max(swept.epoch, rule.epoch);
+    }
+    return swept;
+  }
+
+ private:
+  const PurgeTable& purges_;
+  const std::uint64_t horizon_;
+  std::vector<std::uint64_t> remaining_;  ///< by rule: what an undo would bring back
+};
+
+}  // namespace
+
+Swept sweep(Store& store, const FillTable& fills, const PurgeTable& purges) {
+  Sweep pass(purges, fills.oldest_fetch_epoch());
+  const std::uint64_t settled = pass.highest_settled_epoch();
+  if (settled == 0) return {};
+  // First this, then the walk: what a request that lags behind brings is either met by the walk or
+  // not stored.
+  store.set_oldest_epoch(settled);
+  store.visit_older(purges.epoch(),
+                    [&pass](const StoredResponse& response) { return pass.visit(response); });
+  return pass.result();
+}
+
+}  // namespace headgate::cache

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// What follows a purge in the background: memory is freed, and rules that nothing is older than go.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "appliance/cache/fill.h"
+#include "appliance/cache/store.h"
+
+namespace headgate::cache {
+
+struct Swept {
+  std::vector<std::string> rules;  ///< ids of those that are not needed any more
+  std::uint64_t epoch = 0;         ///< for PurgeTable::set_swept_epoch when they are taken out
+};
+
+/// Goes through what is stored once, in steps: removes what was purged hard, marks what was purged
+/// softly as to be revalidated, counts both. A rule is swept when no response can be older than it
+/// any more without bearing such a mark: neither a stored one, nor one that is still being fetched;
+/// and, while it can be undone, when nothing that it selects is left. `purges` must be the table
+/// that is published. Threads: one at a time, in the background; takes milliseconds for each
+/// thousand responses.
+Swept sweep(Store& store, const FillTable& fills, const PurgeTable& purges);
+
+}  // namespace headgate::cache

@@ -35,7 +35,7 @@ struct Appliance {
       events;
   std::function<void()> reconcile_now;
   std::function<std::string()> invalidations_json;
-  Purging purging;
+  Purging purging = {};
 };
 
 struct Options {

@@ -33,7 +33,7 @@ cache::PurgeRule purge_rule(const LedgerEntry& entry, Timestamp now) {
   rule.select = purge_select(entry);
   rule.mode = entry.mode == Mode::Delete ? cache::PurgeMode::Delete : cache::PurgeMode::Revalidate;
   rule.epoch = entry.epoch;
-  rule.retained = now < entry.retained_until();
+  rule.retained = entry.is_retained(now);
   rule.count = entry.count;
   return rule;
 }
@@ -242,7 +242,7 @@ std::string Ledger::objection(const LedgerEntry& entry, Timestamp now) const {
                        target->distribution);
   if (!target->undoes.empty() || !target->rejected.empty())
     return fmt::format("{} has purged nothing that could be taken back", entry.undoes);
-  if (now >= target->retained_until())
+  if (!target->is_retained(now))
     return target->retain_for == Duration::zero()
                ? fmt::format("{} has no retainFor, so nothing was kept for an undo", entry.undoes)
                : fmt::format("{} could be undone until {} (retainFor {})", entry.undoes,
@@ -259,8 +259,7 @@ std::size_t Ledger::active_patterns() const {
 
 bool Ledger::lapses(Timestamp before, Timestamp now) const {
   return std::any_of(active_.begin(), active_.end(), [&](const std::string& id) {
-    const Timestamp until = entries_.at(id).retained_until();
-    return before < until && until <= now;
+    return entries_.at(id).is_retained(before) && !entries_.at(id).is_retained(now);
   });
 }
 

@@ -44,6 +44,10 @@ struct LedgerEntry {
 
   /// Until when it can be undone.
   Timestamp retained_until() const;
+  /// Never without retainFor, also when the clock was set back.
+  bool is_retained(Timestamp now) const {
+    return retain_for > Duration::zero() && now < retained_until();
+  }
   /// Active, Swept, Rejected.
   const char* state() const;
 };

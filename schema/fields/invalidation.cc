@@ -63,12 +63,17 @@ const Type& select_type() {
   return type;
 }
 
-/// What an invalidation and a schedule of them share.
+// What an invalidation and a schedule of them share.
+
 template <class T>
-void common_fields(Object<T>& o) {
+void distribution_field(Object<T>& o) {
   o.field("distribution", &T::distribution, "The distribution whose objects become invalid.")
       .required()
       .format(kResourceName);
+}
+
+template <class T>
+void mode_fields(Object<T>& o) {
   o.field("mode", &T::mode, "Whether objects are revalidated at the next request, or deleted.");
   o.field("retainFor", &T::retain_for,
           "How long the objects are kept so that the invalidation can be undone.")
@@ -76,8 +81,9 @@ void common_fields(Object<T>& o) {
 }
 
 void spec_fields(Object<Invalidation>& o) {
+  distribution_field(o);
   o.field("select", &Invalidation::select, select_type(), "Which objects become invalid.");
-  common_fields(o);
+  mode_fields(o);
   o.field("nonce", &Invalidation::nonce, "A new value runs the invalidation again.")
       .max_length(128)
       .format(kResourceName);
@@ -125,6 +131,7 @@ const ObjectType& invalidation_schedule_table() {
         envelope(o, "InvalidationSchedule", Labels::No);
         o.nest("spec", "InvalidationScheduleSpec", "What becomes invalid, how, and when.",
                [](Object<Schedule>& s) {
+                 distribution_field(s);
                  s.field("cron", &Schedule::cron,
                          "Minute, hour, day of the month, month and day of the week, in UTC.")
                      .required()
@@ -132,7 +139,7 @@ const ObjectType& invalidation_schedule_table() {
                  s.field("select", &Schedule::select, select_type(),
                          "Which objects become invalid.")
                      .required();
-                 common_fields(s);
+                 mode_fields(s);
                });
       });
   return table;

@@ -264,7 +264,7 @@ TEST_CASE_FIXTURE(Fixture, "an invalidation runs once, through restarts and rewr
   std::size_t runs = 0;
   for (const Json& event : events("activated")) runs += event["invalidations"].size();
   CHECK(runs == 1);
-  const Json listed = Json::parse(reconciler->board().invalidations_json());
+  const Json listed = Json::parse(reconciler->invalidator().to_json().dump());
   REQUIRE(listed.size() == 1);
   CHECK(listed[0]["id"] == "first");
   CHECK(listed[0]["state"] == "Swept");

@@ -16,8 +16,9 @@ namespace {
 constexpr std::size_t kMaxHead = 16 * 1024;
 constexpr std::size_t kMaxTarget = 4096;
 constexpr std::size_t kMaxMethod = 16;
-constexpr std::array<std::string_view, 5> kPassedOn = {
-    "host", "authorization", "x-hub-signature-256", "x-gitea-signature", "x-gitlab-token"};
+constexpr std::array<std::string_view, 6> kPassedOn = {
+    "host",          "origin", "authorization", "x-hub-signature-256", "x-gitea-signature",
+    "x-gitlab-token"};
 
 bool is_tchar(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||

@@ -178,30 +178,35 @@ TEST_CASE("who joins a fetch after a purge does not get what the purge is about"
   FillTable fills;
   const OwnedKey key("shop", "/a");
   const PurgeTable none;
-  const auto leader = fills.join(key.key(), none, 1, base::MonoTime());
+  const UriInvalidations changes;
+  const auto leader = fills.join(key.key(), none, changes, 1, base::MonoTime());
   REQUIRE(leader.role == FillTable::Role::Leader);
   PurgeTable tagged;
   PurgeRule by_tag = rule("tag", {}, PurgeMode::Revalidate, 1);
   by_tag.select.tags = {"x"};
   tagged.add(by_tag);
   SUBCASE("while nobody knows its tags") {
-    CHECK(fills.join(key.key(), tagged, 1, base::MonoTime()).role == FillTable::Role::Leader);
+    CHECK(fills.join(key.key(), tagged, changes, 1, base::MonoTime()).role ==
+          FillTable::Role::Leader);
   }
   SUBCASE("when it has the tag") {
     const test::OwnedFields fields = {{"cache-tag", "x"}};
     leader.fill->respond(make_response(key.key(), fields, "old"), true);
-    CHECK(fills.join(key.key(), tagged, 1, base::MonoTime()).role == FillTable::Role::Leader);
+    CHECK(fills.join(key.key(), tagged, changes, 1, base::MonoTime()).role ==
+          FillTable::Role::Leader);
   }
   SUBCASE("when it has another one it is shared") {
     const test::OwnedFields fields = {{"cache-tag", "y"}};
     leader.fill->respond(make_response(key.key(), fields, "old"), true);
-    CHECK(fills.join(key.key(), tagged, 1, base::MonoTime()).role == FillTable::Role::Follower);
+    CHECK(fills.join(key.key(), tagged, changes, 1, base::MonoTime()).role ==
+          FillTable::Role::Follower);
   }
   SUBCASE("when the rule has been swept already") {
     PurgeTable swept;
     swept.set_epoch(1);
     swept.set_swept_epoch(1);
-    CHECK(fills.join(key.key(), swept, 1, base::MonoTime()).role == FillTable::Role::Leader);
+    CHECK(fills.join(key.key(), swept, changes, 1, base::MonoTime()).role ==
+          FillTable::Role::Leader);
   }
   if (leader.fill->state() == Fill::State::Waiting) leader.fill->abandon();
 }

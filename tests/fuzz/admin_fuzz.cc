@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Fuzzes what the admin listener reads of strangers: the frame of a request, and then cpp-httplib's
-// reading of it.
+// Fuzzes what the admin listener reads of strangers: the frame of a request, then cpp-httplib's
+// reading of it, and the XML and YAML of purges.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
 #include <string_view>
 
+#include "appliance/admin/cloudfront/xml.h"
 #include "appliance/admin/front/request_head.h"
 #include "appliance/admin/front/responder.h"
 
@@ -29,6 +30,15 @@ Endpoints make_endpoints() {
   };
   appliance.reconcile_now = [] { std::abort(); };  // nobody guesses the secret
   appliance.invalidations_json = [] { return std::string("[]"); };
+  appliance.purging.purge = [](const headgate::schema::Invalidation& invalidation) {
+    require(!invalidation.id().empty());
+    PurgeReply reply;
+    reply.problem = "a test";
+    return reply;
+  };
+  appliance.purging.list = [](const std::string&) {
+    return std::optional<std::vector<InvalidationView>>(std::in_place);
+  };
   return Endpoints(options, appliance, true);
 }
 
@@ -38,6 +48,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   static const Endpoints endpoints = make_endpoints();
   static const auto responder = Responder::create(endpoints);
   const std::string_view octets(reinterpret_cast<const char*>(data), size);
+  if (const auto root = parse_xml(octets)) {
+    const auto again = parse_xml("<a>" + escape_xml(root->text) + "</a>");
+    require(again.has_value() && again->text.size() >= root->text.size());
+  }
   const auto head = parse_request_head(octets);
   if (head.state != RequestHead::State::Complete) return 0;
   require(head.length <= octets.size());

@@ -210,10 +210,10 @@ TEST_CASE("a purge is undone within its time, for what was not fetched since") {
   Disk disk;
   Machine machine(folder.path(), disk);
   machine.apply(site());
-  machine.now = base::wall_now();  // the journal's clock is the machine's
   for (const auto mode :
        {schema::Invalidation::Mode::Delete, schema::Invalidation::Mode::Revalidate}) {
     const std::string id = mode == schema::Invalidation::Mode::Delete ? "hard" : "soft";
+    machine.now = base::wall_now();  // the journal's clock is the machine's
     machine.put("/a");
     machine.put("/b");
     schema::Invalidation purge = of_path(id, "/*");

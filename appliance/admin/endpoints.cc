@@ -108,7 +108,11 @@ Answer Endpoints::answer(const Call& call) const {
     refused.headers.emplace_back("Allow", found->allowed());
     return refused;
   }
-  if (auto forbidden = forbid(call, *found)) return std::move(*forbidden);
+  if (auto forbidden = forbid(call, *found)) {
+    if (found->path != cloudfront::kPrefix) return std::move(*forbidden);
+    return cloudfront::error(forbidden->status, "AccessDenied",
+                             "send the admin token as Authorization: Bearer, from no browser");
+  }
   return (this->*found->handle)(call);
 }
 

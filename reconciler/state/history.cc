@@ -3,6 +3,7 @@
 //
 //   record       changes
 //   activated    generation, ledger (newly seen ids), epoch, activations: configuration and purges
+//   ledger       what a checkpoint before it could not hold of the ledger
 //   in one checkpoint   all of these at once; records up to its "through" that follow it are events
 //   invalidated  ledger (urgent and scheduled ones), epoch, schedules
 //   swept        counts of invalidations that are over
@@ -13,6 +14,26 @@
 
 namespace headgate::reconciler {
 namespace {
+
+/// Of the ledger in one record: a record has a limit, the ledger has none.
+constexpr std::size_t kEntriesPerRecord = 1000;
+/// Of an invalidation's paths (tags, …) in an event that is shown; the journal has them all.
+constexpr std::size_t kPathsPerEvent = 100;
+
+/// The record as an event: lists that are too long for one are cut.
+Json shown(const Json& record) {
+  if (list_of(record, "invalidations").empty()) return record;
+  Json event = record;
+  for (Json& invalidation : event["invalidations"])
+    for (const char* name : {"paths", "tags"}) {
+      const std::size_t count = list_of(invalidation, name).size();
+      if (count <= kPathsPerEvent) continue;
+      Json& list = invalidation[name];
+      list.erase(list.begin() + kPathsPerEvent, list.end());
+      list.push_back(fmt::format("… and {} more", count - kPathsPerEvent));
+    }
+  return event;
+}
 
 Activation activation_of(const Json& json) {
   Activation activation;
@@ -46,12 +67,14 @@ void History::apply(const Json& record) {
   last_sequence_ = std::max(last_sequence_, sequence);
   last_time_ = text_of(record, "time");
   if (type == "checkpoint") return apply_checkpoint(record);
+  if (type == "ledger") return apply_ledger(record);
   if (sequence > folded_through_) {
     if (type == "activated") apply_activated(record);
     if (type == "invalidated") apply_invalidated(record, text_of(record, "commit"));
     if (type == "swept") apply_swept(record);
   }
-  events_.emplace_back(sequence, record.dump(-1, ' ', false, Json::error_handler_t::replace));
+  events_.emplace_back(sequence,
+                       shown(record).dump(-1, ' ', false, Json::error_handler_t::replace));
   if (events_.size() > kMaxEvents) events_.pop_front();
 }
 
@@ -93,11 +116,15 @@ void History::apply_checkpoint(const Json& record) {
   folded_through_ = number_of(record, "through");
   ledger_ = Ledger();
   ledger_.set_epoch(number_of(record, "epoch"));
-  for (const Json& json : list_of(record, "ledger")) ledger_.add(ledger_entry_of(json));
+  apply_ledger(record);
   apply_schedules(record);
   activations_.clear();
   for (const Json& json : list_of(record, "activations"))
     activations_.push_back(activation_of(json));
+}
+
+void History::apply_ledger(const Json& record) {
+  for (const Json& json : list_of(record, "ledger")) ledger_.add(ledger_entry_of(json));
 }
 
 std::vector<Json> History::compacted() const {
@@ -111,11 +138,18 @@ std::vector<Json> History::compacted() const {
   checkpoint["activations"] = Json::array();
   for (const Activation& activation : activations_)
     checkpoint["activations"].push_back(to_json(activation));
-  checkpoint["ledger"] = Json::array();
-  for (const auto& [id, entry] : ledger_.entries()) checkpoint["ledger"].push_back(to_json(entry));
   for (const auto& [name, until] : ledger_.schedules())
     checkpoint["schedules"][name] = format_timestamp(until);
   std::vector<Json> records = {std::move(checkpoint)};
+  for (const auto& [id, entry] : ledger_.entries()) {
+    const auto held = records.back().find("ledger");
+    if (held == records.back().end() || held->size() >= kEntriesPerRecord)
+      records.push_back(Json{{"sequence", last_sequence_},
+                             {"time", last_time_},
+                             {"type", "ledger"},
+                             {"ledger", Json::array()}});
+    records.back()["ledger"].push_back(to_json(entry));
+  }
   for (const auto& [sequence, line] : events_) records.push_back(Json::parse(line, nullptr, false));
   return records;
 }

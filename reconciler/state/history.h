@@ -49,6 +49,7 @@ class History {
   void apply_swept(const Json& record);
   void apply_schedules(const Json& record);
   void apply_checkpoint(const Json& record);
+  void apply_ledger(const Json& record);
 
   Ledger ledger_;
   std::uint64_t generation_ = 0;

@@ -98,6 +98,15 @@ def test_what_is_wrong_has_cloudfronts_name(sdk, serve, origin, distribution, pa
     assert (answer["status"], answer["error"]) == (status, error), answer
 
 
+def test_with_a_token_the_sdk_sends_it_by_a_middleware(sdk, serve, origin, run, monkeypatch):
+    serve().stop()
+    edge = run(env={"HEADGATE_ADMIN_TOKEN": "secret"}, state="guarded")
+    denied = sdk(edge, "CreateInvalidation", DistributionId="shop", InvalidationBatch=batch("one", "/a"))
+    assert (denied["status"], denied["error"]) == (401, "AccessDenied")
+    monkeypatch.setenv("HEADGATE_ADMIN_TOKEN", "secret")
+    assert sdk(edge, "CreateInvalidation", DistributionId="shop", InvalidationBatch=batch("one", "/a"))["status"] == 201
+
+
 def test_quantity_must_be_right_and_what_is_not_there_is_not_found(sdk, serve, origin):
     edge = serve()
     wrong = {**batch("wrong", "/a"), "Paths": {"Quantity": 2, "Items": ["/a"]}}

@@ -388,3 +388,26 @@ TEST_CASE(
     CHECK(again.ledger().find("all")->count->matched == 10);
   }
 }
+
+TEST_CASE("a ledger that is larger than a record is compacted into several") {
+  History history;
+  Json record{{"sequence", 1U},
+              {"time", "2026-11-20T10:00:00Z"},
+              {"type", "invalidated"},
+              {"epoch", 1U},
+              {"invalidations", Json::array()}};
+  for (int i = 0; i < 2500; ++i)
+    record["invalidations"].push_back(
+        Json{{"id", "i" + std::to_string(i)}, {"digest", "d"}, {"distribution", "shop"}});
+  record["invalidations"][0]["paths"] = std::vector<std::string>(300, "/path");
+  history.apply(record);
+  CHECK(Json::parse(history.events().back().second)["invalidations"][0]["paths"].size() == 101);
+  const std::vector<Json> compacted = history.compacted();
+  CHECK(compacted.size() == 5);  // the checkpoint, three parts, one event
+  History again;
+  for (const Json& each : compacted) again.apply(each);
+  CHECK(again.ledger().entries().size() == 2500);
+  CHECK(again.ledger().find("i0")->select.paths.size() == 300);
+  CHECK(again.events().size() == 1);
+  CHECK(again.ledger().epoch() == 1);
+}

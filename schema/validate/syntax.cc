@@ -161,18 +161,6 @@ std::string check_invalidation_path(std::string& text) {
   return "";
 }
 
-std::string check_media_type(std::string& text) {
-  text = to_lower(text);
-  const std::size_t slash = text.find('/');
-  const std::string_view type = std::string_view(text).substr(0, slash);
-  const std::string_view subtype =
-      slash == std::string::npos ? std::string_view() : std::string_view(text).substr(slash + 1);
-  const bool good = !type.empty() && !subtype.empty() && text.size() <= 256 &&
-                    all_of(type, is_token_char) && all_of(subtype, is_token_char) &&
-                    type.find('*') == std::string_view::npos;
-  return good ? "" : "a type and a subtype without parameters, as in image/webp or image/*";
-}
-
 std::string check_commit(std::string& text) {
   text = to_lower(text);
   const bool good = text.size() >= 7 && text.size() <= 64 &&
@@ -241,7 +229,6 @@ const Format kRootObject{"a default root object", "^([^/#?\\s][^#?\\s]*)?$", che
 const Format kPagePath{"a path", "^/[^#\\s]*$", check_page_path};
 const Format kInvalidationPath{"an invalidation path", "^[^\\s]+$", check_invalidation_path};
 const Format kCacheTag{"a cache tag", "^[^\\s,*]{1,256}$", check_cache_tag};
-const Format kMediaType{"a media type", "^[^\\s/;]+/[^\\s/;]+$", check_media_type};
 const Format kCommit{"a commit", "^[0-9A-Fa-f]{7,64}$", check_commit};
 const Format kCron{"a schedule", "^(@[a-z]+|\\S+(\\s+\\S+){4})$", check_cron};
 const Format kInvalidationId{"an id", "^[ -~]{1,257}$", check_invalidation_id};

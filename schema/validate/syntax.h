@@ -28,7 +28,6 @@ extern const Format kRootObject;        ///< "index.html"
 extern const Format kPagePath;          ///< "/errors/404.html"
 extern const Format kInvalidationPath;  ///< '*' anywhere; a leading slash is added; or "#tag"
 extern const Format kCacheTag;          ///< of Surrogate-Key or Cache-Tag; lower-cased
-extern const Format kMediaType;         ///< "image/webp" or "image/*"; lower-cased
 extern const Format kCommit;            ///< a commit's hash or its beginning; lower-cased
 extern const Format kCron;              ///< see headgate::Cron
 extern const Format kInvalidationId;    ///< a name, `name@nonce`, a caller's reference

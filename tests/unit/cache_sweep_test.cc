@@ -146,6 +146,41 @@ TEST_CASE("a 304 that was asked for before a purge does not make the old body va
   CHECK(cache.find("/a", purges).purged == Purged::No);
 }
 
+TEST_CASE("a response that gets its encodings in the middle of a sweep stays purged") {
+  Cache cache;
+  cache.put("/a", 0);
+  const OwnedKey key("shop", "/a");
+  const PurgeTable none;
+  const auto compress = [&] {
+    cache.store.set_encodings(key.key(), *cache.find("/a", none).response->body(),
+                              {{.coding = http::Coding::Gzip, .body = Body::of("g")}});
+  };
+  SUBCASE("when it is marked") {
+    cache.store.visit_older(1, [&](const StoredResponse&) {
+      compress();
+      return Store::Visit::Mark;
+    });
+    CHECK(cache.find("/a", none).purged == Purged::No);  // a table of epoch 0 asks nothing
+  }
+  SUBCASE("before it is marked, and after") {
+    compress();
+    cache.store.visit_older(1, [](const StoredResponse&) { return Store::Visit::Mark; });
+    compress();
+  }
+  SUBCASE("when it is removed") {
+    cache.store.visit_older(1, [&](const StoredResponse&) {
+      compress();
+      return Store::Visit::Remove;
+    });
+    CHECK(cache.store.stats().objects == 0);
+    return;
+  }
+  PurgeTable later;
+  later.set_epoch(1);
+  CHECK(cache.find("/a", later).response->encodings().size() == 1);
+  CHECK(cache.find("/a", later).purged == Purged::Soft);
+}
+
 TEST_CASE("what can be undone is withheld, not removed, and its rule stays") {
   Cache cache;
   cache.put("/a", 0);

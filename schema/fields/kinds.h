@@ -16,9 +16,9 @@ using AnyResource =
     std::variant<std::shared_ptr<const Distribution>, std::shared_ptr<const CachePolicy>,
                  std::shared_ptr<const OriginRequestPolicy>,
                  std::shared_ptr<const ResponseHeadersPolicy>, std::shared_ptr<const Certificate>,
-                 std::shared_ptr<const Invalidation>,
-                 std::shared_ptr<const InvalidationSchedule>, std::shared_ptr<const Expect>,
-                 std::shared_ptr<const Fleet>, std::shared_ptr<const Edge>>;
+                 std::shared_ptr<const Invalidation>, std::shared_ptr<const InvalidationSchedule>,
+                 std::shared_ptr<const Expect>, std::shared_ptr<const Fleet>,
+                 std::shared_ptr<const Edge>>;
 
 /// A kind of resource. `table` describes the whole document, `apiVersion` to `spec`.
 struct Kind {

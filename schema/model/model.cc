@@ -43,9 +43,9 @@ std::string Invalidation::digest() const {
   };
   // Paths hold no line breaks, so the parts cannot run into each other; nor do the lines of the
   // other parts begin like a path, with a slash.
-  std::string text = fmt::format("{}\n{}\n{}", distribution,
-                                 mode == Mode::Delete ? "delete" : "revalidate",
-                                 fmt::join(sorted(select.paths), "\n"));
+  std::string text =
+      fmt::format("{}\n{}\n{}", distribution, mode == Mode::Delete ? "delete" : "revalidate",
+                  fmt::join(sorted(select.paths), "\n"));
   const auto add = [&text](const char* what, const std::vector<std::string>& values) {
     for (const std::string& value : values) text += fmt::format("\n{} {}", what, value);
   };

@@ -174,11 +174,10 @@ int run_cases(const fs::path& folder, bool update) {
     ++failures;
   }
   // What no text can hold is in unit tests; 15xx are about a running edge.
-  const std::set<int> elsewhere = {static_cast<int>(Code::Unreadable),
-                                   static_cast<int>(Code::TooManyFiles),
-                                   static_cast<int>(Code::InvalidationDigestMismatch),
-                                   static_cast<int>(Code::ExpectationFailed),
-                                   static_cast<int>(Code::TooManyInvalidationPatterns)};
+  const std::set<int> elsewhere = {
+      static_cast<int>(Code::Unreadable), static_cast<int>(Code::TooManyFiles),
+      static_cast<int>(Code::InvalidationDigestMismatch), static_cast<int>(Code::ExpectationFailed),
+      static_cast<int>(Code::TooManyInvalidationPatterns)};
   for (const CodeInfo& info : codes()) {
     int code = static_cast<int>(info.code);
     if (seen.contains(code) || elsewhere.contains(code)) continue;

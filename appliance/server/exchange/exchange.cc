@@ -156,9 +156,9 @@ void Exchange::look_up() {
   }
 }
 
-/// The origin is known to be down, and what is stale may be served meanwhile.
+/// The origin is known to be down, perhaps by its answers alone, and stale may be served for that.
 bool Exchange::is_pointless_to_wait() const {
-  return decision_.behavior->target->is_sick() && may_serve_on(Trouble::Unreachable);
+  return decision_.behavior->target->is_sick() && may_serve_on(Trouble::Answered5xx);
 }
 
 /// The origin is asked behind the answer when that is due.

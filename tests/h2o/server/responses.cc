@@ -217,6 +217,7 @@ void control(State& state, h2o_req_t* req) {
   };
   line("shutting_down", state.shutting_down ? 1 : 0);
   line("loop_ms", static_cast<long>(h2o_now(state.context->loop)));
+  line("foreign_buffers", foreign_buffers());
   line("connections", state.connections);
   line("requests", state.requests);
   line("disposed", state.disposed);

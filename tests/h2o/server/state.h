@@ -64,4 +64,7 @@ bool receive(State& state, h2o_req_t* req);
 /// Responds on the control port: /stats, /release.
 void control(State& state, h2o_req_t* req);
 
+/// Buffers that a thread got into its own list by a loop that it made and another thread ran.
+long foreign_buffers();
+
 }  // namespace headgate::h2o_test

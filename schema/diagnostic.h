@@ -7,7 +7,8 @@
 
 namespace headgate::schema {
 
-/// Prints as `distributions/shop.yaml:14:5: error: [HG1042] unknown field "originn"` and a line `  hint: did you mean "origin"?`.
+/// Prints as `distributions/shop.yaml:14:5: error: [HG1042] unknown field "originn"` and a line `
+/// hint: did you mean "origin"?`.
 struct Diagnostic {
   enum class Severity { Error, Warning };
   std::string file;

@@ -28,13 +28,13 @@ class Tree {
 
 /// What loading a tree gives: a model when no diagnostic is an error.
 struct Loaded {
-  std::shared_ptr<const Model> model;  ///< null when there is an error
+  std::shared_ptr<const Model> model;   ///< null when there is an error
   std::vector<Diagnostic> diagnostics;  ///< by file, line, column
-  std::vector<std::string> files;       ///< every file the model was made of, referenced files included
+  std::vector<std::string> files;  ///< every file the model was made of, referenced files included
 };
 
-/// Loads trees one after the other and keeps what it parsed, so that an unchanged file (same path, same id) is neither read nor parsed
-/// again. Bounded: what the last load did not use is forgotten.
+/// Loads trees one after the other and keeps what it parsed, so that an unchanged file (same path,
+/// same id) is neither read nor parsed again. Bounded: what the last load did not use is forgotten.
 /// Threads: one at a time.
 class Loader {
  public:

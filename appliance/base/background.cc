@@ -54,7 +54,8 @@ YieldOften::YieldOften() {
   sigevent event{};
   event.sigev_notify = SIGEV_THREAD_ID;
   event.sigev_signo = SIGURG;
-  event._sigev_un._tid = static_cast<pid_t>(::syscall(SYS_gettid));  // glibc 2.36 has no name for it
+  event._sigev_un._tid =
+      static_cast<pid_t>(::syscall(SYS_gettid));  // glibc 2.36 has no name for it
   timer_t timer{};
   if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0) return;
   timer_ = timer;

@@ -33,8 +33,7 @@ bool next_entity_tag(std::string_view& rest, std::string_view& tag) {
   return true;
 }
 
-bool any_matches_weakly(std::string_view list,
-                       const std::optional<std::string_view>& stored_tag) {
+bool any_matches_weakly(std::string_view list, const std::optional<std::string_view>& stored_tag) {
   if (trim(list) == "*") return true;
   if (!stored_tag) return false;
   std::string_view tag;

@@ -143,8 +143,7 @@ void forget_contents(KnownBlobs& known) {
 }
 
 void remember_content(KnownBlobs& known, const std::string& id, const std::string& content) {
-  if (content.size() > kMaxKnownBlobBytes ||
-      known.content_bytes + content.size() > kMaxKnownBytes)
+  if (content.size() > kMaxKnownBlobBytes || known.content_bytes + content.size() > kMaxKnownBytes)
     return;
   if (known.contents.emplace(id, content).second) known.content_bytes += content.size();
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How a function of ours fails: a value of type Error that says what, whose fault, and whether another try can help.
+// How a function of ours fails: a value of type Error that says what, whose fault, and whether
+// another try can help.
 #pragma once
 
 #include <fmt/format.h>
@@ -17,7 +18,8 @@ enum class Blame { Client, Origin, Self, Config };
 /// Whether, and where, the same work may be tried again.
 enum class Retry { Never, SameOrigin, OtherOrigin };
 
-/// A failure and its way up. `context` reads from the outermost caller to the cause: "reading journal: pread: I/O error".
+/// A failure and its way up. `context` reads from the outermost caller to the cause: "reading
+/// journal: pread: I/O error".
 struct Error {
   Blame blame = Blame::Self;
   Retry retry = Retry::Never;
@@ -53,16 +55,17 @@ tl::unexpected<Error> fail(Blame blame, fmt::format_string<Args...> format, Args
 #define HG_CONCAT_INNER(a, b) a##b
 #define HG_CONCAT(a, b) HG_CONCAT_INNER(a, b)
 
-/// `HG_TRY(auto file, open(path), "opening {}", path);` declares `file`, or returns the error with that context in front.
-#define HG_TRY(declaration, expression, ...)                                              \
-  auto HG_CONCAT(hg_try_, __LINE__) = (expression);                                       \
-  if (!HG_CONCAT(hg_try_, __LINE__))                                                      \
-    return tl::unexpected<::headgate::Error>(                                             \
+/// `HG_TRY(auto file, open(path), "opening {}", path);` declares `file`, or returns the error with
+/// that context in front.
+#define HG_TRY(declaration, expression, ...)                                               \
+  auto HG_CONCAT(hg_try_, __LINE__) = (expression);                                        \
+  if (!HG_CONCAT(hg_try_, __LINE__))                                                       \
+    return tl::unexpected<::headgate::Error>(                                              \
         std::move(HG_CONCAT(hg_try_, __LINE__).error()).within(fmt::format(__VA_ARGS__))); \
   declaration = std::move(*HG_CONCAT(hg_try_, __LINE__))
 
 /// `HG_CHECK(file.sync(), "writing {}", path);` for a Status.
-#define HG_CHECK(expression, ...)                                                         \
-  if (auto hg_status = (expression); !hg_status)                                          \
-  return tl::unexpected<::headgate::Error>(                                               \
+#define HG_CHECK(expression, ...)                \
+  if (auto hg_status = (expression); !hg_status) \
+  return tl::unexpected<::headgate::Error>(      \
       std::move(hg_status.error()).within(fmt::format(__VA_ARGS__)))

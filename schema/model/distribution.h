@@ -44,11 +44,11 @@ struct CacheBehavior {
   ViewerProtocolPolicy viewer_protocol_policy = ViewerProtocolPolicy::AllowAll;
   std::vector<std::string> allowed_methods = {"GET", "HEAD"};  ///< or {"ALL"}
   std::vector<std::string> cached_methods = {"GET", "HEAD"};   ///< GET, HEAD, OPTIONS
-  std::string cache_policy = "Managed-CachingOptimized";       ///< name, Managed-Name or CloudFront's id
-  std::string origin_request_policy;                           ///< empty: none
-  std::string response_headers_policy;                         ///< empty: none
+  std::string cache_policy = "Managed-CachingOptimized";  ///< name, Managed-Name or CloudFront's id
+  std::string origin_request_policy;                      ///< empty: none
+  std::string response_headers_policy;                    ///< empty: none
   bool compress = false;
-  std::optional<GeoRestriction> geo;                           ///< YAML: restrictions.geo; absent: the distribution's
+  std::optional<GeoRestriction> geo;  ///< YAML: restrictions.geo; absent: the distribution's
 };
 
 /// How hard responses of some types are compressed.
@@ -68,8 +68,9 @@ struct CustomErrorResponse {
   int error_code = 0;
   std::optional<int> response_code;
   std::string response_page_path;  ///< fetched through the matching behavior
-  std::string inline_body;         ///< the body itself (YAML: inlineBody: text, or {file: pages/503.html} read from the repository)
-  std::string inline_body_type;    ///< media type, by the file's ending; text/html without one
+  std::string inline_body;  ///< the body itself (YAML: inlineBody: text, or {file: pages/503.html}
+                            ///< read from the repository)
+  std::string inline_body_type;  ///< media type, by the file's ending; text/html without one
   std::optional<Duration> error_caching_min_ttl;
 };
 
@@ -91,7 +92,7 @@ struct Distribution {
   ViewerCertificate viewer_certificate;
   std::vector<Origin> origins;
   std::vector<OriginGroup> origin_groups;
-  GeoRestriction geo;                         ///< YAML: restrictions.geo
+  GeoRestriction geo;  ///< YAML: restrictions.geo
   CacheBehavior default_cache_behavior;
   std::vector<CacheBehavior> cache_behaviors;  ///< first match wins, the default last
   std::vector<CustomErrorResponse> custom_error_responses;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A whole configuration: every resource of a repository, validated, with defaults filled in and references checked.
+// A whole configuration: every resource of a repository, validated, with defaults filled in and
+// references checked.
 #pragma once
 
 #include <map>
@@ -13,9 +14,9 @@
 
 namespace headgate::schema {
 
-/// Resources are immutable and shared: a file that a commit leaves alone yields the same pointers as before, so that whoever compiles
-/// them can tell by identity what has not changed. Maps are keyed by name; policies also hold the managed ones in use, under their name.
-/// Threads: immutable.
+/// Resources are immutable and shared: a file that a commit leaves alone yields the same pointers
+/// as before, so that whoever compiles them can tell by identity what has not changed. Maps are
+/// keyed by name; policies also hold the managed ones in use, under their name. Threads: immutable.
 struct Model {
   std::map<std::string, std::shared_ptr<const Distribution>> distributions;
   std::map<std::string, std::shared_ptr<const CachePolicy>> cache_policies;
@@ -29,8 +30,10 @@ struct Model {
 
   /// By resource name, `Managed-Name` or CloudFront's id; null when there is none.
   std::shared_ptr<const CachePolicy> find_cache_policy(const std::string& reference) const;
-  std::shared_ptr<const OriginRequestPolicy> find_origin_request_policy(const std::string& reference) const;
-  std::shared_ptr<const ResponseHeadersPolicy> find_response_headers_policy(const std::string& reference) const;
+  std::shared_ptr<const OriginRequestPolicy> find_origin_request_policy(
+      const std::string& reference) const;
+  std::shared_ptr<const ResponseHeadersPolicy> find_response_headers_policy(
+      const std::string& reference) const;
 };
 
 }  // namespace headgate::schema

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The three reusable policies of CloudFront's model: what is in the cache key, what goes to the origin, what the viewer's response gets.
+// The three reusable policies of CloudFront's model: what is in the cache key, what goes to the
+// origin, what the viewer's response gets.
 #pragma once
 
 #include <optional>
@@ -11,8 +12,16 @@
 namespace headgate::schema {
 
 /// Which members of a collection (headers, cookies, query strings) take part.
-/// Headers of a cache policy know None and Whitelist; AllViewer… are for the headers of origin request policies.
-enum class Selection { None, Whitelist, AllExcept, All, AllViewer, AllViewerAndWhitelistCloudFront };
+/// Headers of a cache policy know None and Whitelist; AllViewer… are for the headers of origin
+/// request policies.
+enum class Selection {
+  None,
+  Whitelist,
+  AllExcept,
+  All,
+  AllViewer,
+  AllViewerAndWhitelistCloudFront
+};
 
 struct Selector {
   Selection behavior = Selection::None;
@@ -89,12 +98,14 @@ struct ServerTiming {
   double sampling_rate = 0;  ///< 0–100 %, four decimals
 };
 
-/// CloudFront's ResponseHeadersPolicyConfig, evaluated when serving: edits act on objects already cached.
+/// CloudFront's ResponseHeadersPolicyConfig, evaluated when serving: edits act on objects already
+/// cached.
 struct ResponseHeadersPolicy {
   std::string name;
   std::string comment;
   std::optional<CorsRule> cors;
-  std::vector<SecurityHeader> security_headers;  ///< YAML: securityHeaders.{contentSecurityPolicy, strictTransportSecurity, …}
+  std::vector<SecurityHeader> security_headers;  ///< YAML: securityHeaders.{contentSecurityPolicy,
+                                                 ///< strictTransportSecurity, …}
   std::vector<CustomHeader> custom_headers;
   std::vector<std::string> remove_headers;
   ServerTiming server_timing;

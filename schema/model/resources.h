@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The other kinds of a repository and of the machine: certificates, invalidations, expectations, the fleet, the edge itself.
+// The other kinds of a repository and of the machine: certificates, invalidations, expectations,
+// the fleet, the edge itself.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +17,18 @@ namespace headgate::schema {
 /// `kind: Certificate`: a chain in PEM and where its key is; keys never in git.
 struct Certificate {
   std::string name;
-  std::string chain_pem;  ///< read from the repository (YAML: certificate: {file: certs/shop.pem} or inline PEM)
+  std::string chain_pem;  ///< read from the repository (YAML: certificate: {file: certs/shop.pem}
+                          ///< or inline PEM)
   Secret private_key;     ///< PEM; only valueFrom
 };
 
-/// Which stored responses become invalid (YAML: select). A response is meant when one of `paths` or `tags` is its own (any, when both
-/// are empty) and when it meets each of the other members that is given.
+/// Which stored responses become invalid (YAML: select). A response is meant when one of `paths` or
+/// `tags` is its own (any, when both are empty) and when it meets each of the other members that is
+/// given.
 struct InvalidationSelect {
-  std::vector<std::string> paths;          ///< with their query; '*' stands for any characters
-  std::vector<std::string> tags;           ///< of Surrogate-Key and Cache-Tag, in lower case; YAML also "#tag" in paths
+  std::vector<std::string> paths;  ///< with their query; '*' stands for any characters
+  std::vector<std::string>
+      tags;  ///< of Surrogate-Key and Cache-Tag, in lower case; YAML also "#tag" in paths
   std::vector<std::string> hosts;          ///< as requested, lower case, without port
   std::vector<std::string> content_types;  ///< lower case; "image/webp" or "image/*"
   std::vector<int> status_codes;
@@ -33,31 +37,34 @@ struct InvalidationSelect {
   std::string behavior;       ///< path pattern
 
   bool empty() const {
-    return paths.empty() && tags.empty() && hosts.empty() && content_types.empty() && status_codes.empty() && !stored_before &&
-           fetched_under.empty() && behavior.empty();
+    return paths.empty() && tags.empty() && hosts.empty() && content_types.empty() &&
+           status_codes.empty() && !stored_before && fetched_under.empty() && behavior.empty();
   }
 };
 
-/// `kind: Invalidation`: a fact over the cache; identity is the name (CloudFront's CallerReference).
+/// `kind: Invalidation`: a fact over the cache; identity is the name (CloudFront's
+/// CallerReference).
 struct Invalidation {
   enum class Mode { Revalidate, Delete };
   std::string name;
   std::string distribution;
   InvalidationSelect select;
   Mode mode = Mode::Revalidate;
-  std::string nonce;  ///< YAML: nonce; a new value runs it again
-  std::optional<Timestamp> not_before;    ///< until then it is Pending
+  std::string nonce;                       ///< YAML: nonce; a new value runs it again
+  std::optional<Timestamp> not_before;     ///< until then it is Pending
   Duration retain_for = Duration::zero();  ///< how long it can be undone
   std::string undoes;  ///< id of another invalidation of the distribution; then nothing is selected
-  std::string file;   ///< where it stands, for diagnostics: not part of the digest
+  std::string file;    ///< where it stands, for diagnostics: not part of the digest
   int line = 0;
-  /// Names what was asked, not how it was written; the ledger refuses the same id with another digest.
+  /// Names what was asked, not how it was written; the ledger refuses the same id with another
+  /// digest.
   std::string digest() const;
   /// `name`, or `name@nonce`.
   std::string id() const;
 };
 
-/// `kind: InvalidationSchedule`: an Invalidation at each tick of `cron`, with the id `NAME@2026-11-20T06:00Z`.
+/// `kind: InvalidationSchedule`: an Invalidation at each tick of `cron`, with the id
+/// `NAME@2026-11-20T06:00Z`.
 struct InvalidationSchedule {
   std::string name;
   std::string distribution;
@@ -84,14 +91,15 @@ struct ExpectCase {
     std::string distribution;
     std::string behavior;   ///< path pattern
     std::string origin_id;  ///< origin or origin group
-    std::map<std::string, std::string> headers;              ///< of an answer that the edge makes itself, names in lower case
-    std::optional<std::map<std::string, std::string>> query;    ///< cacheKey.query
+    std::map<std::string, std::string>
+        headers;  ///< of an answer that the edge makes itself, names in lower case
+    std::optional<std::map<std::string, std::string>> query;        ///< cacheKey.query
     std::optional<std::map<std::string, std::string>> key_headers;  ///< cacheKey.headers
-    std::optional<std::map<std::string, std::string>> cookies;  ///< cacheKey.cookies
+    std::optional<std::map<std::string, std::string>> cookies;      ///< cacheKey.cookies
     std::optional<Duration> ttl;  ///< of a 200 without Cache-Control or Expires
     std::optional<bool> cached;   ///< whether the cache is used at all
-  } expected;  ///< YAML: expect
-  int line = 0;  ///< where the case stands, for the report
+  } expected;                     ///< YAML: expect
+  int line = 0;                   ///< where the case stands, for the report
 };
 
 struct Expect {
@@ -130,16 +138,17 @@ struct Edge {
   std::string name;  ///< metadata.name; may be empty
   EdgeSource source;
   std::string state = "/var/lib/headgate";
-  std::vector<std::string> http;   ///< ADDR:PORT
-  std::vector<std::string> https;  ///< ADDR:PORT
+  std::vector<std::string> http;         ///< ADDR:PORT
+  std::vector<std::string> https;        ///< ADDR:PORT
   std::string admin = "127.0.0.1:9900";  ///< ADDR:PORT or unix:PATH
-  std::string health;              ///< ADDR:PORT; empty: none
-  std::string access_log = "off";  ///< PATH, "-" or "off"
-  std::string geoip;               ///< FILE.mmdb; empty: none
-  std::string user;                ///< drop to this user after binding; empty: do not
-  std::uint32_t threads = 0;       ///< 0: one per processor
+  std::string health;                    ///< ADDR:PORT; empty: none
+  std::string access_log = "off";        ///< PATH, "-" or "off"
+  std::string geoip;                     ///< FILE.mmdb; empty: none
+  std::string user;                      ///< drop to this user after binding; empty: do not
+  std::uint32_t threads = 0;             ///< 0: one per processor
   std::uint64_t cache_memory = std::uint64_t{1} << 30;
-  std::vector<std::string> trusted_proxies;  ///< CIDRs whose PROXY, Forwarded and X-Forwarded-For are believed
+  std::vector<std::string>
+      trusted_proxies;  ///< CIDRs whose PROXY, Forwarded and X-Forwarded-For are believed
   std::map<std::string, std::string> labels;
   EdgeLimits limits;
 };

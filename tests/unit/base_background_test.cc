@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/base/background.h"
-
 #include <doctest/doctest.h>
 #include <poll.h>
 #include <sched.h>
@@ -8,6 +6,8 @@
 
 #include <cerrno>
 #include <thread>
+
+#include "appliance/base/background.h"
 
 namespace headgate::base {
 namespace {

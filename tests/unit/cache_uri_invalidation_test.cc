@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/cache/uri_invalidation.h"
-
 #include <doctest/doctest.h>
 
 #include <thread>
 #include <vector>
+
+#include "appliance/cache/uri_invalidation.h"
 
 namespace headgate::cache {
 namespace {

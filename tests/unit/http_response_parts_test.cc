@@ -50,7 +50,9 @@ TEST_CASE("a star anywhere, and a name that is none, varies on everything") {
   CHECK(parse_vary(List{{"vary", many}}).everything);
 }
 
-TEST_CASE("requests select the same variant when their fields differ only in what their syntax makes meaningless") {
+TEST_CASE(
+    "requests select the same variant when their fields differ only in what their syntax makes "
+    "meaningless") {
   const Names names = {"accept-language"};
   const auto key = [&names](const List& request) { return vary_key(names, request); };
   const std::string two = key({{"accept-language", "de, fr"}});

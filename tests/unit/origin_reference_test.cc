@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/origin/reference.h"
-
 #include <doctest/doctest.h>
+
+#include "appliance/origin/reference.h"
 
 namespace headgate::origin {
 namespace {

@@ -79,8 +79,7 @@ struct Client {
                                    SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
     SSL_CTX_set_app_data(context.get(), this);
     SSL_CTX_sess_set_new_cb(context.get(), [](SSL* connection, SSL_SESSION* made) {
-      static_cast<Client*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(connection)))
-          ->session.reset(made);
+      static_cast<Client*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(connection)))->session.reset(made);
       return 1;
     });
   }

@@ -78,8 +78,7 @@ TEST_CASE("a host that no distribution claims is misdirected, a disabled one una
   check_denied({configuration, "GET", "https://other.example.com/"}, {421, Reason::UnknownHost});
   check_denied({configuration, "GET", "https://closed.example.com/"},
                {503, Reason::DistributionDisabled});
-  check_denied({configuration, "GET", "https://x/", {{"host", "a b"}}},
-               {400, Reason::BadRequest});
+  check_denied({configuration, "GET", "https://x/", {{"host", "a b"}}}, {400, Reason::BadRequest});
 }
 
 TEST_CASE("hosts are found whatever their case, port, brackets and trailing dot") {

@@ -26,8 +26,7 @@ std::optional<std::string> target_within(const std::string& base, const std::str
       curl_url_set(from.get(), CURLUPART_URL, base.c_str(), CURLU_PATH_AS_IS) != CURLUE_OK)
     return std::nullopt;
   const Url to(curl_url_dup(from.get()), curl_url_cleanup);
-  if (to == nullptr ||
-      curl_url_set(to.get(), CURLUPART_URL, reference.c_str(), 0) != CURLUE_OK)
+  if (to == nullptr || curl_url_set(to.get(), CURLUPART_URL, reference.c_str(), 0) != CURLUE_OK)
     return std::nullopt;
   for (const CURLUPart part : std::array{CURLUPART_SCHEME, CURLUPART_HOST, CURLUPART_PORT})
     if (part_of(from, part) != part_of(to, part)) return std::nullopt;

@@ -141,8 +141,7 @@ bool Exchange::respond_from_body(const cache::StoredResponse& response, Reply& r
   if (head_only_ || !reply.content_length || !http::find(facts_.fields, "range")) return false;
 
   http::ByteRanges ranges;
-  switch (
-      http::evaluate_range(facts_.fields, response.fields(), *reply.content_length, ranges)) {
+  switch (http::evaluate_range(facts_.fields, response.fields(), *reply.content_length, ranges)) {
     case http::RangeVerdict::Ignore:
       return false;
     case http::RangeVerdict::Unsatisfiable:
@@ -170,9 +169,9 @@ void Exchange::respond_unsatisfiable(Reply& reply) {
 void Exchange::respond_part(const cache::StoredResponse& response, Reply& reply,
                             http::ByteRange range) {
   std::pmr::vector<http::Field> fields(reply.fields.begin(), reply.fields.end(), &memory_);
-  fields.push_back({"content-range",
-                    memory_.persist(fmt::format("bytes {}-{}/{}", range.first, range.last,
-                                                *reply.content_length))});
+  fields.push_back(
+      {"content-range", memory_.persist(fmt::format("bytes {}-{}/{}", range.first, range.last,
+                                                    *reply.content_length))});
   reply.fields = {fields.data(), fields.size()};
   reply.status = 206;
   reply.content_length = range.last - range.first + 1;
@@ -187,8 +186,8 @@ void Exchange::respond_parts(const cache::StoredResponse& response, Reply& reply
   // Long and random, as the request's id is: it does not occur in what it separates.
   const std::string boundary = fmt::format("headgate-{}", reply.request_id);
   const auto content_type = http::find(response.fields(), "content-type");
-  auto* parts = static_cast<BodySender::Part*>(memory_.allocate(
-      (ranges.count + 1) * sizeof(BodySender::Part), alignof(BodySender::Part)));
+  auto* parts = static_cast<BodySender::Part*>(
+      memory_.allocate((ranges.count + 1) * sizeof(BodySender::Part), alignof(BodySender::Part)));
   std::uint64_t total = 0;
   for (std::size_t i = 0; i < ranges.count; ++i) {
     const http::ByteRange range = ranges.parts[i];
@@ -204,8 +203,8 @@ void Exchange::respond_parts(const cache::StoredResponse& response, Reply& reply
   std::pmr::vector<http::Field> fields(&memory_);
   std::copy_if(reply.fields.begin(), reply.fields.end(), std::back_inserter(fields),
                [](const http::Field& field) { return field.name != "content-type"; });
-  fields.push_back({"content-type", memory_.persist(fmt::format(
-                                        "multipart/byteranges; boundary={}", boundary))});
+  fields.push_back({"content-type",
+                    memory_.persist(fmt::format("multipart/byteranges; boundary={}", boundary))});
   reply.fields = {fields.data(), fields.size()};
   reply.status = 206;
   reply.content_length = total + tail.size();

@@ -34,11 +34,11 @@ void yield_on(int /*signal*/) {
   errno = error;
 }
 
-void install_handler() {
+bool install_handler() {
   struct sigaction action {};
   action.sa_handler = yield_on;
   action.sa_flags = SA_RESTART;
-  ::sigaction(SIGURG, &action, nullptr);
+  return ::sigaction(SIGURG, &action, nullptr) == 0;
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ void work_in_background(int nice) {
 }
 
 YieldOften::YieldOften() {
-  static const bool installed = (install_handler(), true);
+  static const bool installed = install_handler();
   if (!installed) return;
   sigevent event{};
   event.sigev_notify = SIGEV_THREAD_ID;

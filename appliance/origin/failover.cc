@@ -17,7 +17,8 @@ bool is_sick(const Group::Member& member) {
 }  // namespace
 
 bool Group::is_sick() const {
-  return std::all_of(members.begin(), members.end(),
+  return !members.empty() &&
+         std::all_of(members.begin(), members.end(),
                      [](const Member& member) { return origin::is_sick(member); });
 }
 

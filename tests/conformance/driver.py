@@ -16,7 +16,7 @@ import yaml
 
 DEADLINE = 20
 CASES = Path(__file__).parent / "cases"
-_TIME = re.compile(r"\{now(?:([+-]\d+))?(?: (rfc850|asctime))?\}")
+_TIME = re.compile(r"\{now([+-]\d+)?\}")
 
 
 def load_cases():
@@ -87,14 +87,9 @@ def read_body(stream, message):
 
 
 def field_lines(lines):
-    """["Name: value", …] as pairs; {now+60} is an HTTP date, {now-60 rfc850} one in another form."""
+    """["Name: value", …] as pairs; {now+60} is an HTTP date."""
     def date(match):
-        seconds = time() + int(match[1] or 0)
-        text = formatdate(seconds, usegmt=True)
-        if match[2] == "rfc850":
-            import datetime
-            return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%A, %d-%b-%y %H:%M:%S GMT")
-        return text
+        return formatdate(time() + int(match[1] or 0), usegmt=True)
     pairs = []
     for line in lines or ():
         name, _, value = line.partition(":")

@@ -17,9 +17,9 @@ bool is_sick(const Group::Member& member) {
 }  // namespace
 
 bool Group::is_sick() const {
-  return !members.empty() &&
-         std::all_of(members.begin(), members.end(),
-                     [](const Member& member) { return origin::is_sick(member); });
+  return !members.empty() && std::all_of(members.begin(), members.end(), [](const Member& member) {
+    return origin::is_sick(member);
+  });
 }
 
 struct Fetch::Impl final : Sink {

@@ -129,6 +129,16 @@ TEST_CASE("a purge rules out fills that began before it, for those who know of t
   CHECK(c.join(c.a).fill.get() == after.fill.get());
 }
 
+TEST_CASE("a fill that began before its URI was changed is not joined any more") {
+  Collapsing c;
+  const auto before = c.join(c.a);
+  c.changes.invalidate(headgate::cache::uri_hash(c.a.key().distribution, c.a.key().path));
+  const auto after = c.join(c.a);
+  CHECK(after.role == Role::Leader);
+  CHECK(after.fill.get() != before.fill.get());
+  CHECK(c.join(c.a).fill.get() == after.fill.get());
+}
+
 TEST_CASE("a key marked unshareable is fetched alone for 120 seconds") {
   Collapsing c;
   const MonoTime start{Duration(1000)};

@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """An HTTP/1.1 origin for end-to-end tests that does exactly what it is told, faults included.
 
@@ -11,141 +10,23 @@
 Standard library only. One thread a connection; every method of Origin may be called from any thread.
 """
 
-import argparse
-import dataclasses
 import hashlib
-import json
-import os
 import pathlib
 import select
-import signal
 import socket
 import ssl
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-import urllib.parse
 
-PATTERN = b"0123456789abcdef" * 4096
+from origin_messages import Reply, Request
+
 SEND_BUFFER = 64 * 1024
 REASONS = {200: "OK", 206: "Partial Content", 301: "Moved Permanently", 302: "Found", 304: "Not Modified",
            400: "Bad Request", 403: "Forbidden", 404: "Not Found", 500: "Internal Server Error",
            502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
-
-
-@dataclasses.dataclass
-class Request:
-    """A request as it arrived. `headers` keeps order, case and repetition."""
-    method: str
-    target: str
-    version: str
-    headers: list
-    body: bytes = b""
-    connection: int = 0       # number of the connection it came on, from 0
-    trailers: list = dataclasses.field(default_factory=list)
-
-    @property
-    def path(self):
-        return self.target.split("?", 1)[0]
-
-    @property
-    def query(self):
-        return dict(urllib.parse.parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
-
-    def values(self, name):
-        """All values of a field, in order."""
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-    def header(self, name, default=None):
-        """The only value of a field. More than one line is an error: a test that expects several uses `values`."""
-        found = self.values(name)
-        if len(found) > 1:
-            raise ValueError(f"{name} came {len(found)} times: {found}")
-        return found[0] if found else default
-
-
-class Progress:
-    """How much of a body the origin could hand to the kernel, and whether it is held up right now."""
-
-    def __init__(self):
-        self._changed = threading.Condition()
-        self._pushed = 0
-        self._blocked = False
-        self._ended = False
-
-    @property
-    def pushed(self):
-        with self._changed:
-            return self._pushed
-
-    @property
-    def ended(self):
-        with self._changed:
-            return self._ended
-
-    def _note(self, pushed=0, blocked=None, ended=None):
-        with self._changed:
-            self._pushed += pushed
-            self._blocked = self._blocked if blocked is None else blocked
-            self._ended = self._ended if ended is None else ended
-            self._changed.notify_all()
-
-    def wait_blocked(self, timeout=30):
-        """Waits until the client has stopped taking octets (the socket stayed full for half a second). True if so."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._blocked, timeout)
-
-    def wait_ended(self, timeout=30):
-        """Waits until the whole body was pushed or the client went away."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._ended, timeout)
-
-
-@dataclasses.dataclass
-class Reply:
-    """What to answer, and how badly. Without faults: a well-framed response on a kept-alive connection."""
-    status: int = 200
-    body: bytes = b""
-    headers: object = ()           # dict, or pairs when names repeat
-    reason: str = None
-    framing: str = "length"        # "length", "chunked", "close" (ends with the connection), "none" (no framing fields, no body)
-    etag: str = None               # with the quotes; "auto": from the body. If-None-Match is answered with 304
-    last_modified: str = None      # If-Modified-Since equal to it is answered with 304
-    interim: list = dataclasses.field(default_factory=list)  # [(103, {"Link": …}), …] before the head
-    size: int = None               # stream that many octets of PATTERN instead of `body`
-    # --- when ---
-    wait: threading.Event = None        # before the head
-    wait_body: threading.Event = None   # after the head
-    wait_after: tuple = None            # (octets, event): in the middle of the body
-    delay: float = 0                    # seconds before the head; prefer an event
-    drip: tuple = None                  # (octets, seconds): so much at a time
-    early: bool = False                 # answer without reading the request's body (such a request is counted, not recorded)
-    on_body: object = None              # called with each piece of the request's body as it comes
-    # --- faults ---
-    truncate: int = None           # close after that many octets of the body
-    reset: int = None              # RST after that many octets of the body; -1: before the head
-    hang: bool = False             # no answer, connection open
-    hang_after: int = None         # silence after that many octets of the body
-    extra: bytes = b""             # octets after the framed body
-    declare: int = None            # another Content-Length than the body has
-    raw: bytes = None              # send exactly this, then close
-    close: bool = False            # Connection: close
-    progress: Progress = dataclasses.field(default_factory=Progress)
-
-    def pairs(self):
-        return list(self.headers.items()) if isinstance(self.headers, dict) else list(self.headers)
-
-    def length(self):
-        return self.size if self.size is not None else len(self.body)
-
-    def octets(self, start, end):
-        if self.size is None:
-            return self.body[start:end]
-        shift = start % 16
-        return PATTERN[shift:shift + end - start]
 
 
 class _Gone(Exception):
@@ -542,53 +423,3 @@ class Origin:
             if event.wait(0.1):
                 return True
         return False
-
-
-def standard_reply(request):
-    """What the command line serves: the path says what to do."""
-    words = request.path.strip("/").split("/")
-    number = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-    cached = {"Cache-Control": "max-age=60"}
-    if words[0] == "bytes":
-        return Reply(size=number, headers=cached)
-    if words[0] == "status":
-        return Reply(status=number or 200, body=b"status\n")
-    if words[0] == "delay":
-        return Reply(delay=number / 1000, body=b"late\n", headers=cached)
-    if words[0] == "chunked":
-        return Reply(size=number, framing="chunked", headers=cached)
-    if words[0] == "drip":
-        return Reply(size=number, drip=(1, 0.1), headers=cached)
-    if words[0] == "etag":
-        return Reply(body=b"validated\n", etag="auto", headers={"Cache-Control": "max-age=0"})
-    if words[0] == "truncate":
-        return Reply(size=number + 1000, truncate=number, headers=cached)
-    if words[0] == "reset":
-        return Reply(size=number + 1000, reset=number, headers=cached)
-    if words[0] == "hang":
-        return Reply(hang=True)
-    echo = {"method": request.method, "target": request.target, "headers": request.headers,
-            "body": request.body.decode("latin-1"), "connection": request.connection}
-    return Reply(body=json.dumps(echo, indent=1).encode(), headers={"Content-Type": "application/json"})
-
-
-def main():
-    parser = argparse.ArgumentParser(description="A test origin: /bytes/N /status/N /delay/MS /chunked/N /drip/N /etag "
-                                                 "/truncate/N /reset/N /hang; every other path echoes the request as JSON.")
-    parser.add_argument("--address", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--tls", metavar="NAME", action="append",
-                        help='speak TLS with a certificate for "DNS:shop.test" or "IP:127.0.0.1"; may be repeated')
-    options = parser.parse_args()
-    certificate = Certificate(*options.tls) if options.tls else None
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    with Origin(tls=certificate, address=options.address, port=options.port) as origin:
-        origin.otherwise(standard_reply)
-        print(json.dumps({"url": origin.url, "port": origin.port, "ca": certificate.certificate if certificate else None,
-                          "pid": os.getpid()}), flush=True)
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -188,7 +188,7 @@ def test_tls_with_a_certificate_of_its_own():
 
 
 def test_the_command_line_prints_where_it_listens_and_ends_on_sigterm():
-    process = subprocess.Popen([sys.executable, __file__.replace("origin_test.py", "origin.py")], stdout=subprocess.PIPE)
+    process = subprocess.Popen([sys.executable, __file__.replace("origin_test.py", "origin_command.py")], stdout=subprocess.PIPE)
     port = json.loads(process.stdout.readline())["port"]
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     client.request("POST", "/echo", body=b"abc")

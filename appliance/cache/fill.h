@@ -26,6 +26,8 @@ struct FillFailure {
   int status = 502;
   std::string proxy_error;  ///< RFC 9209 section 2.3 error type: connection_timeout, …
   std::string details;      ///< for the log; escaped there
+  /// Of a slice: the origin has another version by now, and the whole has been removed.
+  bool outdated = false;
 };
 
 /// One fetch under way.

@@ -84,6 +84,37 @@ StoredResponse::StoredResponse(const Key& key, Labels labels, int status, http::
       tags_(fields),
       validated_epoch_(stamp.epoch) {}
 
+base::Ref<StoredResponse> StoredResponse::with(http::Fields fields, base::Ref<Body> body) const {
+  const Key key{.hash = {}, .text = key_text_, .distribution = distribution_, .path = path_};
+  return base::Ref<StoredResponse>(
+      new StoredResponse(key, {host_label_, behavior_label_}, status_, fields, std::move(body),
+                         stamp_, requested_at_, received_at_, received_wall_, initial_age_));
+}
+
+base::Ref<StoredResponse> StoredResponse::in_slices(const StoredResponse& response, Sliced sliced) {
+  auto whole = response.with(response.fields(), {});
+  whole->sliced_ = sliced;
+  return whole;
+}
+
+base::Ref<StoredResponse> StoredResponse::slice(const StoredResponse& whole, const Key& key,
+                                                base::Ref<Body> body, Stamp stamp,
+                                                base::MonoTime received_at,
+                                                base::WallTime received_wall) {
+  std::vector<http::Field> fields(whole.fields().begin(), whole.fields().end());
+  std::erase_if(fields, [](const http::Field& field) { return field.name == "vary"; });
+  base::Ref<StoredResponse> part(new StoredResponse(
+      key, {whole.host_label_, whole.behavior_label_}, whole.status_, fields, std::move(body),
+      stamp, received_at, received_at, received_wall, Duration::zero()));
+  part->is_slice_ = true;
+  return part;
+}
+
+bool StoredResponse::has_content_of(const StoredResponse& other) const {
+  if (sliced_ || other.sliced_) return sliced_ && other.sliced_ && sliced_->id == other.sliced_->id;
+  return body_.get() == other.body_.get();
+}
+
 base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, http::Fields update,
                                                     Stamp stamp, base::MonoTime requested_at,
                                                     base::MonoTime received_at,
@@ -94,6 +125,7 @@ base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, h
   base::Ref<StoredResponse> now(new StoredResponse(
       key, {old.host_label_, old.behavior_label_}, old.status_, merge(old.fields(), update),
       old.body_, stamp, requested_at, received_at, received_wall, initial_age));
+  now->sliced_ = old.sliced_;
   if (!old.encodings_.empty()) return with_encodings(*now, old.encodings_);
   now->encoding_claimed_.store(old.encoding_claimed_.load());
   return now;
@@ -101,19 +133,11 @@ base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, h
 
 base::Ref<StoredResponse> StoredResponse::with_encodings(const StoredResponse& response,
                                                          std::vector<EncodedBody> encodings) {
-  const Key key{.hash = {},
-                .text = response.key_text_,
-                .distribution = response.distribution_,
-                .path = response.path_};
   std::string vary;
-  base::Ref<StoredResponse> with(
-      new StoredResponse(key, {response.host_label_, response.behavior_label_}, response.status_,
-                         without_vary_by_encoding(response.fields(), vary), response.body_,
-                         response.stamp_, response.requested_at_, response.received_at_,
-                         response.received_wall_, response.initial_age_));
-  with->encodings_ = std::move(encodings);
-  with->encoding_claimed_.store(true);
-  return with;
+  auto encoded = response.with(without_vary_by_encoding(response.fields(), vary), response.body_);
+  encoded->encodings_ = std::move(encodings);
+  encoded->encoding_claimed_.store(true);
+  return encoded;
 }
 
 base::Ref<StoredResponse> StoredResponse::storable_part(const base::Ref<StoredResponse>& response) {
@@ -123,14 +147,8 @@ base::Ref<StoredResponse> StoredResponse::storable_part(const base::Ref<StoredRe
   for (const http::Field& field : response->fields())
     if (std::find(restricted.begin(), restricted.end(), field.name) == restricted.end())
       kept.push_back(field);
-  const Key key{.hash = {},
-                .text = response->key_text_,
-                .distribution = response->distribution_,
-                .path = response->path_};
-  base::Ref<StoredResponse> part(
-      new StoredResponse(key, {response->host_label_, response->behavior_label_}, response->status_,
-                         kept, response->body_, response->stamp_, response->requested_at_,
-                         response->received_at_, response->received_wall_, response->initial_age_));
+  auto part = response->with(kept, response->body_);
+  part->sliced_ = response->sliced_;
   part->encodings_ = response->encodings_;
   part->encoding_claimed_.store(response->encoding_claimed_.load());
   return part;

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,13 @@ struct EncodedBody {
   base::Ref<Body> body;
 };
 
+/// The content of a response that is too large to be stored in one piece: in slices, each a stored
+/// response of its own. `id` is random, so that those of two versions never meet.
+struct Sliced {
+  std::uint64_t id = 0;
+  std::uint64_t length = 0;  ///< octets of the whole content
+};
+
 /// Threads: immutable after construction but for its bodies' growth, what purges note, and the
 /// claim.
 class StoredResponse final : public base::RefCounted<StoredResponse> {
@@ -55,6 +63,13 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   StoredResponse(const Key& key, int status, http::Fields fields, base::Ref<Body> body, Stamp stamp,
                  base::MonoTime requested_at, base::MonoTime received_at,
                  base::WallTime received_wall, Duration initial_age);
+  /// The same response with its content in slices, instead of a body.
+  static base::Ref<StoredResponse> in_slices(const StoredResponse& response, Sliced sliced);
+  /// One slice of `whole`, which is `in_slices`: purges select it as they select `whole`. Without
+  /// Vary: its key names one version of one variant.
+  static base::Ref<StoredResponse> slice(const StoredResponse& whole, const Key& key,
+                                         base::Ref<Body> body, Stamp stamp,
+                                         base::MonoTime received_at, base::WallTime received_wall);
   /// The same response after a 304: fields of `update` replace those of `old` (RFC 9111
   /// section 3.2) but for those that describe the stored octets: Content-Length, Content-Encoding,
   /// Content-Range, an ETag of another representation. The body is shared.
@@ -75,8 +90,13 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
 
   int status() const { return status_; }
   http::Fields fields() const { return fields_.fields(); }
-  /// Null counts as empty.
+  /// Null counts as empty, but for a response in slices.
   const base::Ref<Body>& body() const { return body_; }
+  const std::optional<Sliced>& sliced() const { return sliced_; }
+  /// A part of another response: that one counts, not this.
+  bool is_slice() const { return is_slice_; }
+  /// Whether `other` is this response as it was before a 304, or after it.
+  bool has_content_of(const StoredResponse& other) const;
   /// May still grow, or have failed.
   const std::vector<EncodedBody>& encodings() const { return encodings_; }
   /// Whether the caller is the first who thinks of encoding it. One that has had encodings made,
@@ -128,10 +148,14 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   StoredResponse(const Key& key, Labels labels, int status, http::Fields fields,
                  base::Ref<Body> body, Stamp stamp, base::MonoTime requested_at,
                  base::MonoTime received_at, base::WallTime received_wall, Duration initial_age);
+  /// The same with other fields and content, and with nothing of what was noted on it.
+  base::Ref<StoredResponse> with(http::Fields fields, base::Ref<Body> body) const;
 
   int status_;
   http::FieldBlock fields_;
   base::Ref<Body> body_;
+  std::optional<Sliced> sliced_;
+  bool is_slice_ = false;
   std::vector<EncodedBody> encodings_;
   http::CacheDirectives directives_;
   Stamp stamp_;

@@ -63,6 +63,11 @@ base::Ref<StoredResponse> Shard::find(const Key& key, http::Fields request) {
   return {};
 }
 
+bool Shard::contains(const Key& key) {
+  const base::MutexLock lock(mutex_);
+  return first_variant(key) != nullptr;
+}
+
 std::vector<StoreEntry*> Shard::matching(const Key& key, http::Fields request) {
   VariantMatcher matches(request);
   std::vector<StoreEntry*> found;
@@ -203,6 +208,15 @@ bool Shard::remove(const Key& key, const StoredResponse& response, Leavers& leav
   if (entry == nullptr) return false;
   leave(entry, leavers);
   return true;
+}
+
+void Shard::remove_sliced(const Key& key, std::uint64_t id, Leavers& leavers) {
+  const base::MutexLock lock(mutex_);
+  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant) {
+    if (!entry->response->sliced() || entry->response->sliced()->id != id) continue;
+    leave(entry, leavers);
+    return;
+  }
 }
 
 void Shard::mark_outdated(const Key& key, const StoredResponse& response) {

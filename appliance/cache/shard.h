@@ -59,6 +59,8 @@ class Shard {
 
   /// A use, as the policy counts them.
   base::Ref<StoredResponse> find(const Key& key, http::Fields request);
+  /// Whether any variant is here. No use, as the policy counts them.
+  bool contains(const Key& key);
   /// The variant of which `body` is the content. No use, as the policy counts them.
   base::Ref<StoredResponse> find_by_body(const Key& key, const Body& body);
   enum class Inserted { Yes, NoRoom, TooOld };
@@ -78,7 +80,9 @@ class Shard {
   void remove_matching(const Key& key, http::Fields request, Leavers& leavers);
   /// Only `response` itself, or what `replace` has put in its place; false when it is not there.
   bool remove(const Key& key, const StoredResponse& response, Leavers& leavers);
-  /// The same one: StoredResponse::set_outdated.
+  /// The variant that is in the slices of this id.
+  void remove_sliced(const Key& key, std::uint64_t id, Leavers& leavers);
+  /// Of what `remove` would remove: StoredResponse::set_outdated.
   void mark_outdated(const Key& key, const StoredResponse& response);
   /// Null when empty.
   std::unique_ptr<StoreEntry> evict();

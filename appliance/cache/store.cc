@@ -9,6 +9,7 @@
 #include "appliance/cache/account.h"
 #include "appliance/cache/budget.h"
 #include "appliance/cache/shard.h"
+#include "appliance/cache/slice.h"
 #include "appliance/http/vary.h"
 
 namespace headgate::cache {
@@ -20,6 +21,11 @@ constexpr std::uint64_t kLeastShardBytes = std::uint64_t{40} << 20;
 constexpr std::uint64_t kBytesPerGhost = 2048;
 constexpr std::uint64_t kMaxObjectFraction = 16;
 constexpr std::uint64_t kMaxPinnedFraction = 4;
+constexpr std::uint64_t kMaxIncomingFraction = 2;
+/// cache.md section 4.8: up to here a range costs a fetch of the whole.
+constexpr std::uint64_t kMaxWhole = std::uint64_t{32} << 20;
+/// What a slice may need beside its octets.
+constexpr std::uint64_t kSliceOverhead = std::uint64_t{64} << 10;
 
 std::size_t shard_count(std::uint64_t budget_bytes, unsigned threads) {
   const std::uint64_t wanted = std::max<std::uint64_t>(std::uint64_t{4} * threads, 16);
@@ -56,6 +62,7 @@ struct Store::Impl {
   std::atomic<std::uint64_t> oldest_epoch{0};
   const base::Ref<MemoryAccount> account = base::make_ref<MemoryAccount>();
   std::vector<std::unique_ptr<Shard>> shards;
+  std::atomic<std::uint64_t> incoming{0};
   std::atomic<std::uint64_t> turn{0};
   std::atomic<std::uint64_t> insertions{0};
   std::atomic<std::uint64_t> evictions{0};
@@ -146,6 +153,17 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
   impl.insertions.fetch_add(1, std::memory_order_relaxed);
 }
 
+base::Ref<StoredResponse> Store::find_slice(const Key& key) {
+  return impl_->shard(key).find(key, {});
+}
+
+bool Store::contains(const Key& key) const { return impl_->shard(key).contains(key); }
+
+void Store::remove_sliced(const Key& key, std::uint64_t id) {
+  Leavers leavers;
+  impl_->shard(key).remove_sliced(key, id, leavers);
+}
+
 void Store::set_encodings(const Key& key, const Body& body, std::vector<EncodedBody> encodings) {
   Impl& impl = *impl_;
   Shard& shard = impl.shard(key);
@@ -198,8 +216,21 @@ void Store::visit_older(std::uint64_t epoch,
 
 std::uint64_t Store::max_object_bytes() const { return impl_->budget.limit() / kMaxObjectFraction; }
 
+std::optional<std::uint64_t> Store::sliced_above() const {
+  if (max_object_bytes() < kSliceBytes + kSliceOverhead) return std::nullopt;
+  return std::min(max_object_bytes(), kMaxWhole);
+}
+
 bool Store::accepts_fills() const {
-  return impl_->pinned() <= impl_->budget.limit() / kMaxPinnedFraction;
+  const std::uint64_t limit = impl_->budget.limit();
+  return impl_->pinned() <= limit / kMaxPinnedFraction &&
+         impl_->incoming.load(std::memory_order_relaxed) <= limit / kMaxIncomingFraction;
+}
+
+void Store::Incoming::set(std::uint64_t bytes) {
+  if (store_ == nullptr) return;
+  store_->impl_->incoming.fetch_add(bytes - bytes_, std::memory_order_relaxed);
+  bytes_ = bytes;
 }
 
 StoreStats Store::stats() const {
@@ -210,6 +241,7 @@ StoreStats Store::stats() const {
           .resident_bytes = impl_->budget.resident(),
           .index_bytes = impl_->budget.index(),
           .pinned_bytes = impl_->pinned(),
+          .incoming_bytes = read(impl_->incoming),
           .objects = read(impl_->budget.objects),
           .insertions = read(impl_->insertions),
           .evictions = read(impl_->evictions),

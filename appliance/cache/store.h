@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <utility>
 
 #include "appliance/cache/purge/table.h"
 #include "appliance/cache/response.h"
@@ -18,7 +20,8 @@ struct StoreStats {
   std::uint64_t resident_bytes = 0;  ///< of what can be found: bodies, heads, book-keeping
   std::uint64_t index_bytes =
       0;  ///< tables and ghosts; resident and index together stay within the budget
-  std::uint64_t pinned_bytes = 0;  ///< evicted or replaced, but still being sent
+  std::uint64_t pinned_bytes = 0;    ///< evicted or replaced, but still being sent
+  std::uint64_t incoming_bytes = 0;  ///< of responses that are kept to be stored when they are whole
   std::uint64_t objects = 0;
   std::uint64_t insertions = 0;
   std::uint64_t evictions = 0;
@@ -54,15 +57,46 @@ class Store {
   /// the oldest goes first.
   void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
 
+  /// A slice, which is valid as long as somebody can name it (slice.h); null when there is none.
+  base::Ref<StoredResponse> find_slice(const Key& key);
+  /// The same without counting it as a use.
+  bool contains(const Key& key) const;
+  /// Removes the response whose content is in the slices of this id, for they cannot be completed.
+  void remove_sliced(const Key& key, std::uint64_t id);
+
   /// Gives the stored response that has `body` the `encodings` that are complete now, in place of
   /// what it had; the last ones are left out until it is not too large. Nothing happens when it is
   /// not stored any more; without room it leaves.
   void set_encodings(const Key& key, const Body& body, std::vector<EncodedBody> encodings);
 
-  /// The largest response that is kept in RAM: a sixteenth of the budget.
+  /// The largest response that is kept in one piece: a sixteenth of the budget.
   std::uint64_t max_object_bytes() const;
-  /// False while too much memory is pinned: then responses are passed through, not stored.
+  /// Content longer than this is stored in slices, where its origin serves ranges. Nothing when the
+  /// budget has no room for slices.
+  std::optional<std::uint64_t> sliced_above() const;
+  /// False while slow readers pin too much memory, or too much is coming in: then responses are
+  /// passed through, not stored.
   bool accepts_fills() const;
+
+  /// Octets of a response that is coming in and is kept to be stored: they take memory before they
+  /// can be found. Given back by the destructor. Threads: one of its own.
+  class Incoming {
+   public:
+    Incoming() = default;
+    explicit Incoming(Store& store) : store_(&store) {}
+    Incoming(Incoming&& other) noexcept { *this = std::move(other); }
+    Incoming& operator=(Incoming&& other) noexcept {
+      std::swap(store_, other.store_);
+      std::swap(bytes_, other.bytes_);
+      return *this;
+    }
+    ~Incoming() { set(0); }
+    void set(std::uint64_t bytes);
+
+   private:
+    Store* store_ = nullptr;
+    std::uint64_t bytes_ = 0;
+  };
 
   /// From now on responses whose stamp has a lower epoch are not admitted.
   void set_oldest_epoch(std::uint64_t epoch);

@@ -53,6 +53,14 @@ std::optional<std::string_view> find_only(Fields fields, std::string_view name) 
   return found;
 }
 
+/// Section 8.8.2.2: Last-Modified is a strong validator when it is at least a second older than the
+/// response.
+bool has_strong_date(Fields stored) {
+  const auto last_modified = parse_http_date(find_only(stored, "last-modified").value_or(""));
+  const auto date = parse_http_date(find_only(stored, "date").value_or(""));
+  return last_modified && date && *last_modified + std::chrono::seconds(1) <= *date;
+}
+
 /// Section 13.1.5: true when the request's If-Range names the stored representation, by a strong
 /// validator.
 bool if_range_holds(Fields request, Fields stored) {
@@ -65,11 +73,7 @@ bool if_range_holds(Fields request, Fields stored) {
   }
   const auto date = parse_http_date(*condition);
   const auto last_modified = parse_http_date(find(stored, "last-modified").value_or(""));
-  const auto stored_date = parse_http_date(find(stored, "date").value_or(""));
-  // Section 8.8.2.2: a date is a strong validator when it is at least a second older than the
-  // response.
-  return date && last_modified && stored_date && *date == *last_modified &&
-         *last_modified + std::chrono::seconds(1) <= *stored_date;
+  return date && last_modified && *date == *last_modified && has_strong_date(stored);
 }
 
 /// Digits only; saturates, since a position beyond any length is as good as any other.
@@ -171,6 +175,13 @@ RangeVerdict evaluate_range(Fields request, Fields stored, std::uint64_t length,
   }
   if (asked == 0 || !if_range_holds(request, stored)) return RangeVerdict::Ignore;
   return ranges.count > 0 ? RangeVerdict::Satisfiable : RangeVerdict::Unsatisfiable;
+}
+
+std::optional<std::string_view> strong_validator(Fields response) {
+  const auto tag = find_only(response, "etag");
+  if (tag && !is_weak(*tag) && is_entity_tag(*tag)) return tag;
+  if (find(response, "etag") || !has_strong_date(response)) return std::nullopt;
+  return find_only(response, "last-modified");
 }
 
 std::optional<ContentRange> parse_content_range(std::string_view value) {

@@ -43,6 +43,11 @@ struct ByteRanges {
 RangeVerdict evaluate_range(Fields request, Fields stored, std::uint64_t length,
                             ByteRanges& ranges);
 
+/// What tells a representation from every other one of its resource, as If-Range takes it: a strong
+/// entity-tag, or a Last-Modified at least a second before Date (sections 8.8.2.2, 13.1.5). Nothing
+/// when `response` has neither: its parts cannot be put together with those of another response.
+std::optional<std::string_view> strong_validator(Fields response);
+
 /// `bytes FIRST-LAST/COMPLETE` (section 14.4): where the octets of a 206 belong. `complete` is 0
 /// when it is not known. Errors: nothing when malformed.
 struct ContentRange {

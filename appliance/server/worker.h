@@ -94,7 +94,7 @@ class Worker {
   std::unique_ptr<observe::AccessLog::Channel> log_;
   base::Timer log_timer_;
   origin::Client origins_;
-  std::unordered_map<FetchJob*, std::shared_ptr<FetchJob>> jobs_;
+  Jobs jobs_;
   LocalSnapshot snapshots_;
   Connections connections_;
   std::uint64_t id_prefix_;

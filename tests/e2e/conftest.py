@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Fixtures: an origin, a repository, and edges that are stopped and checked when the test is over."""
 import os
+import resource as rlimit
 
 import pytest
 
@@ -66,6 +67,23 @@ def serve(repository, origin, run):
         return run(*flags)
 
     return start
+
+
+@pytest.fixture
+def many_files():
+    """Room for as many sockets as the test opens."""
+    soft, hard = rlimit.getrlimit(rlimit.RLIMIT_NOFILE)
+    rlimit.setrlimit(rlimit.RLIMIT_NOFILE, (min(hard, 8192), hard))
+    yield
+    rlimit.setrlimit(rlimit.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
+def clients(many_files):
+    sockets = []
+    yield sockets
+    for one in sockets:
+        one.close()
 
 
 @pytest.hookimpl(hookwrapper=True)

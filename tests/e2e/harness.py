@@ -381,6 +381,24 @@ class Edge:
         assert code in (0, -signal.SIGKILL), f"headgate run ended with {code}:\n{text}"
 
 
+def memory(edge, line="VmRSS"):
+    """Bytes that the process holds; "VmHWM": has held at most."""
+    for text in Path(f"/proc/{edge.process.pid}/status").read_text().splitlines():
+        if text.startswith(line + ":"):
+            return int(text.split()[1]) * 1024
+    raise AssertionError(f"no {line}")
+
+
+def slow_client(edge, request):
+    """Sends a request and reads nothing: its receive buffer is as small as the kernel allows."""
+    host, port = edge.http.rsplit(":", 1)
+    client = socket.socket()
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
+    client.connect((host, int(port)))
+    client.sendall(request)
+    return client
+
+
 class _UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("localhost", timeout=DEADLINE)

@@ -1,50 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Clients that are slow, many or rude do not grow memory without bound nor stop others."""
-import resource as rlimit
 import socket
-from pathlib import Path
 
 import pytest
 
-from harness import behavior, cache_policy
+from harness import behavior, cache_policy, memory, slow_client
 from origin import Reply
 
 CLIENTS = 1000
-
-
-def resident(edge):
-    """Bytes of memory that the process holds."""
-    for line in Path(f"/proc/{edge.process.pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")
-
-
-@pytest.fixture
-def many_files():
-    """Room for as many sockets as the test opens."""
-    soft, hard = rlimit.getrlimit(rlimit.RLIMIT_NOFILE)
-    rlimit.setrlimit(rlimit.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    yield
-    rlimit.setrlimit(rlimit.RLIMIT_NOFILE, (soft, hard))
-
-
-@pytest.fixture
-def clients(many_files):
-    sockets = []
-    yield sockets
-    for one in sockets:
-        one.close()
-
-
-def slow_client(edge, request):
-    """Sends a request and reads nothing: its receive buffer is as small as the kernel allows."""
-    host, port = edge.http.rsplit(":", 1)
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2048)
-    client.connect((host, int(port)))
-    client.sendall(request)
-    return client
 
 
 def test_slow_readers_of_a_cached_body_share_it(serve, origin, clients):
@@ -53,11 +16,11 @@ def test_slow_readers_of_a_cached_body_share_it(serve, origin, clients):
     edge = serve(flags=["--cache-memory", "512MiB"])
     assert len(edge.get("/large").body) == size
     assert edge.get("/large").is_hit
-    before = resident(edge)
+    before = memory(edge)
     for _ in range(CLIENTS):
         clients.append(slow_client(edge, b"GET /large HTTP/1.1\r\nHost: shop.test\r\n\r\n"))
     assert all(one.recv(12) == b"HTTP/1.1 200" for one in clients)  # every one is being served
-    grown = resident(edge) - before
+    grown = memory(edge) - before
     assert grown < CLIENTS * 128 * 1024, f"{grown / CLIENTS / 1024:.0f} KiB a client"
     assert edge.get("/large").is_hit
 
@@ -72,13 +35,13 @@ def test_slow_readers_of_an_uncached_body_hold_the_origin_back(serve, origin, cl
 
     origin.route("/endless", endless)
     edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled"))
-    before = resident(edge)
+    before = memory(edge)
     count = 50
     for _ in range(count):
         clients.append(slow_client(edge, b"GET /endless HTTP/1.1\r\nHost: shop.test\r\n\r\n"))
     assert all(one.recv(12) == b"HTTP/1.1 200" for one in clients)
     assert all(body.progress.wait_blocked(60) for body in bodies)  # every buffer on the way is full
-    grown = resident(edge) - before
+    grown = memory(edge) - before
     assert grown < count * (2 << 20), f"{grown / count / 1024:.0f} KiB a client"
 
 
@@ -86,22 +49,22 @@ def test_clients_that_never_finish_their_request_cost_little(serve, origin, clie
     origin.page("/page")
     edge = serve()
     edge.get("/page")
-    before = resident(edge)
+    before = memory(edge)
     for _ in range(CLIENTS):
         clients.append(slow_client(edge, b"GET /page HTTP/1.1\r\nHost: shop.test\r\nX-Slow: "))
     assert edge.get("/page").is_hit
-    grown = resident(edge) - before
+    grown = memory(edge) - before
     assert grown < CLIENTS * 64 * 1024, f"{grown / CLIENTS / 1024:.0f} KiB a client"
 
 
 def test_the_cache_stays_within_its_memory(serve, origin):
     origin.route("/object", Reply(size=1 << 20))
     edge = serve(cache_policy("all", queryStrings={"behavior": "all"}), default=behavior(cachePolicy="all"))  # --cache-memory 64MiB
-    before = resident(edge)
+    before = memory(edge)
     with edge.connect() as client:
         for number in range(200):
             assert client.get(f"/object?{number}").status == 200
-    assert resident(edge) - before < (64 << 20) * 2
+    assert memory(edge) - before < (64 << 20) * 2
 
 
 @pytest.mark.parametrize("request_bytes", [

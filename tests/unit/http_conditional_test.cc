@@ -168,3 +168,19 @@ TEST_CASE("If-Range holds for the very same strong validator only") {
       with("Tue, 10 Nov 2026 10:00:00 GMT", {{"last-modified", "Tue, 10 Nov 2026 10:00:00 GMT"},
                                              {"date", "Tue, 10 Nov 2026 10:00:00 GMT"}}));
 }
+
+TEST_CASE("only a strong validator holds parts together") {
+  const List strong = {{"etag", "\"1\""}, {"last-modified", "Mon, 02 Nov 2026 10:00:00 GMT"}};
+  CHECK(strong_validator(strong) == "\"1\"");
+  CHECK_FALSE(strong_validator(List{{"etag", "W/\"1\""}}));
+  CHECK_FALSE(strong_validator(List{{"etag", "1"}}));
+  CHECK_FALSE(strong_validator(List{{"etag", "\"1\""}, {"etag", "\"2\""}}));
+  CHECK_FALSE(strong_validator(List{}));
+  // Two changes within one second would have one date.
+  const List old = {{"last-modified", "Mon, 02 Nov 2026 10:00:00 GMT"},
+                    {"date", "Mon, 02 Nov 2026 10:00:01 GMT"}};
+  const List fresh = {{"last-modified", "Mon, 02 Nov 2026 10:00:00 GMT"},
+                      {"date", "Mon, 02 Nov 2026 10:00:00 GMT"}};
+  CHECK(strong_validator(old) == "Mon, 02 Nov 2026 10:00:00 GMT");
+  CHECK_FALSE(strong_validator(fresh));
+}

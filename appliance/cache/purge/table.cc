@@ -165,6 +165,7 @@ std::vector<std::uint32_t> PurgeTable::rules_for(const StoredResponse& response,
 }
 
 void PurgeTable::count(const StoredResponse& response) const {
+  if (response.is_slice()) return;  // the whole of which it is a part counts
   const std::uint64_t before = response.raise_counted_epoch(epoch_);
   if (before >= epoch_) return;
   for (const std::uint32_t number : rules_for(response, before))

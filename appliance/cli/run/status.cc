@@ -16,10 +16,15 @@ observe::Family family(const char* name, const char* type, const char* help, std
 }  // namespace
 
 Json cache_json(const cache::StoreStats& stats) {
-  return Json{{"budgetBytes", stats.budget_bytes}, {"residentBytes", stats.resident_bytes},
-              {"pinnedBytes", stats.pinned_bytes}, {"objects", stats.objects},
-              {"insertions", stats.insertions},    {"evictions", stats.evictions},
-              {"rejected", stats.rejected},        {"purged", stats.purged}};
+  return Json{{"budgetBytes", stats.budget_bytes},
+              {"residentBytes", stats.resident_bytes},
+              {"pinnedBytes", stats.pinned_bytes},
+              {"incomingBytes", stats.incoming_bytes},
+              {"objects", stats.objects},
+              {"insertions", stats.insertions},
+              {"evictions", stats.evictions},
+              {"rejected", stats.rejected},
+              {"purged", stats.purged}};
 }
 
 std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
@@ -31,6 +36,8 @@ std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
       family("headgate_cache_pinned_bytes", "gauge",
              "Memory of responses that are gone from the cache but still sent.",
              stats.pinned_bytes),
+      family("headgate_cache_incoming_bytes", "gauge",
+             "Memory of responses that are coming in to be stored.", stats.incoming_bytes),
       family("headgate_cache_objects", "gauge", "Stored responses.", stats.objects),
       family("headgate_cache_insertions_total", "counter", "Responses stored.", stats.insertions),
       family("headgate_cache_evictions_total", "counter", "Responses evicted for room.",

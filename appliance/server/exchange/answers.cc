@@ -84,6 +84,13 @@ http::CacheStatus Exchange::cache_status_of(const cache::StoredResponse& respons
       break;
     case CacheOutcome::Miss:
     case CacheOutcome::HitForMiss:
+      if (went_for_slice_) {
+        status.forward = http::Forward::Partial;
+        status.forward_status = 206;
+        status.stored = true;
+        status.ttl_seconds = ttl();
+        break;
+      }
       status.forward = stale_ ? http::Forward::Stale : http::Forward::UriMiss;
       status.forward_status = response.status();
       if (outcome == CacheOutcome::HitForMiss) status.detail = "hit-for-miss";
@@ -103,6 +110,8 @@ void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response,
                               CacheOutcome outcome) {
   note_origin();
   if (!stand_in_ && respond_error_page(response->status())) return;
+  if (response->sliced() && !open_slices(response, outcome)) return;
+  if (went_for_slice_) outcome = CacheOutcome::Miss;
 
   served_ = response;
   // A page that is not there itself is answered by its own status: features.md R150.
@@ -113,7 +122,9 @@ void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response,
   if (!went_forward(outcome) || age >= std::chrono::seconds(1)) reply.age = age;
   reply.cache_status = cache_status_of(*response, outcome);
   const base::Ref<cache::Body> body = select_body(*response, reply);
-  if (body->complete()) {
+  if (response->sliced()) {
+    reply.content_length = response->sliced()->length;
+  } else if (body->complete()) {
     reply.content_length = body->size();
   } else {
     reply.content_length = body->expected_length();
@@ -126,7 +137,13 @@ void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response,
     return;
   write_head(request_, reply, memory_);
   const bool no_content = head_only_ || reply.status == 204 || reply.status == 304;
-  no_content ? sender_.send_nothing() : sender_.send(body, 0, UINT64_MAX);
+  if (no_content) {
+    sender_.send_nothing();
+  } else if (response->sliced()) {
+    sender_.send(*slices_, 0, response->sliced()->length);
+  } else {
+    sender_.send(body, 0, UINT64_MAX);
+  }
 }
 
 /// 304, 206 or 416 when the request's fields ask for it. Whether it has responded.
@@ -176,7 +193,8 @@ void Exchange::respond_part(const cache::StoredResponse& response, Reply& reply,
   reply.status = 206;
   reply.content_length = range.last - range.first + 1;
   write_head(request_, reply, memory_);
-  sender_.send(response.body(), range.first, range.last + 1);
+  response.sliced() ? sender_.send(*slices_, range.first, range.last + 1)
+                    : sender_.send(response.body(), range.first, range.last + 1);
 }
 
 /// multipart/byteranges: RFC 9110 section 14.6.
@@ -209,7 +227,8 @@ void Exchange::respond_parts(const cache::StoredResponse& response, Reply& reply
   reply.status = 206;
   reply.content_length = total + tail.size();
   write_head(request_, reply, memory_);
-  sender_.send_parts(response.body(), {parts, ranges.count + 1});
+  const std::span<const BodySender::Part> all(parts, ranges.count + 1);
+  response.sliced() ? sender_.send_parts(*slices_, all) : sender_.send_parts(response.body(), all);
 }
 
 void Exchange::respond_error(int status, Reason reason, std::string_view proxy_error,
@@ -266,14 +285,21 @@ bool Exchange::respond_error_page(int status) {
   return true;
 }
 
-void Exchange::fetch_error_page(const snapshot::ErrorPage& page) {
-  stand_in_ = {.error_status = page.error_code, .response_status = page.response_code};
+/// So that another look-up can begin.
+void Exchange::forget_what_was_found() {
   release_fetch();
   waiter_.reset();
+  slices_.reset();
   stale_.reset();
   purged_ = cache::Purged::No;
   leads_ = false;
   hit_for_miss_ = false;
+  went_for_slice_ = false;
+}
+
+void Exchange::fetch_error_page(const snapshot::ErrorPage& page) {
+  stand_in_ = {.error_status = page.error_code, .response_status = page.response_code};
+  forget_what_was_found();
   facts_.method = "GET";
   decision_ = snapshot::decide_error_page(decision_, facts_, page.page_path, memory_);
   decision_.uses_cache ? look_up() : go_alone();

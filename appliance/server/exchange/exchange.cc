@@ -41,6 +41,7 @@ Exchange::Exchange(h2o_req_t& request, Worker& worker)
       facts_(read_facts(request, peer_, worker.commons().options.trusted_proxies, memory_)),
       sender_(request, worker.loop()),
       began_(std::chrono::steady_clock::now()) {
+  head_only_ = facts_.method == "HEAD";
   worker.make_request_id(request_id_);
   Connections::request_began(request.conn);
 }
@@ -137,12 +138,17 @@ http::Fields Exchange::vary_fields() {
   return snapshot::selecting_fields(decision_, facts_, memory_);
 }
 
-void Exchange::look_up() {
+cache::Store::Found Exchange::find() {
   auto found = worker_.commons().store.find(decision_.key, vary_fields(), *pin_->purges);
-  if (!found.response) return join(false);
-  if (found.purged == cache::Purged::No &&
+  if (found.response && found.purged == cache::Purged::No &&
       worker_.commons().changes.covers(found.response->uri(), found.response->stamp().changes))
     found.purged = cache::Purged::Soft;
+  return found;
+}
+
+void Exchange::look_up() {
+  auto found = find();
+  if (!found.response) return join(false);
   switch (evaluate(*found.response, found.purged)) {
     case Usable::Fresh:
       return respond_stored(found.response, CacheOutcome::FreshHit);
@@ -200,10 +206,13 @@ void Exchange::join(bool serve_stale_meanwhile) {
   auto joined = commons.fills.join(decision_.key, *pin_->purges, commons.changes, pin_->generation,
                                    worker_.loop().now());
   switch (joined.role) {
-    case cache::FillTable::Role::Leader:
+    case cache::FillTable::Role::Leader: {
+      cache::FillLead lead(commons.fills, std::move(joined.fill));
+      if (!stale_ && respond_from_ended_fill(lead)) return;
       leads_ = true;
-      start_job(cache::FillLead(commons.fills, std::move(joined.fill)));
+      start_job(std::move(lead));
       break;
+    }
     case cache::FillTable::Role::Follower:
       if (!serve_stale_meanwhile) wait_for(std::move(joined.fill));
       break;
@@ -216,6 +225,16 @@ void Exchange::join(bool serve_stale_meanwhile) {
     waiter_.reset();
     respond_stored(stale_, CacheOutcome::StaleHit);
   }
+}
+
+/// Another's fetch may have ended between our look-up and our joining: nobody need ask again.
+bool Exchange::respond_from_ended_fill(cache::FillLead& lead) {
+  const auto found = find();
+  if (!found.response || evaluate(*found.response, found.purged) != Usable::Fresh) return false;
+  lead.fill()->respond(found.response, true, vary_fields());
+  lead.end();
+  respond_stored(found.response, CacheOutcome::FreshHit);
+  return true;
 }
 
 FetchJob::Plan Exchange::plan(bool for_cache) {
@@ -289,7 +308,7 @@ void Exchange::on_settled() {
       if (leads_) note_change(*response);
       if (response->status() >= 500 && may_serve_on(Trouble::Answered5xx))
         return respond_stored(stale_, CacheOutcome::StaleHit);
-      const bool revalidated = stale_ && response->body().get() == stale_->body().get();
+      const bool revalidated = stale_ && response->has_content_of(*stale_);
       return respond_stored(response, revalidated            ? CacheOutcome::RevalidatedHit
                                       : !leads_              ? CacheOutcome::CollapsedHit
                                       : hit_for_miss_        ? CacheOutcome::HitForMiss

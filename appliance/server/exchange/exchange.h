@@ -54,6 +54,7 @@ class Exchange {
   void execute(const snapshot::Decision& decision);
 
   // Through the cache.
+  cache::Store::Found find();
   void look_up();
   enum class Usable { Fresh, WhileRevalidate, No };
   enum class Trouble { Answered5xx, Unreachable };
@@ -62,12 +63,21 @@ class Exchange {
   bool is_pointless_to_wait() const;
   void respond_without_waiting();
   void join(bool serve_stale_meanwhile);
+  bool respond_from_ended_fill(cache::FillLead& lead);
   void go_alone();
   void start_job(cache::FillLead lead);
   FetchJob::Plan plan(bool for_cache);
   void wait_for(base::Ref<cache::Fill> fill);
   void on_settled();
   void on_wait_timeout();
+
+  void forget_what_was_found();
+
+  // Responses in slices: sliced.cc.
+  std::optional<http::ByteRange> first_octets(const cache::StoredResponse& response) const;
+  bool open_slices(const base::Ref<cache::StoredResponse>& response,
+                   observe::CacheOutcome outcome);
+  void on_first_slice(observe::CacheOutcome outcome);
 
   // Unsafe methods.
   std::optional<std::uint64_t> uri_of(std::string_view target);
@@ -107,6 +117,7 @@ class Exchange {
   PeerFacts peer_;
   snapshot::RequestFacts facts_;
   snapshot::Decision decision_;
+  std::unique_ptr<SliceReader> slices_;  ///< null: the response is in one piece
   BodySender sender_;
 
   base::Ref<cache::StoredResponse> stale_;   ///< what was found but may not be served as it is
@@ -120,7 +131,9 @@ class Exchange {
   std::optional<std::uint64_t> changing_;  ///< the URI that an unsafe method may be changing
   bool leads_ = false;                     ///< the fill is fetched by our own job
   bool hit_for_miss_ = false;
-  bool head_only_ = false;  ///< HEAD
+  bool went_for_slice_ = false;  ///< the response was there, not all of its content
+  bool started_over_ = false;    ///< what was there is not what the origin has now
+  bool head_only_ = false;       ///< HEAD
   /// While, and after, a custom error page is fetched: what it stands in for.
   struct StandIn {
     int error_status = 0;

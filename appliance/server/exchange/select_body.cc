@@ -28,7 +28,8 @@ bool names_accept_encoding(std::string_view vary) {
 /// chosen. Ranges are of the body as the origin sent it, so a request for one gets that.
 base::Ref<cache::Body> Exchange::select_body(const cache::StoredResponse& response, Reply& reply) {
   const base::Ref<cache::Body>& body = response.body();
-  if (!decision_.uses_cache || decision_.behavior->codings.empty()) return body;
+  if (!decision_.uses_cache || decision_.behavior->codings.empty() || response.sliced())
+    return body;
   const auto length =
       body->complete() ? std::optional<std::uint64_t>(body->size()) : body->expected_length();
   if (response.encodings().empty()) {

@@ -9,7 +9,7 @@ namespace headgate::server {
 namespace {
 
 constexpr std::size_t kMaxOctets = 128 * 1024;
-constexpr std::size_t kMaxSlices = 8;
+constexpr std::size_t kMaxPieces = 8;
 
 }  // namespace
 
@@ -61,55 +61,82 @@ void BodySender::send(base::Ref<cache::Body> body, std::uint64_t first, std::uin
   }
   whole_ = {.text = {}, .first = first, .end = end};
   parts_ = {&whole_, 1};
-  begin_part();
-  pump();
+  begin();
+}
+
+void BodySender::send(SliceReader& slices, std::uint64_t first, std::uint64_t end) {
+  whole_ = {.text = {}, .first = first, .end = end};
+  send_parts(slices, {&whole_, 1});
 }
 
 void BodySender::send_parts(base::Ref<cache::Body> body, std::span<const Part> parts) {
   body_ = std::move(body);
   parts_ = parts;
   start();
+  begin();
+}
+
+void BodySender::send_parts(SliceReader& slices, std::span<const Part> parts) {
+  slices_ = &slices;
+  slices_->set_on_ready([this] { on_ready(); });
+  parts_ = parts;
+  start();
+  begin();
+}
+
+void BodySender::begin() {
   begin_part();
   pump();
 }
 
 void BodySender::begin_part() {
-  text_ = parts_.front().text;
+  const Part& part = parts_.front();
+  text_ = part.text;
+  if (!body_) {
+    if (part.first < part.end) slices_->seek(part.first, part.end);
+    return;
+  }
   reader_.emplace(
-      body_, loop_,
-      [this] {
-        if (!sending_) pump();
-      },
-      parts_.front().first, parts_.front().end);
+      body_, loop_, [this] { on_ready(); }, part.first, part.end);
+}
+
+void BodySender::on_ready() {
+  if (!sending_) pump();
+}
+
+cache::BodyReader::Status BodySender::read(bool& last) {
+  if (body_) return reader_->read(kMaxOctets, kMaxPieces, pieces_, last);
+  if (parts_.front().first == parts_.front().end) return cache::BodyReader::Status::End;
+  return slices_->read(kMaxOctets, kMaxPieces, pieces_, last);
 }
 
 void BodySender::pump() {
   if (finished_ || failed_) return;
-  slices_.clear();
-  if (!text_.empty()) slices_.push_back(std::exchange(text_, {}));
+  pieces_.clear();
+  if (!text_.empty()) pieces_.push_back(std::exchange(text_, {}));
   bool last = false;
-  auto status = reader_->read(kMaxOctets, kMaxSlices, slices_, last);
-  const bool has_text = !slices_.empty() && status != cache::BodyReader::Status::Data;
-  std::array<h2o_iovec_t, kMaxSlices + 1> pieces;
-  for (std::size_t i = 0; i < slices_.size(); ++i) pieces[i] = iovec(slices_[i]);
+  const auto status = read(last);
+  const bool has_text = !pieces_.empty() && status != cache::BodyReader::Status::Data;
+  std::array<h2o_iovec_t, kMaxPieces + 1> pieces;
+  for (std::size_t i = 0; i < pieces_.size(); ++i) pieces[i] = iovec(pieces_[i]);
   const bool ends = last || status == cache::BodyReader::Status::End;
   if (ends && parts_.size() > 1) {
     // What was read stays valid with its reader until libh2o asks for more.
     parts_ = parts_.subspan(1);
     part_ended_ = true;
-    hand_over(pieces.data(), slices_.size());
+    hand_over(pieces.data(), pieces_.size());
     return;
   }
   if (has_text && status == cache::BodyReader::Status::Wait) {
-    hand_over(pieces.data(), slices_.size());
+    hand_over(pieces.data(), pieces_.size());
     return;
   }
   switch (status) {
     case cache::BodyReader::Status::Data:
       if (last) {
-        finish(pieces.data(), slices_.size(), H2O_SEND_STATE_FINAL);
+        finish(pieces.data(), pieces_.size(), H2O_SEND_STATE_FINAL);
       } else {
-        hand_over(pieces.data(), slices_.size());
+        hand_over(pieces.data(), pieces_.size());
       }
       return;
     case cache::BodyReader::Status::Wait:
@@ -117,7 +144,7 @@ void BodySender::pump() {
       if (!head_sent_) hand_over(nullptr, 0);
       return;
     case cache::BodyReader::Status::End:
-      finish(pieces.data(), slices_.size(), H2O_SEND_STATE_FINAL);
+      finish(pieces.data(), pieces_.size(), H2O_SEND_STATE_FINAL);
       return;
     case cache::BodyReader::Status::Failed:
       // Never a clean end: the connection or stream is reset.

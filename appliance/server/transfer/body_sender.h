@@ -11,6 +11,7 @@
 
 #include "appliance/cache/body.h"
 #include "appliance/server/h2o.h"
+#include "appliance/server/transfer/slices/slice_reader.h"
 
 namespace headgate::server {
 
@@ -23,6 +24,8 @@ class BodySender {
   /// The head is in `request.res`. Octets [first, end) of `body`; none for a response without
   /// content.
   void send(base::Ref<cache::Body> body, std::uint64_t first, std::uint64_t end);
+  /// The same of a response in slices; `slices` outlives the request's response.
+  void send(SliceReader& slices, std::uint64_t first, std::uint64_t end);
   /// Text, then octets [first, end) of the body. Several make a multipart/byteranges.
   struct Part {
     std::string_view text;  ///< in pool memory
@@ -31,6 +34,7 @@ class BodySender {
   };
   /// `parts`: in pool memory, not empty.
   void send_parts(base::Ref<cache::Body> body, std::span<const Part> parts);
+  void send_parts(SliceReader& slices, std::span<const Part> parts);
   void send_nothing();
   /// Octets in pool memory.
   void send_text(std::string_view text);
@@ -45,7 +49,10 @@ class BodySender {
     BodySender* sender;
   };
   void start();
+  void begin();
   void begin_part();
+  void on_ready();
+  cache::BodyReader::Status read(bool& last);
   void pump();
   void hand_over(h2o_iovec_t* pieces, std::size_t count);
   void finish(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state);
@@ -53,13 +60,14 @@ class BodySender {
   h2o_req_t& request_;
   base::Loop& loop_;
   Generator generator_{};
-  base::Ref<cache::Body> body_;
+  base::Ref<cache::Body> body_;     ///< null: `slices_`
+  SliceReader* slices_ = nullptr;
   Part whole_;
   std::span<const Part> parts_;  ///< those that are not sent, the present one first
   std::string_view text_;        ///< of the present part, until it is sent
   bool part_ended_ = false;      ///< libh2o has the last octets of a part that others follow
   std::optional<cache::BodyReader> reader_;
-  std::vector<std::string_view> slices_;
+  std::vector<std::string_view> pieces_;
   bool started_ = false;
   bool sending_ = false;  ///< libh2o has octets of ours: wait for its `proceed`
   bool head_sent_ = false;

@@ -2,7 +2,9 @@
 #include "appliance/server/transfer/fetch_job.h"
 
 #include <algorithm>
+#include <random>
 
+#include "appliance/cache/slice.h"
 #include "appliance/http/conditional.h"
 #include "appliance/http/hop_by_hop.h"
 #include "appliance/http/vary.h"
@@ -146,9 +148,13 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
       key(), head.status, fields, body_, fill_->stamp(), requested_at_, now, wall,
       http::initial_age(head.fields, wall, now - requested_at_));
   stores_ = may_store_ && decide_storing(*response_, head);
+  if (stores_ && goes_in_slices(head)) return begin_slices(*head.content_length);
+  stores_ = stores_ && head.content_length.value_or(0) <= context_.store.max_object_bytes();
   if (stores_) begin_encoding(head.content_length);
   const bool shared = stores_ || (may_store_ && small_error);
   if (shared) {
+    incoming_ = cache::Store::Incoming(context_.store);
+    incoming_.set(head.content_length.value_or(0));
     keep_up_to_ = stores_ ? context_.store.max_object_bytes() : kMaxSharedError;
   } else {
     body_->switch_to_window();
@@ -175,7 +181,7 @@ void FetchJob::ask_unconditionally() {
     return field.first == "if-none-match" || field.first == "if-modified-since";
   });
   // Not from inside a call of the one that is replaced.
-  context_.loop.post([self = context_.jobs.at(this)] {
+  context_.loop.post([self = shared_from_this()] {
     if (self->ended_) return;
     self->asking_again_ = false;
     self->requested_at_ = self->context_.loop.now();
@@ -217,8 +223,47 @@ bool FetchJob::decide_storing(const cache::StoredResponse& response,
                                  distribution_->stale_while_revalidate;
   if (http::freshness_lifetime(directives, policy) <= Duration::zero() && !useful_when_stale)
     return false;
-  return head.content_length.value_or(0) <= context_.store.max_object_bytes() &&
-         context_.store.accepts_fills();
+  return context_.store.accepts_fills();
+}
+
+/// Whether it is too large for one piece, and its origin gives parts that can be told from those of
+/// another version.
+bool FetchJob::goes_in_slices(const origin::ResponseHead& head) const {
+  const auto above = context_.store.sliced_above();
+  return above && head.status == 200 && head.content_length.value_or(0) > *above &&
+         http::equals_ignoring_case(http::find(head.fields, "accept-ranges").value_or(""),
+                                    "bytes") &&
+         http::strong_validator(response_->fields());
+}
+
+/// What comes is the beginning of the first slice; each of the others is asked for by those who
+/// read it (SliceReader).
+void FetchJob::begin_slices(std::uint64_t length) {
+  std::random_device random;
+  response_ = cache::StoredResponse::in_slices(
+      *response_, {.id = (std::uint64_t{random()} << 32) | random(), .length = length});
+  body_ = base::make_ref<cache::Body>(cache::Body::Keep::All, cache::kSliceBytes);
+  const cache::SliceKey key_of_first(*response_, 0);
+  auto joined =
+      context_.fills.join(key_of_first.key(), *snapshot_->purges, context_.changes,
+                          snapshot_->generation, context_.loop.now());
+  first_slice_ =
+      cache::StoredResponse::slice(*response_, key_of_first.key(), body_, fill_->stamp(),
+                                   response_->received_at(), response_->received_wall());
+  incoming_ = cache::Store::Incoming(context_.store);
+  incoming_.set(cache::kSliceBytes);
+  first_slice_lead_ = cache::FillLead(context_.fills, std::move(joined.fill));
+  if (first_slice_lead_.fill()) first_slice_lead_.fill()->respond(first_slice_, true);
+  context_.store.insert(key(), viewer_fields_.fields(), response_);
+  fill_->respond(response_, true, viewer_fields_.fields());
+  fetching_ = {};
+  lead_.end();
+}
+
+void FetchJob::end_first_slice() {
+  body_->finish();
+  context_.store.insert(cache::SliceKey(*response_, 0).key(), {}, first_slice_);
+  end(false);
 }
 
 void FetchJob::begin_encoding(std::optional<std::uint64_t> length) {
@@ -236,7 +281,14 @@ bool FetchJob::on_octets(std::string_view octets) {
   if (ended_) return false;
   if (!body_ || asking_again_)
     return true;  // the content of a 304, which has none by RFC 9110 section 15.4.5
+  if (first_slice_) {
+    // What is kept whole never pauses.
+    static_cast<void>(body_->append(octets.substr(0, cache::kSliceBytes - body_->size())));
+    if (body_->size() == cache::kSliceBytes) end_first_slice();
+    return !ended_;
+  }
   const bool go_on = body_->append(octets);
+  if (keep_up_to_ != 0 && !body_->expected_length()) incoming_.set(body_->size());
   if (keep_up_to_ != 0 && body_->size() > keep_up_to_) pass_through();
   return go_on && !ended_;
 }
@@ -244,6 +296,7 @@ bool FetchJob::on_octets(std::string_view octets) {
 /// Too large after all: those who read go on within a window, nobody new joins.
 void FetchJob::pass_through() {
   keep_up_to_ = 0;
+  incoming_ = {};
   stores_ = false;
   fetching_ = {};
   lead_.end();
@@ -253,6 +306,7 @@ void FetchJob::pass_through() {
 
 void FetchJob::on_complete() {
   if (ended_ || asking_again_) return;
+  if (first_slice_) return cancel();  // shorter than its Content-Length, whatever the framing says
   if (body_) {
     body_->finish();
     if (stores_) context_.store.insert(key(), viewer_fields_.fields(), response_);
@@ -292,10 +346,9 @@ void FetchJob::end(bool failed) {
   if (body_) body_->detach_producer();
   context_.metrics.origin_request_ended(failed);
   lead_.end();
-  // We may be inside a call-back of our own fetch: it goes once this has returned.
-  const auto self = context_.jobs.find(this);
-  context_.loop.post([kept = std::move(self->second)] {});
-  context_.jobs.erase(self);
+  first_slice_lead_.end();
+  incoming_ = {};
+  retire(context_, *this);
 }
 
 }  // namespace headgate::server

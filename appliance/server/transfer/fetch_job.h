@@ -4,33 +4,16 @@
 #pragma once
 
 #include <memory>
-#include <unordered_map>
 
 #include "appliance/base/ref.h"
 #include "appliance/cache/fill.h"
-#include "appliance/cache/store.h"
-#include "appliance/observe/metrics.h"
 #include "appliance/origin/failover.h"
-#include "appliance/server/transfer/encoding.h"
+#include "appliance/server/transfer/job.h"
 #include "appliance/server/transfer/upload.h"
 #include "appliance/snapshot/request/origin_request.h"
 #include "appliance/snapshot/snapshot.h"
 
 namespace headgate::server {
-
-class FetchJob;
-
-/// What a fetch needs of its worker. Threads: the worker's.
-struct FetchContext {
-  base::Loop& loop;
-  origin::Client& origins;
-  cache::Store& store;
-  cache::FillTable& fills;
-  const cache::UriInvalidations& changes;
-  Encodings& encodings;
-  observe::WorkerMetrics& metrics;
-  std::unordered_map<FetchJob*, std::shared_ptr<FetchJob>>& jobs;  ///< those that have not ended
-};
 
 /// How the cache policy treats a status: CloudFront's TTLs for what is no error; for errors only
 /// what the origin says and errorCachingMinTTL.
@@ -39,7 +22,7 @@ http::TtlPolicy ttl_policy(const snapshot::Distribution& distribution,
 
 /// Lives until the response has ended, however many requests read it and whether or not they stay;
 /// a fetch that nobody can use any more is cancelled. Threads: the worker's.
-class FetchJob final : public origin::Sink {
+class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob> {
  public:
   struct Plan {
     std::shared_ptr<const snapshot::Snapshot> snapshot;
@@ -65,7 +48,7 @@ class FetchJob final : public origin::Sink {
   void release();
   /// Octets of the viewer are there, or never will be.
   void upload_ready() { fetch_->body_ready(); }
-  void cancel();
+  void cancel() override;
 
   // What the access log tells.
   std::string_view origin_id() const;
@@ -88,6 +71,9 @@ class FetchJob final : public origin::Sink {
   void on_not_modified(const origin::ResponseHead& head);
   void ask_unconditionally();
   bool decide_storing(const cache::StoredResponse& response, const origin::ResponseHead& head);
+  bool goes_in_slices(const origin::ResponseHead& head) const;
+  void begin_slices(std::uint64_t length);
+  void end_first_slice();
   void begin_encoding(std::optional<std::uint64_t> length);
   void pass_through();
   void end(bool failed);
@@ -117,6 +103,10 @@ class FetchJob final : public origin::Sink {
   base::Ref<cache::StoredResponse> stale_;
   base::Ref<cache::StoredResponse> response_;
   base::Ref<cache::Body> body_;
+  /// Of a response in slices: all that is still received is the first one.
+  base::Ref<cache::StoredResponse> first_slice_;
+  cache::FillLead first_slice_lead_;
+  cache::Store::Incoming incoming_;
   std::shared_ptr<Encoding> encoding_;  ///< null: none is made
   cache::FillLead lead_;
   base::Ref<cache::Fill> fill_;

@@ -2,11 +2,14 @@
 // The repository that the appliance follows: fetched into a bare mirror of our own, read from
 // there.
 //
-// The mirror holds one ref, refs/headgate/followed. A look at the remote is two programs at most:
+// The mirror holds one ref, refs/headgate/followed. A look at the remote is one program, or two:
 //
-//   git ls-remote   what does the ref name?       the same as before, and its tree is readable:
-//   done git fetch       +NAME:refs/headgate/followed  then the ids are compared: git reports
-//   success for refs that did not move
+//   git fetch +NAME:refs/headgate/followed   where the ref is known to be the branch NAME; else,
+//   and
+//                                            when that has failed,
+//   git ls-remote                            what does the ref name? If that is not what we have,
+//   git fetch                                as above, and the ids are compared: git reports
+//                                            success for refs that did not move
 //
 // When the fetch fails although the remote answered, the mirror is suspected: it is removed, made
 // again, and fetched once more.
@@ -97,6 +100,12 @@ Result<std::string> Source::fetch(const Cancellation* cancellation) {
 
   const bool by_id = is_commit_id(ref_);
   if (by_id && has_whole_tree(ref_)) return ref_;
+  if (!branch_.empty()) {
+    auto fetched = fetch_once(branch_, cancellation);
+    if (fetched) failures_ = 0;
+    if (fetched || fetched.error().retry == Retry::SameOrigin) return fetched;
+    branch_.clear();  // what is wrong, the remote, the ref or the mirror, is found out below
+  }
   Advertised wanted{ref_, ref_};
   if (!by_id) {
     HG_TRY(wanted, ask_remote(cancellation), "asking {}", location().shown);
@@ -104,12 +113,14 @@ Result<std::string> Source::fetch(const Cancellation* cancellation) {
   if (const auto known = followed(); known && *known == wanted.id && has_whole_tree(wanted.id))
     return wanted.id;
 
-  auto fetched = fetch_once(wanted, cancellation);
+  // No other name of the remote's can stand before that of a branch.
+  if (wanted.name.starts_with("refs/heads/")) branch_ = wanted.name;
+  auto fetched = fetch_once(wanted.name, cancellation);
   if (fetched) failures_ = 0;
   if (fetched || !is_suspect(fetched.error())) return fetched;
   HG_CHECK(make_mirror(), "making {} again", mirror_);
   ++remakes_;
-  return fetch_once(wanted, cancellation);
+  return fetch_once(wanted.name, cancellation);
 }
 
 /// Whether a fetch may have failed because of what is in the mirror. A new one costs all of the
@@ -173,18 +184,18 @@ Result<Source::Advertised> Source::ask_remote(const Cancellation* cancellation) 
   return fail(Blame::Config, "has no branch or tag {}; check --ref", schema::in_quotes(ref_));
 }
 
-Result<std::string> Source::fetch_once(const Advertised& wanted, const Cancellation* cancellation) {
+Result<std::string> Source::fetch_once(const std::string& name, const Cancellation* cancellation) {
+  const auto before = followed();
   HG_TRY([[maybe_unused]] const std::string output,
          git_.run({"--git-dir=" + mirror_, "fetch", "--quiet", "--force", "--no-tags",
                    "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
-                   "--", location().url, "+" + wanted.name + ":" + kFollowed},
+                   "--", location().url, "+" + name + ":" + kFollowed},
                   timeout_, cancellation),
          "fetching {} from {}", schema::in_quotes(ref_), location().shown);
-  ++fetches_since_maintenance_;
   HG_TRY(const std::string id, followed(), "after fetching");
+  if (!before || *before != id) ++fetches_since_maintenance_;
   if (!has_whole_tree(id)) return fail(Blame::Self, "commit {} came without all of its files", id);
-  return id;  // a push between the two programs makes it newer than `wanted`: what was fetched
-              // counts
+  return id;  // perhaps newer than what ls-remote said, after a push between the two: this counts
 }
 
 Result<std::string> Source::followed() const {

@@ -57,7 +57,7 @@ class Source {
   Status make_mirror();
   void remove_stale_locks();
   Result<Advertised> ask_remote(const Cancellation* cancellation) const;
-  Result<std::string> fetch_once(const Advertised& wanted, const Cancellation* cancellation);
+  Result<std::string> fetch_once(const std::string& name, const Cancellation* cancellation);
   Result<std::string> followed() const;
   Status open_mirror();
   bool has_whole_tree(const std::string& commit);
@@ -69,6 +69,7 @@ class Source {
   std::string mirror_;
   std::optional<Repository> repository_;
   bool damaged_ = false;
+  std::string branch_;        ///< the full name that `ref_` had when it was last asked for
   std::string whole_commit_;  ///< found whole in this process: not looked at again
   unsigned failures_ = 0;     ///< of fetches in a row, from a remote that answers
   unsigned fetches_since_maintenance_ = 0;

@@ -107,6 +107,16 @@ TEST_CASE("octets after a message that is complete never answer the next request
   }
 }
 
+TEST_CASE("with a transfer coding that nobody knows the content is what comes until the end") {
+  for (const std::string coding : {"identity", "x-unheard-of"}) {
+    CAPTURE(coding);
+    const Outcome outcome(head("Transfer-Encoding: " + coding + "\r\n") + "5\r\nhello");
+    REQUIRE(outcome.ended);
+    CHECK(outcome.sink.complete);
+    CHECK(outcome.sink.body == "5\r\nhello");
+  }
+}
+
 TEST_CASE("malformed chunks are a protocol error") {
   for (const std::string chunks : {"xyz\r\nhello\r\n0\r\n\r\n", "5\r\nhelloworld\r\n0\r\n\r\n",
                                    "ffffffffffffffffffff\r\nhello\r\n", "-1\r\nhello\r\n"}) {
@@ -141,7 +151,10 @@ TEST_CASE(
         "Transfer-Encoding:\r\n chunked\r\n",
         "Transfer-Encoding: gzip, chunked\r\n",
         "Transfer-Encoding: chunked, chunked\r\n",
-        "Transfer-Encoding: identity\r\n",
+        "Transfer-Encoding: gzip\r\n",
+        "Transfer-Encoding: chunked;q=1\r\n",
+        "Transfer-Encoding: identity\r\nContent-Length: 5\r\n",
+        "Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
         "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"}) {
     CAPTURE(fields);
     const Outcome outcome(head(fields) + body);

@@ -39,7 +39,7 @@ bool is_target(std::string_view target) {
 }
 
 Status check(const Request& request) {
-  if (!is_token(request.method) || request.method == "CONNECT") {
+  if (!http::is_token(request.method) || request.method == "CONNECT") {
     return fail(Blame::Self, "the method cannot be sent to an origin");
   }
   if (!is_target(request.target)) return fail(Blame::Self, "the request target is not a path");
@@ -50,7 +50,7 @@ Status check(const Request& request) {
     return fail(Blame::Self, "HEAD with a body cannot be sent to an origin");
   }
   for (const http::Field& field : request.fields.fields()) {
-    if (!is_token(field.name)) return fail(Blame::Self, "a field name is no token");
+    if (!http::is_token(field.name)) return fail(Blame::Self, "a field name is no token");
     if (ends_a_line(field.value)) {
       return fail(Blame::Self, "the value of {} has a line end", field.name);
     }

@@ -2,16 +2,12 @@
 #include "appliance/origin/curl/response_head.h"
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <limits>
 
 namespace headgate::origin {
 namespace {
-
-bool is_token_char(char c) {
-  if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')) return true;
-  return std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
 
 bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
@@ -45,11 +41,19 @@ std::optional<std::uint64_t> parse_length(std::string_view text) {
   return value;
 }
 
-}  // namespace
-
-bool is_token(std::string_view text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), is_token_char);
+/// Anything but `chunked` and a single name that nobody knows, with which the content is what comes
+/// until the connection ends (RFC 9112 section 6.3). Browsers have it so, and `identity` is seen in
+/// the wild.
+bool is_transfer_coding_to_decode(std::string_view value) {
+  constexpr std::array<std::string_view, 5> kCodings = {"gzip", "x-gzip", "deflate", "compress",
+                                                        "x-compress"};
+  return !http::is_token(value) ||
+         std::any_of(kCodings.begin(), kCodings.end(), [value](std::string_view coding) {
+           return http::equals_ignoring_case(value, coding);
+         });
 }
+
+}  // namespace
 
 void HeadCollector::reset() { *this = HeadCollector(); }
 
@@ -88,7 +92,7 @@ HeadCollector::Verdict HeadCollector::add_field(std::string_view line) {
   // Section 5.1: a proxy removes white space before the colon.
   const std::string_view written = line.substr(0, colon);
   const std::string_view name = trim(written);
-  if (!is_token(name)) return malformed("a field name that is no token");
+  if (!http::is_token(name)) return malformed("a field name that is no token");
   const std::string_view value = trim(line.substr(colon + 1));
 
   Line stored;
@@ -122,6 +126,7 @@ HeadCollector::Verdict HeadCollector::finish_head() {
   inside_ = false;
   fields_.reserve(lines_.size());
   bool has_length = false;
+  bool has_coding = false;
   for (const Line& line : lines_) {
     const http::Field field{text(line.name, line.name_size), text(line.value, line.value_size)};
     if (field.name == "content-length") {
@@ -132,15 +137,15 @@ HeadCollector::Verdict HeadCollector::finish_head() {
     }
     if (field.name == "transfer-encoding") {
       // We never offer another one (TE), and libcurl would hand its octets on undecoded.
-      if (is_chunked_ || !http::equals_ignoring_case(field.value, "chunked")) {
+      if (has_coding || is_transfer_coding_to_decode(field.value))
         return malformed("a transfer coding other than chunked");
-      }
-      is_chunked_ = true;
+      has_coding = true;
+      is_chunked_ = http::equals_ignoring_case(field.value, "chunked");
     }
     fields_.push_back(field);
   }
   // Section 6.3: may be an attempt at response splitting, and ought to be handled as an error.
-  if (has_length && is_chunked_) return malformed("both Content-Length and Transfer-Encoding");
+  if (has_length && has_coding) return malformed("both Content-Length and Transfer-Encoding");
   return Verdict::Complete;
 }
 

@@ -63,7 +63,5 @@ class HeadCollector {
   std::string_view error_;
 };
 
-/// RFC 9110 section 5.6.2.
-bool is_token(std::string_view text);
 
 }  // namespace headgate::origin

@@ -210,13 +210,21 @@ bool Shard::remove(const Key& key, const StoredResponse& response, Leavers& leav
   return true;
 }
 
+StoreEntry* Shard::sliced_variant(const Key& key, std::uint64_t id) {
+  StoreEntry* entry = first_variant(key);
+  while (entry != nullptr && !(entry->response->sliced() && entry->response->sliced()->id == id))
+    entry = entry->next_variant;
+  return entry;
+}
+
+void Shard::use_sliced(const Key& key, std::uint64_t id) {
+  const base::MutexLock lock(mutex_);
+  if (StoreEntry* entry = sliced_variant(key, id); entry != nullptr) S3Fifo::on_hit(*entry);
+}
+
 void Shard::remove_sliced(const Key& key, std::uint64_t id, Leavers& leavers) {
   const base::MutexLock lock(mutex_);
-  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant) {
-    if (!entry->response->sliced() || entry->response->sliced()->id != id) continue;
-    leave(entry, leavers);
-    return;
-  }
+  if (StoreEntry* entry = sliced_variant(key, id); entry != nullptr) leave(entry, leavers);
 }
 
 void Shard::mark_outdated(const Key& key, const StoredResponse& response) {

@@ -80,7 +80,8 @@ class Shard {
   void remove_matching(const Key& key, http::Fields request, Leavers& leavers);
   /// Only `response` itself, or what `replace` has put in its place; false when it is not there.
   bool remove(const Key& key, const StoredResponse& response, Leavers& leavers);
-  /// The variant that is in the slices of this id.
+  /// Of the variant that is in the slices of this id: a use, as the policy counts them; its end.
+  void use_sliced(const Key& key, std::uint64_t id);
   void remove_sliced(const Key& key, std::uint64_t id, Leavers& leavers);
   /// Of what `remove` would remove: StoredResponse::set_outdated.
   void mark_outdated(const Key& key, const StoredResponse& response);
@@ -101,6 +102,7 @@ class Shard {
  private:
   using Table = FlatTable<StoreEntry*>;
 
+  StoreEntry* sliced_variant(const Key& key, std::uint64_t id) REQUIRES(mutex_);
   StoreEntry* first_variant(const Key& key) REQUIRES(mutex_);
   StoreEntry* entry_of(const Key& key, const StoredResponse& response) REQUIRES(mutex_);
   std::vector<StoreEntry*> matching(const Key& key, http::Fields request) REQUIRES(mutex_);

@@ -159,6 +159,8 @@ base::Ref<StoredResponse> Store::find_slice(const Key& key) {
 
 bool Store::contains(const Key& key) const { return impl_->shard(key).contains(key); }
 
+void Store::use_sliced(const Key& key, std::uint64_t id) { impl_->shard(key).use_sliced(key, id); }
+
 void Store::remove_sliced(const Key& key, std::uint64_t id) {
   Leavers leavers;
   impl_->shard(key).remove_sliced(key, id, leavers);

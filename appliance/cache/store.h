@@ -20,8 +20,9 @@ struct StoreStats {
   std::uint64_t resident_bytes = 0;  ///< of what can be found: bodies, heads, book-keeping
   std::uint64_t index_bytes =
       0;  ///< tables and ghosts; resident and index together stay within the budget
-  std::uint64_t pinned_bytes = 0;    ///< evicted or replaced, but still being sent
-  std::uint64_t incoming_bytes = 0;  ///< of responses that are kept to be stored when they are whole
+  std::uint64_t pinned_bytes = 0;  ///< evicted or replaced, but still being sent
+  std::uint64_t incoming_bytes =
+      0;  ///< of responses that are kept to be stored when they are whole
   std::uint64_t objects = 0;
   std::uint64_t insertions = 0;
   std::uint64_t evictions = 0;
@@ -61,6 +62,9 @@ class Store {
   base::Ref<StoredResponse> find_slice(const Key& key);
   /// The same without counting it as a use.
   bool contains(const Key& key) const;
+  /// Counts a use of the response whose content is in the slices of this id: it is worth what its
+  /// slices are, and would be forgotten long before the last of them is read.
+  void use_sliced(const Key& key, std::uint64_t id);
   /// Removes the response whose content is in the slices of this id, for they cannot be completed.
   void remove_sliced(const Key& key, std::uint64_t id);
 

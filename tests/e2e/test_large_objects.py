@@ -240,6 +240,9 @@ def test_far_more_than_memory_streams_through(serve, origin):
         for first in range(0, size, MIB):
             assert response.read(MIB) == content(1, first, first + MIB)
         assert response.read() == b""
+    # What it is, is known all the while, though most of its slices have made room for others.
+    part = get_range(edge, f"{7 * MIB}-{7 * MIB + 9}")
+    assert part.body == content(1, 7 * MIB, 7 * MIB + 10) and "uri-miss" not in part.cache_status
     assert edge.metric("headgate_cache_resident_bytes")[""] <= 64 * MIB
     assert memory(edge, "VmHWM") < 256 * MIB
 

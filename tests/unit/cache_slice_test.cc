@@ -112,6 +112,20 @@ TEST_CASE("what cannot be completed is removed by its id alone, whatever has con
   CHECK_FALSE(shelf.whole());
 }
 
+TEST_CASE("a whole that is being read outlives what has pushed out its slices") {
+  for (const bool used : {true, false}) {
+    CAPTURE(used);
+    Shelf shelf;
+    const auto whole = shelf.put_whole(1);
+    const std::string octets(kSliceBytes, 'x');
+    for (std::uint64_t index = 0; index < 200; ++index) {
+      if (used) shelf.store.use_sliced(shelf.key.key(), 1);
+      shelf.put_slice(*whole, index, octets);
+    }
+    CHECK(bool(shelf.whole()) == used);
+  }
+}
+
 TEST_CASE("a purge of the whole frees its slices, and counts one response") {
   Shelf shelf;
   const auto whole = shelf.put_whole(1);

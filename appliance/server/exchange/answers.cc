@@ -95,6 +95,7 @@ http::CacheStatus Exchange::cache_status_of(const cache::StoredResponse& respons
       status.forward_status = response.status();
       if (outcome == CacheOutcome::HitForMiss) status.detail = "hit-for-miss";
       if (const auto job = job_.lock()) status.stored = job->stores();
+      if (response.sliced()) status.stored = true;  // its job may have ended by now
       break;
     default:
       status.forward = decision_.behavior->cached_methods.contains(facts_.method)

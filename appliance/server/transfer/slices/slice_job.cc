@@ -91,18 +91,12 @@ void SliceJob::on_head(const origin::ResponseHead& head) {
                       .details = fmt::format("the origin answered {} to a request for octets "
                                              "{}-{}",
                                              head.status, range_.first, range_.end - 1)});
-    case Verdict::Outdated: {
-      const cache::StoredResponse& whole = *object_->whole;
-      context_.store.remove_sliced({.hash = object_->whole_hash,
-                                    .text = whole.key_text(),
-                                    .distribution = whole.distribution(),
-                                    .path = whole.path()},
-                                   whole.sliced()->id);
+    case Verdict::Outdated:
+      context_.store.remove_sliced(object_->whole_key(), object_->whole->sliced()->id);
       return give_up({.status = 502,
                       .proxy_error = "http_response_incomplete",
                       .details = "the origin has another version of what is stored in part",
                       .outdated = true});
-    }
     case Verdict::Same:
       break;
   }

@@ -21,6 +21,13 @@ struct SlicedObject {
   snapshot::OriginRequestDraft draft;      ///< for the whole, unconditional
   base::Ref<cache::StoredResponse> whole;  ///< `in_slices`
   base::Hash128 whole_hash;                ///< of its key
+
+  cache::Key whole_key() const {
+    return {.hash = whole_hash,
+            .text = whole->key_text(),
+            .distribution = whole->distribution(),
+            .path = whole->path()};
+  }
 };
 
 /// Asks for the octets of one slice on condition that they are of the same version (Range with

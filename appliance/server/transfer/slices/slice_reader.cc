@@ -44,6 +44,7 @@ void SliceReader::seek(std::uint64_t first, std::uint64_t end) {
 void SliceReader::open() {
   end_own();
   index_ = next_ / cache::kSliceBytes;
+  context_.store.use_sliced(object_->whole_key(), object_->whole->sliced()->id);
   waiter_.reset();
   failure_.reset();
   tried_again_ = false;

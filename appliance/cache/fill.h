@@ -32,10 +32,10 @@ struct FillFailure {
 
 /// One fetch under way.
 /// ```
-/// Waiting ─ respond(shared) ─▶ Shared       readers stream its body while it grows
-///         ─ respond(private) ▶ Private      only the leader may use it; followers go alone, in
-///         parallel ─ fail ────────────▶ Failed       shared by all ─ abandon ─────────▶ Abandoned
-///         the leader gave up for its own reasons; followers try again
+/// Waiting ─ respond(shared) ─▶ Shared      readers stream its body while it grows
+///         ─ respond(private) ▶ Private     only the leader may use it; followers go alone
+///         ─ fail ────────────▶ Failed      shared by all
+///         ─ abandon ─────────▶ Abandoned   the leader gave up; followers try again
 /// ```
 /// Threads: respond/fail/abandon on the leader's loop; the rest from any.
 class Fill final : public base::RefCounted<Fill> {

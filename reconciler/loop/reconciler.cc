@@ -2,14 +2,13 @@
 // The loop that makes the edge what the repository says: fetch, validate, compile, test, activate,
 // again and again.
 //
-//   a round ends as   when                                     the edge        next round
-//   Unchanged         the ref names what is live, or what       as before       after --poll
-//                     was refused and nobody asked again
-//   Applied           every stage passed                        new generation  after --poll
-//   Refused           validate, compile or test found errors    as before       after --poll
-//   SourceFailed      the remote or the mirror cannot be read   as before       soon, then later
-//   and later StateFailed       the journal or a snapshot cannot be       as before       soon,
-//   then later and later
+//   a round ends as   when                                        the edge        next round
+//   Unchanged         the ref names what is live, or what was     as before       after --poll
+//                     refused and nobody asked again
+//   Applied           every stage passed                          new generation  after --poll
+//   Refused           validate, compile or test found errors      as before       after --poll
+//   SourceFailed      the remote or the mirror cannot be read     as before       soon, then later
+//   StateFailed       the journal or a snapshot cannot be         as before       soon, then later
 //                     written
 #include "reconciler/loop/reconciler.h"
 

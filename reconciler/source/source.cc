@@ -4,12 +4,12 @@
 //
 // The mirror holds one ref, refs/headgate/followed. A look at the remote is one program, or two:
 //
-//   git fetch +NAME:refs/headgate/followed   where the ref is known to be the branch NAME; else,
-//   and
-//                                            when that has failed,
-//   git ls-remote                            what does the ref name? If that is not what we have,
-//   git fetch                                as above, and the ids are compared: git reports
-//                                            success for refs that did not move
+//   git fetch +NAME:refs/headgate/followed   where the ref is known to be the branch NAME;
+//                                            otherwise, and when that has failed:
+//   git ls-remote                            what does the ref name?
+//   git fetch                                unless that is what we have; then the ids are
+//                                            compared: git reports success for refs that did
+//                                            not move
 //
 // When the fetch fails although the remote answered, the mirror is suspected: it is removed, made
 // again, and fetched once more.

@@ -34,8 +34,7 @@ class Worker;
 ///       ─▶ look up ─▶ fresh, or stale-while-revalidate ───────────────▶ respond
 ///                  ─▶ join a fill ─▶ wait ─▶ shared, or ours ─────────▶ respond
 ///                                         ─▶ private to another ▶ go alone ─▶ respond
-///                                         ─▶ failed: stale-if-error, error page, 502 or 504 ▶
-///                                         respond
+///                                         ─▶ failed ▶ stale, error page, 502 ▶ respond
 ///       ─▶ go alone (the cache has no part) ─▶ wait ──────────────────▶ respond
 /// ```
 /// Threads: the worker's.

@@ -271,6 +271,8 @@ bool Body::was_read() const {
   return state_->had_reader;
 }
 
+bool Body::keeps_all() const { return !state_->windowed.load(std::memory_order_relaxed); }
+
 bool Body::storable() const { return state_->lock_free(); }
 
 std::optional<std::string_view> Body::contiguous() const {

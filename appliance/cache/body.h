@@ -66,6 +66,8 @@ class Body final : public base::RefCounted<Body> {
   std::optional<std::string_view> contiguous() const;
   /// Whether a reader ever attached while it grew.
   bool was_read() const;
+  /// Whether every octet is kept, so that readers may begin anywhere.
+  bool keeps_all() const;
   /// Complete, and every octet kept.
   bool storable() const;
   /// Octets of memory, spare room and book-keeping included.

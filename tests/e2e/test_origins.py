@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Origins: failover, collapsing, streaming, uploads, and what a broken origin may not do."""
 import hashlib
+import re
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -207,6 +208,21 @@ def test_a_large_upload_arrives_whole(serve, origin, tmp_path, options):
     (tmp_path / "body").write_bytes(body)
     answer = curl(*options, "--data-binary", f"@{tmp_path}/body", f"https://{edge.https}/upload")
     assert (answer.status, answer.body.decode()) == (200, hashlib.sha256(body).hexdigest())
+
+
+def test_several_ranges_of_what_is_too_large_to_be_stored_arrive_in_any_order(serve, origin):
+    """They broke off: octets had gone by before the reader of the next part came."""
+    size = 8 << 20
+    origin.route("/large", Reply(size=size, headers={"Cache-Control": "no-store"}))
+    whole = Reply(size=size).octets(0, 16) * (size // 16)
+    edge = serve()
+    for ranges in ("0-99,300000-300099,5000000-", "5000000-5000099,0-99", "-100,200-299,0-150"):
+        answer = edge.get("/large", Range=f"bytes={ranges}")
+        assert answer.status == 206
+        parts = re.findall(rb"content-range: bytes (\d+)-(\d+)/%d\r\n\r\n" % size, answer.body, re.I)
+        assert len(parts) == len(ranges.split(","))
+        for first, last in parts:
+            assert b"\r\n\r\n" + whole[int(first):int(last) + 1] + b"\r\n--" in answer.body
 
 
 @pytest.mark.parametrize("options", [["--http1.1"], ["--http2"]], ids=["http1.1", "http2"])

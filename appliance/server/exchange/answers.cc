@@ -168,6 +168,10 @@ bool Exchange::respond_from_body(const cache::StoredResponse& response, Reply& r
     case http::RangeVerdict::Satisfiable:
       break;
   }
+  // What passes by cannot be gone back to; the order of parts is free (RFC 9110 section 15.3.7.2).
+  if (!response.sliced() && !response.body()->keeps_all())
+    std::sort(ranges.parts.begin(), ranges.parts.begin() + ranges.count,
+              [](const auto& one, const auto& other) { return one.first < other.first; });
   ranges.count == 1 ? respond_part(response, reply, ranges.parts[0])
                     : respond_parts(response, reply, ranges);
   return true;
@@ -217,7 +221,8 @@ void Exchange::respond_parts(const cache::StoredResponse& response, Reply& reply
     total += head.size() + (range.last - range.first + 1);
   }
   const std::string_view tail = memory_.persist(fmt::format("\r\n--{}--\r\n", boundary));
-  new (&parts[ranges.count]) BodySender::Part{tail, 0, 0};
+  const std::uint64_t end = ranges.parts[ranges.count - 1].last + 1;
+  new (&parts[ranges.count]) BodySender::Part{tail, end, end};
 
   std::pmr::vector<http::Field> fields(&memory_);
   std::copy_if(reply.fields.begin(), reply.fields.end(), std::back_inserter(fields),

@@ -96,7 +96,8 @@ void BodySender::begin_part() {
     if (part.first < part.end) slices_->seek(part.first, part.end);
     return;
   }
-  reader_.emplace(
+  // The reader of the part before goes after that: a body without a reader drops what it has.
+  reader_ = std::make_unique<cache::BodyReader>(
       body_, loop_, [this] { on_ready(); }, part.first, part.end);
 }
 

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -30,7 +29,7 @@ class BodySender {
   struct Part {
     std::string_view text;  ///< in pool memory
     std::uint64_t first = 0;
-    std::uint64_t end = 0;  ///< as `first`: text alone
+    std::uint64_t end = 0;  ///< as `first`: text alone, at a place that has not gone by
   };
   /// `parts`: in pool memory, not empty.
   void send_parts(base::Ref<cache::Body> body, std::span<const Part> parts);
@@ -66,7 +65,7 @@ class BodySender {
   std::span<const Part> parts_;  ///< those that are not sent, the present one first
   std::string_view text_;        ///< of the present part, until it is sent
   bool part_ended_ = false;      ///< libh2o has the last octets of a part that others follow
-  std::optional<cache::BodyReader> reader_;
+  std::unique_ptr<cache::BodyReader> reader_;
   std::vector<std::string_view> pieces_;
   bool started_ = false;
   bool sending_ = false;  ///< libh2o has octets of ours: wait for its `proceed`

@@ -98,12 +98,12 @@ class FillTable {
     Role role = Role::Alone;
     base::Ref<Fill> fill;  ///< null when Alone
   };
-  /// Follower: of a fill that is Waiting or Shared and whose stamp neither `purges` nor `changes`
-  /// rules out.
+  /// Follower: of a fill that is Waiting or Shared, whose stamp neither `purges` nor `changes`
+  /// rules out, and that is not `unusable`, which the caller may not use.
   /// Alone: the key was marked unshareable less than 120 s ago. Leader otherwise: the caller
   /// fetches, settles the fill and calls `finish`.
   Joined join(const Key& key, const PurgeTable& purges, const UriInvalidations& changes,
-              std::uint64_t generation, base::MonoTime now);
+              std::uint64_t generation, base::MonoTime now, const Fill* unusable = nullptr);
 
   /// Takes a fill out of the table: its response is stored, failed, or private. Its readers go on.
   void finish(Fill& fill);

@@ -73,7 +73,7 @@ FillTable::~FillTable() = default;
 
 FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
                                   const UriInvalidations& changes, std::uint64_t generation,
-                                  base::MonoTime now) {
+                                  base::MonoTime now, const Fill* unusable) {
   Impl::Shard& shard = impl_->shard(key.hash);
   base::Ref<Fill> replaced;  // ends after the mutex is free
   const base::MutexLock lock(shard.mutex);
@@ -91,7 +91,8 @@ FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
     const bool outdated =
         purged != Purged::No ||
         changes.covers(uri_hash(key.distribution, key.path), fill->stamp().changes);
-    if (open && led && !outdated) return {.role = Role::Follower, .fill = fill};
+    if (open && led && !outdated && fill.get() != unusable)
+      return {.role = Role::Follower, .fill = fill};
   }
   if (shard.marks.contains(key.hash.low, now)) return {};
   auto fill = base::make_ref<Fill>(

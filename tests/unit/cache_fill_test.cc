@@ -115,6 +115,19 @@ TEST_CASE("nobody joins a fill that is private, failed or abandoned: the next on
   }
 }
 
+TEST_CASE(
+    "who cannot use what a fill brings leads the next one, and those who come later follow that") {
+  Collapsing c;
+  const auto first = c.join(c.a);
+  first.fill->respond(make_response(c.a.key(), {}, "A"), true);
+  const auto second = c.table.join(c.a.key(), c.purges, c.changes, 7, {}, first.fill.get());
+  CHECK(second.role == Role::Leader);
+  CHECK(second.fill.get() != first.fill.get());
+  const auto third = c.table.join(c.a.key(), c.purges, c.changes, 7, {}, first.fill.get());
+  CHECK(third.role == Role::Follower);
+  CHECK(third.fill.get() == second.fill.get());
+}
+
 TEST_CASE("a purge rules out fills that began before it, for those who know of the purge") {
   Collapsing c;
   const auto before = c.join(c.a);

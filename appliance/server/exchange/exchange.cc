@@ -201,10 +201,23 @@ bool Exchange::may_serve_on(Trouble trouble) const {
   return stale_->current_age(worker_.loop().now()) < lifetime + *window;
 }
 
+/// What came before this request did is reused as anything stored is: while it is fresh (RFC 9111
+/// section 4). Errors that nobody stores are shared for as long as they arrive.
+bool Exchange::has_gone_stale(const cache::Fill& fill) {
+  if (fill.state() != cache::Fill::State::Shared) return false;
+  const auto response = fill.response();
+  return response->status() < 500 && evaluate(*response, cache::Purged::No) != Usable::Fresh;
+}
+
 void Exchange::join(bool serve_stale_meanwhile) {
   auto& commons = worker_.commons();
-  auto joined = commons.fills.join(decision_.key, *pin_->purges, commons.changes, pin_->generation,
-                                   worker_.loop().now());
+  const auto join_beside = [&](const cache::Fill* unusable) {
+    return commons.fills.join(decision_.key, *pin_->purges, commons.changes, pin_->generation,
+                              worker_.loop().now(), unusable);
+  };
+  auto joined = join_beside(nullptr);
+  if (joined.role == cache::FillTable::Role::Follower && has_gone_stale(*joined.fill))
+    joined = join_beside(joined.fill.get());
   switch (joined.role) {
     case cache::FillTable::Role::Leader: {
       cache::FillLead lead(commons.fills, std::move(joined.fill));

@@ -61,6 +61,7 @@ class Exchange {
   bool may_serve_on(Trouble trouble) const;
   bool is_pointless_to_wait() const;
   void respond_without_waiting();
+  bool has_gone_stale(const cache::Fill& fill);
   void join(bool serve_stale_meanwhile);
   bool respond_from_ended_fill(cache::FillLead& lead);
   void go_alone();

@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from harness import behavior, curl, insecure, resource
+from harness import DEADLINE, behavior, curl, insecure, resource
+from origin import Reply
 
 
 def test_http2_over_tls_by_curl(serve, origin):
@@ -29,6 +30,19 @@ def test_http2_by_nghttp_many_streams_on_one_connection(serve, origin):
                           capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert len(re.findall(r" 200 +\S+ +/page$", done.stdout, re.M)) == 50, done.stdout
+
+
+@pytest.mark.parametrize("control", ["no-store", "max-age=600"])
+def test_head_of_what_is_too_large_to_be_stored_ends(serve, origin, control):
+    """Its stream stayed open over HTTP/2: the edge waited for somebody to take content that is never sent."""
+    origin.route("/large", Reply(size=8 << 20, headers={"Cache-Control": control}))
+    edge = serve()
+    for tls in (False, True):
+        answer = edge.request("HEAD", "/large", tls=tls)
+        assert (answer.status, answer.headers["content-length"], answer.body) == (200, str(8 << 20), b"")
+    done = subprocess.run(["nghttp", "--no-verify-peer", "--stat", f"--timeout={int(DEADLINE / 2)}s", "--header=:method: HEAD",
+                           f"https://{edge.https}/large"], capture_output=True, text=True, timeout=DEADLINE)
+    assert re.search(r" 200 +\S+ +/large$", done.stdout, re.M), done.stdout + done.stderr
 
 
 def test_http2_without_tls_by_prior_knowledge_and_never_by_upgrade(serve, origin):

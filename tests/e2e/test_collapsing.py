@@ -2,11 +2,16 @@
 """One request to the origin for a thousand viewers of one page: streaming to all, whoever is slow or leaves."""
 import selectors
 import socket
+import sys
 import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
-from harness import DEADLINE
+from harness import DEADLINE, ROOT
 from origin import Reply
+
+sys.path.append(str(ROOT / "tests/h2o"))
+import http2  # noqa: E402
 
 VIEWERS = 1000
 SLOW = 50
@@ -80,6 +85,34 @@ def test_a_thousand_viewers_on_all_workers_make_one_origin_request_and_stream_wh
             viewer.socket.close()
     assert origin.count("/page") == 1
     assert edge.get("/page").is_hit
+
+
+def test_those_who_wait_for_what_turns_out_too_large_to_be_kept_get_it_whole(serve, origin):
+    """They were reset: the beginning had gone by before they were told of the answer."""
+    go = threading.Event()
+    size = 1 << 20  # of a length that is not announced: it is to be stored, until it is too large
+
+    def answer(_):
+        return Reply(size=size, framing="chunked", headers={"Cache-Control": "max-age=600"}, wait=go)
+
+    edge = serve(flags=("--cache-memory", "8MiB", "--threads", "4"))
+    port = int(edge.http.rsplit(":", 1)[1])
+    settings = http2.setting(http2.INITIAL_WINDOW_SIZE, http2.LARGEST)
+    for attempt in range(20):
+        go.clear()
+        origin.route(f"/{attempt}", answer)
+        connections = [http2.Client(port, DEADLINE, settings, window=http2.LARGEST - 65535) for _ in range(8)]
+        for connection in connections:
+            connection.request(1, f"/{attempt}")
+            connection.request(3, f"/{attempt}")
+            connection.sync()  # both wait for the one answer
+        go.set()
+        with ThreadPoolExecutor(len(connections)) as pool:
+            list(pool.map(lambda connection: connection.wait_for_response(1, 3), connections))
+        for connection in connections:
+            assert connection.resets == {}
+            assert [len(connection.body[stream]) for stream in (1, 3)] == [size, size]
+            connection.close()
 
 
 def test_what_came_before_a_request_is_not_given_to_it_unasked_although_it_still_arrives(serve, origin):

@@ -318,6 +318,16 @@ void Exchange::on_settled() {
           (fill_->state() == cache::Fill::State::Private || !fill_->matches(vary_fields())))
         return go_alone();
       const auto response = fill_->response();
+      // What turned out too large to be kept may have gone by, past those who were told sooner.
+      // Held until the answer has its reader.
+      std::optional<cache::BodyReader> beginning;
+      if (fill_->state() == cache::Fill::State::Shared && response->body()) {
+        beginning.emplace(response->body(), worker_.loop(), [] {});
+        if (!beginning->attached()) {
+          release_fetch();
+          return go_alone();
+        }
+      }
       if (leads_) note_change(*response);
       if (response->status() >= 500 && may_serve_on(Trouble::Answered5xx))
         return respond_stored(stale_, CacheOutcome::StaleHit);

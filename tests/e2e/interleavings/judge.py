@@ -35,9 +35,8 @@ class Seen:
         return int(self.fields.get("x-version", 0))
 
     def __str__(self):
-        sent = {name: value for name, value in self.sent.items() if name not in ("Host",)}
         outcome = self.broken or ("left" if self.left else "")
-        return (f"{self.method} {sent} → {self.status} version {self.version or '-'}, {len(self.body)} octets, "
+        return (f"{self.method} {self.sent} → {self.status} version {self.version or '-'}, {len(self.body)} octets, "
                 f"{self.fields.get('cache-status', '')} age {self.fields.get('age', '-')} {self.fields.get('headgate-generation', '')} {outcome}")
 
 

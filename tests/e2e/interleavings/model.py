@@ -4,7 +4,6 @@ import collections
 import random
 import re
 import threading
-import time
 
 from origin import Reply
 
@@ -16,17 +15,16 @@ RANGE = re.compile(r"bytes=(\d+)-(\d*)$")
 class World:
     """Threads: any."""
 
-    def __init__(self, seed, pages, faults):
+    def __init__(self, seed, pages, faults=False, large=False):
         self.seed, self.faults = seed, faults
         chance = self.chance("pages")
-        self.pages = [Page(number, chance) for number in range(pages)]
+        self.pages = [Page(number, chance, large) for number in range(pages)]
         self.by_path = {page.path: page for page in self.pages}
         self.counts = collections.Counter()
         self.done = threading.Event()
         self.problems = []
         self.processes = threading.Lock()  # held while the edge has no process that knows what SIGHUP means
         self.interruptions = []  # [from, to]: the edge is down, or about to be
-        self.down = []  # [from, to]: nobody answers for the origin
         self.changes = {}  # X-Change of a POST → {path: the version that it made}
         self._turn = threading.Event()
 
@@ -36,6 +34,8 @@ class World:
 
     def pick(self, chance):
         """A page: some are much more wanted than others."""
+        if chance.random() < 0.3:
+            return chance.choice(self.pages)
         return self.pages[min(int(chance.paretovariate(0.6)) - 1, len(self.pages) - 1)]
 
     def problem(self, text, page=None):
@@ -50,13 +50,12 @@ class World:
         turned.set()
 
     def interrupted(self, start, end):
-        """Whether the edge, or the origin, was down or going down at that time."""
+        """Whether the edge was down, or going down, at that time."""
         return any(begin <= end and start <= over for begin, over in list(self.interruptions))
 
     def troubled(self, page, start, end):
         """Whether the origin was at fault for this page at that time; a fault may take effect a while after its request came."""
-        return any(moment <= end and start <= moment + 10 for moment, _ in list(page.troubles)) or any(
-            begin <= end and start <= over + 10 for begin, over in list(self.down))
+        return any(moment <= end and start <= moment + 10 for moment, _ in list(page.troubles))
 
     # The origin
 
@@ -80,6 +79,7 @@ class World:
         body = page.content(version, language)
         part = self._part(page, request, headers, body)
         if part is not None:
+            self.counts["slices"] += 1
             page.note(f"origin: #{number} part {dict(part.headers).get('Content-Range')} of version {version}")
             return part
         page.note(f"origin: #{number} version {version} {language}, {len(body)} octets")

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 
-from harness import API, behavior, cache_policy, distribution, invalidation, resource, until
+from harness import behavior, cache_policy, distribution, resource, until
 
 XML = ('<InvalidationBatch xmlns="http://cloudfront.amazonaws.com/doc/2020-05-31/"><Paths><Quantity>{count}</Quantity><Items>{items}</Items>'
        "</Paths><CallerReference>{id}</CallerReference></InvalidationBatch>")

@@ -33,18 +33,19 @@ class Floor:
 class Page:
     """One URL. Its traits stay; its version counts up. Threads: any."""
 
-    def __init__(self, number, chance):
+    def __init__(self, number, chance, large=False):
+        """`large`: it is to be kept in slices."""
         self.name = f"p{number}"
         folder, extension = chance.choice("abc"), chance.choice(("html", "bin", "json"))
         self.path = f"/{folder}/{self.name}.{extension}"
         self.content_type = {"html": "text/html; charset=utf-8", "bin": "application/octet-stream", "json": "application/json"}[extension]
         self.control, self.lifetime = CONTROLS[number % len(CONTROLS)]
-        self.validator = chance.choice(("strong", "strong", "strong", "weak", "date", None))
+        self.validator = "strong" if large else chance.choice(("strong", "strong", "strong", "weak", "date", None))
         self.varies = chance.random() < 0.3
-        self.sizes = chance.sample(LARGE if number % 8 == 5 else chance.choice((SMALL, MIDDLE)), 3)
+        self.sizes = chance.sample(LARGE if large or number % 8 == 5 else chance.choice((SMALL, MIDDLE)), 3)
         self.is_large = max(self.sizes) > MIDDLE[-1]
-        self.framing = chance.choice(("length", "length", "chunked"))
-        self.accepts_ranges = chance.random() < 0.7
+        self.framing = "length" if large else chance.choice(("length", "length", "chunked"))
+        self.accepts_ranges = large or chance.random() < 0.7
         self.tags = chance.sample(("red", "green", "blue"), chance.randrange(3))
         self.status = 404 if number % 11 == 10 else 200
         self._changed = threading.Lock()

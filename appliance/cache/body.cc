@@ -65,6 +65,7 @@ std::uint64_t slice(const std::vector<Chunk>& chunks, std::uint64_t next, std::u
 
 struct BodyReader::Place {
   std::uint64_t next = 0;                     // by State::mutex
+  bool left_behind = false;                   // by State::mutex
   std::vector<std::shared_ptr<char[]>> held;  // the reader's loop only
   WakeList::SleeperPtr sleeper;
 };
@@ -98,6 +99,7 @@ struct Body::State {
   std::size_t next_capacity(std::size_t wanted, std::optional<std::uint64_t> expected) const;
   void add(std::string_view octets, std::optional<std::uint64_t> expected) REQUIRES(mutex);
   std::uint64_t taken_by_all() const REQUIRES(mutex);
+  bool leave_slow_behind() REQUIRES(mutex);
   void drop_taken() REQUIRES(mutex);
   void demand_if_due(Body& body) REQUIRES(mutex);
   static void run_demand(Body& body, Producer& producer);
@@ -140,6 +142,18 @@ std::uint64_t Body::State::taken_by_all() const {
   std::uint64_t taken = all;
   for (const BodyReader::Place* place : readers) taken = std::min(taken, place->next);
   return taken;
+}
+
+/// Whether anybody was: not when all are as slow.
+bool Body::State::leave_slow_behind() {
+  const std::uint64_t end = size.load(std::memory_order_relaxed);
+  const auto is_slow = [end](const BodyReader::Place* place) {
+    return place->next + kWindow / 2 < end;
+  };
+  if (std::all_of(readers.begin(), readers.end(), is_slow)) return false;
+  return std::erase_if(readers, [&is_slow](BodyReader::Place* place) {
+           return place->left_behind = is_slow(place);
+         }) > 0;
 }
 
 void Body::State::drop_taken() {
@@ -258,6 +272,15 @@ void Body::switch_to_window() {
   state.demand_if_due(*this);
 }
 
+void Body::leave_slow_readers_behind() {
+  State& state = *state_;
+  const base::MutexLock lock(state.mutex);
+  if (!state.windowed || !state.growing() || !state.leave_slow_behind()) return;
+  state.drop_taken();
+  state.demand_if_due(*this);
+  state.sleepers.wake_all();
+}
+
 bool Body::complete() const {
   return state_->phase.load(std::memory_order_acquire) == Phase::Complete;
 }
@@ -265,6 +288,11 @@ bool Body::complete() const {
 bool Body::failed() const { return state_->phase.load(std::memory_order_acquire) == Phase::Failed; }
 
 std::uint64_t Body::size() const { return state_->size.load(std::memory_order_acquire); }
+
+std::uint64_t Body::kept_bytes() const {
+  const base::MutexLock lock(state_->mutex);
+  return state_->size.load(std::memory_order_relaxed) - state_->kept_from;
+}
 
 bool Body::was_read() const {
   const base::MutexLock lock(state_->mutex);
@@ -344,6 +372,7 @@ BodyReader::Status BodyReader::read_growing(std::size_t max_octets, std::size_t 
                                             std::vector<std::string_view>& slices, bool& last) {
   Body::State& state = *body_->state_;
   const base::MutexLock lock(state.mutex);
+  if (place_->left_behind) return Status::Failed;
   const Phase phase = state.phase.load(std::memory_order_relaxed);
   const std::uint64_t end = std::min(end_, state.size.load(std::memory_order_relaxed));
   if (next_ < end) {

@@ -54,12 +54,18 @@ class Body final : public base::RefCounted<Body> {
   void fail();
   /// Nothing happens unless the body is still Growing.
   void switch_to_window();
+  /// For a producer that has been paused for too long: readers that have more than half a window
+  /// still to take are left behind, and read Failed, when another one has less. Whoever is slow
+  /// slows nobody for ever.
+  void leave_slow_readers_behind();
 
   // Anyone.
   bool complete() const;
   bool failed() const;
   /// Octets so far; the length once complete.
   std::uint64_t size() const;
+  /// Octets that are kept.
+  std::uint64_t kept_bytes() const;
   std::optional<std::uint64_t> expected_length() const { return expected_length_; }
   /// The whole of a complete body that lies in one piece, as small ones do; the fast way to send a
   /// hit. Null otherwise.

@@ -5,7 +5,9 @@
 #include <arpa/inet.h>
 #include <maxminddb.h>
 #include <netinet/in.h>
+#include <sys/stat.h>
 
+#include <cerrno>
 #include <cstring>
 #include <unordered_set>
 
@@ -152,6 +154,21 @@ bool GeoRule::allows(Country country) const {
   if (!country.known()) return allow_unknown_;
   const bool listed = countries_[country.index() / 64] >> country.index() % 64 & 1;
   return listed == (type_ == Type::Whitelist);
+}
+
+Result<std::shared_ptr<const GeoDatabase>> GeoFile::open() {
+  struct stat file {};
+  if (stat(path_.c_str(), &file) != 0) return GeoDatabase::open(path_);  // which says why
+  const Identity identity{
+      .device = file.st_dev,
+      .inode = file.st_ino,
+      .size = file.st_size,
+      .modified_ns = file.st_mtim.tv_sec * std::int64_t{1'000'000'000} + file.st_mtim.tv_nsec};
+  if (database_ != nullptr && identity == identity_) return database_;
+  auto opened = GeoDatabase::open(path_);
+  if (!opened) return opened;
+  identity_ = identity;
+  return database_ = std::move(*opened);
 }
 
 }  // namespace headgate::guard

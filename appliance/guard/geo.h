@@ -40,6 +40,27 @@ class GeoDatabase {
   virtual Country country(const base::IpAddress& address) const = 0;
 };
 
+/// The operator's file, which others replace while we run. Threads: one at a time.
+class GeoFile {
+ public:
+  explicit GeoFile(std::string path) : path_(std::move(path)) {}
+  /// The database; opened again, and thus another one, when the file is not the same any more.
+  /// Errors: as GeoDatabase::open; what was opened before stays what it is.
+  Result<std::shared_ptr<const GeoDatabase>> open();
+
+ private:
+  struct Identity {
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+    std::int64_t size = -1;
+    std::int64_t modified_ns = 0;
+    friend bool operator==(const Identity&, const Identity&) = default;
+  };
+  std::string path_;
+  Identity identity_;
+  std::shared_ptr<const GeoDatabase> database_;
+};
+
 /// `restrictions.geo`, compiled.
 class GeoRule {
  public:

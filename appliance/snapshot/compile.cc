@@ -320,7 +320,10 @@ class Compiler {
   schema::Redacted secret(const schema::Secret& source, const std::string& whose) {
     if (!options_.resolve_secrets) return {};
     auto value = resolve(source);
-    if (value) return std::move(*value);
+    if (value) {
+      note_secret(whose, *value);
+      return std::move(*value);
+    }
     report(whose + ": " + value.error().context);
     return {};
   }
@@ -336,12 +339,19 @@ class Compiler {
       report("certificate " + reference + ": " + key.error().context);
       return nullptr;
     }
+    note_secret(reference, *key);
     auto parsed = Certificate::parse(reference, source->second->chain_pem, *key);
     if (!parsed) {
       report(parsed.error().context);
       return nullptr;
     }
     return certificates_.emplace(reference, std::move(*parsed)).first->second;
+  }
+
+  void note_secret(const std::string& whose, const schema::Redacted& value) {
+    base::Hash128& all = configuration_->secrets_;
+    all = base::hash128(
+        fmt::format("{:016x}{:016x} {} {}", all.low, all.high, whose, value.reveal()));
   }
 
   void report(std::string message) {

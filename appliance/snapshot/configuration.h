@@ -10,11 +10,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "appliance/base/hash.h"
 #include "appliance/guard/geo.h"
 #include "appliance/snapshot/distribution.h"
 #include "appliance/snapshot/router.h"
 #include "schema/diagnostic.h"
 #include "schema/model/model.h"
+#include "schema/model/secret.h"
 
 namespace headgate::snapshot {
 
@@ -47,6 +49,10 @@ class Configuration {
   const std::vector<Condition>& conditions() const { return conditions_; }
   const schema::Model& model() const { return *model_; }
   const std::shared_ptr<const guard::GeoDatabase>& geo() const { return geo_; }
+  /// Whether it was made of the same things that are in no commit: secrets and the geo database.
+  bool has_outside_of(const Configuration& other) const {
+    return secrets_ == other.secrets_ && geo_ == other.geo_;
+  }
 
  private:
   friend class Compiler;
@@ -55,6 +61,7 @@ class Configuration {
   std::shared_ptr<const guard::GeoDatabase> geo_;
   std::shared_ptr<const schema::Model> model_;
   std::vector<Condition> conditions_;
+  base::Hash128 secrets_;  ///< of all of their values; means nothing to another process
   Policies policies_;
 };
 

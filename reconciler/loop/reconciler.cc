@@ -4,7 +4,8 @@
 //
 //   a round ends as   when                                        the edge        next round
 //   Unchanged         the ref names what is live, or what was     as before       after --poll
-//                     refused and nobody asked again
+//                     refused, and nobody asked again, or
+//                     nothing else has changed either
 //   Applied           every stage passed                          new generation  after --poll
 //   Refused           validate, compile or test found errors      as before       after --poll
 //   SourceFailed      the remote or the mirror cannot be read     as before       soon, then later
@@ -117,6 +118,7 @@ Round Reconciler::reconcile(bool asked) {
 }
 
 Round Reconciler::run_round(bool asked) {
+  if (asked && options_.refresh) options_.refresh(options_.compile);
   const auto fetched = source_->fetch(&cancellation_);
   if (cancellation_.cancelled()) return Round::Unchanged;
   if (!fetched) return on_source_failure(fetched.error().context);
@@ -150,7 +152,15 @@ bool Reconciler::is_settled(const std::string& commit, bool asked) const {
     // What a machine lacks (a secret's file, say) may come without a commit.
     return !asked && refused_stage_ != Stage::Compile;
   const auto live = current();
-  return live != nullptr && live->commit == commit;
+  return live != nullptr && live->commit == commit && !(asked && has_changed_outside(*live));
+}
+
+/// What cannot be read any more has changed, too.
+bool Reconciler::has_changed_outside(const snapshot::Snapshot& live) const {
+  const auto model =
+      std::shared_ptr<const schema::Model>(live.configuration, &live.configuration->model());
+  const auto now = snapshot::compile(model, options_.compile, live.configuration.get());
+  return now.configuration == nullptr || !now.configuration->has_outside_of(*live.configuration);
 }
 
 Round Reconciler::apply(const std::string& commit) {

@@ -25,6 +25,9 @@ struct ReconcilerOptions {
   ActivatorOptions activator;
   snapshot::CompileOptions compile;
   std::string version;  ///< of headgate, for the journal
+  /// Looks again at what is in no commit, when somebody asks for a round; may be empty. Called on
+  /// the reconciler's thread.
+  std::function<void(snapshot::CompileOptions&)> refresh;
 };
 
 /// What one round came to.
@@ -42,7 +45,8 @@ class Reconciler {
 
   /// Publishes the last good configuration from disk, without the source; false when there is none.
   bool resume();
-  /// One round. `asked`: somebody wants it now, so a commit that was refused is tried again.
+  /// One round. `asked`: somebody wants it now, so a commit that was refused is tried again, and
+  /// one that is live when a secret or the geo database has changed since.
   Round reconcile(bool asked);
 
   /// Rounds on a thread of its own, and on another one what becomes due in between, until stop.
@@ -69,6 +73,7 @@ class Reconciler {
   Round on_state_failure(const std::string& message);
   Round refuse(const CommitInfo& commit, Refusal refusal);
   bool is_settled(const std::string& commit, bool asked) const;
+  bool has_changed_outside(const snapshot::Snapshot& live) const;
   void show_applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings);
   void record(const Json& event);
   void log(const std::string& line) const;

@@ -129,3 +129,16 @@ def test_what_came_before_a_request_is_not_given_to_it_unasked_although_it_still
         rest.set()
         assert response.read() == b" one"
     assert origin.count("/page") == 2
+
+
+def test_one_who_reads_nothing_holds_up_nobody_though_it_becomes_too_large_to_store(serve, origin):
+    size = 48 << 20  # of unknown length; 64 MiB of cache keep 4 MiB in one piece
+    origin.route("/page", Reply(size=size, framing="chunked", headers={"Cache-Control": "max-age=60"}))
+    edge = serve()
+    stuck, fast = Viewer(edge, receive_buffer=4096), Viewer(edge)
+    read_until([stuck], 1)
+    while fast.octets < size:
+        fast.read()
+    assert edge.metric("headgate_cache_resident_bytes")[""] < 64 << 20
+    for viewer in (stuck, fast):
+        viewer.socket.close()

@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from harness import headgate, until
+from harness import origin as upstream
 from origin import Reply
 
 SUBCOMMANDS = ["run", "validate", "diff", "test", "explain", "status", "wait", "events", "get", "init", "schema", "demo-origin"]
@@ -201,3 +202,35 @@ def test_privileges_are_dropped_only_when_asked_for(serve, origin):
     edge = serve()
     uids = re.search(r"^Uid:\s+(\d+)", open(f"/proc/{edge.process.pid}/status").read(), re.M)[1]
     assert uids == "0"
+
+
+def test_sighup_reads_secrets_again_that_are_in_no_commit(serve, origin, tmp_path):
+    key = tmp_path / "api-key"
+    key.write_text("first\n")
+    origin.page("/page", Cache_Control="no-store")
+    edge = serve(origins=[upstream("main", origin.port, customHeaders={"X-Api-Key": {"valueFrom": {"file": str(key)}}})])
+
+    def sent():
+        edge.get("/page")
+        return origin.requests[-1].header("X-Api-Key")
+
+    def rounds(result):
+        return sum(count for labels, count in edge.metric("headgate_reconciles_total").items() if f'"{result}"' in labels)
+
+    assert sent() == "first" and edge.get("/page").generation == 1
+    edge.reconcile()
+    until(lambda: rounds("unchanged") >= 1, "a round that changes nothing")
+    assert edge.get("/page").generation == 1
+    key.write_text("second\n")
+    edge.reconcile()
+    until(lambda: sent() == "second", "the new secret to be sent")
+    assert edge.get("/page").generation == 2
+    # A secret that is gone is said, and what runs goes on with the one before.
+    key.unlink()
+    edge.reconcile()
+    until(lambda: rounds("refused") >= 1, "the commit to be refused")
+    assert sent() == "second" and any("api-key" in line for line in edge.status()["diagnostics"])
+    key.write_text("third\n")
+    edge.reconcile()
+    until(lambda: sent() == "third", "the secret that came back")
+    assert edge.status()["refused"] is None

@@ -389,6 +389,33 @@ TEST_CASE("switching to a window keeps what attached readers still need and refu
   CHECK(producer.demands == 1);
 }
 
+TEST_CASE("a reader that holds up others for too long is left behind, and holds nothing any more") {
+  ManualLoop loop;
+  const auto body = make_ref<Body>(Body::Keep::All);
+  Producing producer(body, loop);
+  const std::string text = pattern(1'000'000);
+  Reading fast(body, loop);
+  Reading stuck(body, loop);
+  CHECK(body->append(text));
+  body->switch_to_window();
+  CHECK_FALSE(body->append("!"));
+  body->leave_slow_readers_behind();  // both are as slow
+  CHECK(body->kept_bytes() == text.size() + 1);
+  CHECK(fast.drain() == Status::Wait);
+  loop.turn();
+  CHECK(producer.demands == 0);  // the other one has read nothing
+  body->leave_slow_readers_behind();
+  loop.turn();
+  CHECK(producer.demands == 1);
+  CHECK(body->kept_bytes() == 0);
+  CHECK(stuck.read() == Status::Failed);
+  CHECK(stuck.text.empty());
+  CHECK(body->append("?"));
+  body->finish();
+  CHECK(fast.drain() == Status::End);
+  CHECK(fast.text == text + "!?");
+}
+
 TEST_CASE("a producer that has detached, finished or failed is not called any more") {
   ManualLoop loop;
   for (int how = 0; how < 3; ++how) {

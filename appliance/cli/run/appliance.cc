@@ -41,7 +41,8 @@ Status Appliance::open(const std::string& user) {
   if (!privileges) return tl::unexpected<Error>(std::move(privileges.error()));
   privileges_ = std::move(*privileges);
   if (!settings_.geoip.empty()) {
-    HG_TRY(geo_, guard::GeoDatabase::open(settings_.geoip), "--geoip");
+    geo_file_.emplace(settings_.geoip);
+    HG_TRY(geo_, geo_file_->open(), "--geoip");
   }
   if (settings_.source.webhook_secret) {
     HG_TRY(webhook_secret_, snapshot::resolve(*settings_.source.webhook_secret),
@@ -80,6 +81,13 @@ Status Appliance::open_reconciler() {
   options.compile.metric_slot = [this](std::string_view distribution, std::string_view behavior) {
     return metrics_.slot(distribution, behavior);
   };
+  if (geo_file_)
+    options.refresh = [this](snapshot::CompileOptions& compile) {
+      auto geo = geo_file_->open();
+      if (!geo) return log_("--geoip: " + geo.error().context + "; the one before stays in use");
+      if (*geo != compile.geo) log_("--geoip: " + settings_.geoip + " is another one now");
+      compile.geo = std::move(*geo);
+    };
   auto opened = reconciler::Reconciler::open(std::move(options), snapshots_, disk_);
   if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
   reconciler_ = std::move(*opened);

@@ -53,6 +53,7 @@ class Appliance {
   const schema::Edge settings_;
   const std::function<void(const std::string&)> log_;
   Privileges privileges_;
+  std::optional<guard::GeoFile> geo_file_;  ///< the reconciler's thread's once that runs
   std::shared_ptr<const guard::GeoDatabase> geo_;
   std::optional<schema::Redacted> webhook_secret_;
   std::unique_ptr<observe::AccessLog> access_log_;

@@ -34,6 +34,8 @@ void serve(Appliance& appliance, const sigset_t& signals) {
 }
 
 int run(const RunFlags& flags) {
+  const sigset_t signals =
+      block_signals();  // first: a SIGHUP that comes now asks for a round later
   const auto settings = read_settings(flags);
   if (!settings) {
     complain(settings.error().context);
@@ -43,7 +45,6 @@ int run(const RunFlags& flags) {
     fmt::print(stderr, "{}\n", diagnostic.text());
   if (schema::has_errors(settings->diagnostics)) return kInvalid;
 
-  const sigset_t signals = block_signals();
   Appliance appliance(settings->edge, [](const std::string& line) { complain(line); });
   if (const Status opened = appliance.open(settings->edge.user); !opened) {
     complain(opened.error().context);

@@ -63,5 +63,4 @@ class HeadCollector {
   std::string_view error_;
 };
 
-
 }  // namespace headgate::origin

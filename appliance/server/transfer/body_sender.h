@@ -59,7 +59,7 @@ class BodySender {
   h2o_req_t& request_;
   base::Loop& loop_;
   Generator generator_{};
-  base::Ref<cache::Body> body_;     ///< null: `slices_`
+  base::Ref<cache::Body> body_;  ///< null: `slices_`
   SliceReader* slices_ = nullptr;
   Part whole_;
   std::span<const Part> parts_;  ///< those that are not sent, the present one first

@@ -15,6 +15,8 @@ namespace {
 /// An error that is not stored is still shared with those who wait, when it is no larger than this:
 /// a sick origin is asked once, not a thousand times.
 constexpr std::uint64_t kMaxSharedError = 1024 * 1024;
+/// How long one of several viewers of what is not stored may hold up the others.
+constexpr Duration kPatience = std::chrono::seconds(5);
 
 bool has_validator(http::Fields fields) {
   return http::find(fields, "etag").has_value() || http::find(fields, "last-modified").has_value();
@@ -65,6 +67,7 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
       lead_(std::move(lead)),
       upload_(std::move(plan.upload)),
       on_interim_(std::move(plan.on_interim)),
+      patience_(context.loop.timers(), [this] { body_->leave_slow_readers_behind(); }),
       requested_at_(context.loop.now()),
       fetch_(make_fetch()) {
   fill_ = lead_.fill();
@@ -163,6 +166,7 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
     if (abandoned) {
       cancel();
     } else if (!ended_) {
+      patience_.cancel();
       fetch_->resume();
     }
   });
@@ -244,12 +248,10 @@ void FetchJob::begin_slices(std::uint64_t length) {
       *response_, {.id = (std::uint64_t{random()} << 32) | random(), .length = length});
   body_ = base::make_ref<cache::Body>(cache::Body::Keep::All, cache::kSliceBytes);
   const cache::SliceKey key_of_first(*response_, 0);
-  auto joined =
-      context_.fills.join(key_of_first.key(), *snapshot_->purges, context_.changes,
-                          snapshot_->generation, context_.loop.now());
-  first_slice_ =
-      cache::StoredResponse::slice(*response_, key_of_first.key(), body_, fill_->stamp(),
-                                   response_->received_at(), response_->received_wall());
+  auto joined = context_.fills.join(key_of_first.key(), *snapshot_->purges, context_.changes,
+                                    snapshot_->generation, context_.loop.now());
+  first_slice_ = cache::StoredResponse::slice(*response_, key_of_first.key(), body_, fill_->stamp(),
+                                              response_->received_at(), response_->received_wall());
   incoming_ = cache::Store::Incoming(context_.store);
   incoming_.set(cache::kSliceBytes);
   first_slice_lead_ = cache::FillLead(context_.fills, std::move(joined.fill));
@@ -288,7 +290,8 @@ bool FetchJob::on_octets(std::string_view octets) {
     return !ended_;
   }
   const bool go_on = body_->append(octets);
-  if (keep_up_to_ != 0 && !body_->expected_length()) incoming_.set(body_->size());
+  if (!go_on && shares_window_) patience_.schedule_after(kPatience);
+  if (!body_->expected_length()) incoming_.set(body_->kept_bytes());
   if (keep_up_to_ != 0 && body_->size() > keep_up_to_) pass_through();
   return go_on && !ended_;
 }
@@ -296,7 +299,7 @@ bool FetchJob::on_octets(std::string_view octets) {
 /// Too large after all: those who read go on within a window, nobody new joins.
 void FetchJob::pass_through() {
   keep_up_to_ = 0;
-  incoming_ = {};
+  shares_window_ = true;
   stores_ = false;
   fetching_ = {};
   lead_.end();
@@ -344,6 +347,7 @@ void FetchJob::end(bool failed) {
   if (ended_) return;
   ended_ = true;
   if (body_) body_->detach_producer();
+  patience_.cancel();
   context_.metrics.origin_request_ended(failed);
   lead_.end();
   first_slice_lead_.end();

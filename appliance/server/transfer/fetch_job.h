@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "appliance/base/ref.h"
+#include "appliance/base/timer_heap.h"
 #include "appliance/cache/fill.h"
 #include "appliance/origin/failover.h"
 #include "appliance/server/transfer/job.h"
@@ -97,6 +98,7 @@ class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob>
   bool stores_ = false;
   bool released_ = false;
   std::uint64_t keep_up_to_ = 0;  ///< octets of a body that is kept whole; 0: it is not
+  bool shares_window_ = false;    ///< it was to be kept, and has readers from that time
   bool ended_ = false;
   bool revalidated_ = false;
   int origin_status_ = 0;
@@ -113,6 +115,7 @@ class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob>
   cache::FillTable::Fetching fetching_;
   std::shared_ptr<Upload> upload_;
   base::UniqueFunction<void(int, http::Fields)> on_interim_;
+  base::Timer patience_;  ///< while a reader of a shared window pauses us
   base::MonoTime requested_at_;
   char date_[29] = {};
   std::unique_ptr<origin::Fetch> fetch_;  ///< never null

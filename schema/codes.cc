@@ -73,6 +73,7 @@ const std::vector<CodeInfo>& codes() {
       {Code::ReferencedFileTooLarge, "A file that is referred to is larger than 1 MiB.",
        "Serve it from an origin."},
       {Code::BehaviorUnknown, "There is no behavior with that path pattern.", "See the hint."},
+      {Code::HostUnknown, "A distribution does not serve a host.", "See the hint."},
 
       {Code::TtlOrder, "`minTTL` ≤ `defaultTTL` ≤ `maxTTL` does not hold.",
        "CloudFront's `InvalidTTLOrder`."},
@@ -88,6 +89,8 @@ const std::vector<CodeInfo>& codes() {
       {Code::NothingToServe, "The repository has no distribution.", "Add one."},
       {Code::CountryUnknown, "A location is not an ISO 3166-1 alpha-2 code.", "See the hint."},
       {Code::NoEffect, "A setting does nothing beside the others.", "See the hint."},
+      {Code::InvalidationExpired, "The `ttl` of an invalidation is over.",
+       "Remove its file: what it did stays done."},
 
       {Code::InvalidationDigestMismatch, "An invalidation ran before with other content.",
        "Give it a new name or `nonce`."},

@@ -60,6 +60,7 @@ enum class Code : int {
   FileOutside = 1310,
   ReferencedFileTooLarge = 1311,
   BehaviorUnknown = 1312,
+  HostUnknown = 1313,
 
   TtlOrder = 1401,
   NotPem = 1402,
@@ -71,6 +72,7 @@ enum class Code : int {
   NothingToServe = 1408,
   CountryUnknown = 1409,
   NoEffect = 1410,
+  InvalidationExpired = 1411,
 
   InvalidationDigestMismatch = 1501,
   ExpectationFailed = 1502,

@@ -35,6 +35,9 @@ Json to_json(const Invalidation& resource, const EncodeOptions& options) {
 Json to_json(const InvalidationSchedule& resource, const EncodeOptions& options) {
   return invalidation_schedule_table().encode(&resource, options);
 }
+Json to_json(const WarmList& resource, const EncodeOptions& options) {
+  return warm_list_table().encode(&resource, options);
+}
 Json to_json(const Expect& resource, const EncodeOptions& options) {
   return expect_table().encode(&resource, options);
 }
@@ -54,6 +57,7 @@ Json to_json(const Model& model, const EncodeOptions& options) {
   put_map(out, "Certificate", model.certificates, options);
   put_map(out, "Invalidation", model.invalidations, options);
   put_map(out, "InvalidationSchedule", model.invalidation_schedules, options);
+  put_map(out, "WarmList", model.warm_lists, options);
   for (const auto& expect : model.expects) out["Expect"][expect->name] = to_json(*expect, options);
   if (model.fleet) out["Fleet"] = to_json(*model.fleet, options);
   return out;

@@ -42,6 +42,9 @@ std::vector<std::string> users(const schema::Model& before, const schema::Model&
       if (uses(*distribution, kind, name)) names.insert(distribution_name);
     for (const auto& expect : model->expects)
       if (kind == "Expect" && expect->name == name) names.insert(expect->distribution);
+    const auto list = model->warm_lists.find(name);
+    if (kind == "WarmList" && list != model->warm_lists.end())
+      names.insert(list->second->distribution);
   }
   return {names.begin(), names.end()};
 }
@@ -55,7 +58,8 @@ Json resources_of(const schema::Model& model, schema::Defaults defaults) {
   Json result = Json::object();
   for (const auto& [kind, resources] : json.items())
     for (const auto& [name, resource] : resources.items())
-      if (!name.starts_with("Managed-")) result[kind][name] = resource;
+      if (!name.starts_with("Managed-") && !name.starts_with("Headgate-"))
+        result[kind][name] = resource;
   return result;
 }
 

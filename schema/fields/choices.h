@@ -54,6 +54,13 @@ HG_SCHEMA_CHOICES(TlsVersion, ({{TlsVersion::Tls1_0, "TLSv1"},
 HG_SCHEMA_CHOICES(Invalidation::Mode, ({{Invalidation::Mode::Revalidate, "revalidate"},
                                         {Invalidation::Mode::Delete, "delete"}}));
 
+HG_SCHEMA_CHOICES(WarmList::Trigger, ({{WarmList::Trigger::Boot, "boot"},
+                                       {WarmList::Trigger::Activation, "activation"},
+                                       {WarmList::Trigger::Purge, "purge"}}));
+
+HG_SCHEMA_CHOICES(StreamingProfile,
+                  ({{StreamingProfile::Hls, "hls"}, {StreamingProfile::Dash, "dash"}}));
+
 /// Selections differ by what selects: CloudFront allows each collection its own.
 inline const Type& all_selections() {
   static const ChoiceOf<Selection> type({{Selection::None, "none"},

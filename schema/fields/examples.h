@@ -81,6 +81,16 @@ spec:
   select: { tags: [prices] }
 )";
 
+inline constexpr const char* kWarmListExample = R"(apiVersion: headgate/v1
+kind: WarmList
+metadata: { name: shop-front }
+spec:
+  distribution: shop
+  paths: [/, "/api/products?page=1"]
+  sitemap: /sitemap.xml
+  rate: 20
+)";
+
 inline constexpr const char* kExpectExample = R"(apiVersion: headgate/v1
 kind: Expect
 metadata: { name: shop-routing }

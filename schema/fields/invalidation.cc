@@ -5,6 +5,7 @@
 #include "schema/fields/choices.h"
 #include "schema/fields/envelope.h"
 #include "schema/fields/kinds.h"
+#include "schema/fields/warm.h"
 
 namespace headgate::schema {
 namespace {
@@ -94,8 +95,17 @@ void spec_fields(Object<Invalidation>& o) {
           "`retainFor`, for objects that have not been fetched anew.")
       .format(kInvalidationId);
   o.require_one_of({"select", "undoes"});
-  for (const char* name : {"warm", "ttl"}) o.later(name);
+  o.field("warm", &Invalidation::warm, invalidation_warm_type(),
+          "What the edge asks for as soon as the invalidation is in force.");
+  o.field("ttl", &Invalidation::ttl,
+          "How long its file belongs into the repository; after that `headgate validate` says that "
+          "it may go.")
+      .at_least(1);
   o.check([](Invalidation& invalidation, const Node& node, Decoder& decoder) {
+    if (const Node* ttl = node.find("ttl"); ttl != nullptr) {
+      invalidation.ttl_line = static_cast<int>(ttl->mark.line);
+      invalidation.ttl_column = static_cast<int>(ttl->mark.column);
+    }
     if (invalidation.undoes.empty()) return;
     for (const char* name : {"select", "mode", "retainFor"})
       if (const Node* other = node.find(name); other != nullptr)

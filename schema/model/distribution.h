@@ -38,6 +38,9 @@ struct GeoRestriction {
   std::optional<Unknown> unknown;      ///< absent: deny with a whitelist, allow with a blacklist
 };
 
+/// Ready-made behaviors for adaptive streaming; an extension.
+enum class StreamingProfile { Hls, Dash };
+
 struct CacheBehavior {
   std::string path_pattern;  ///< "*" in the default behavior
   std::string target_origin_id;
@@ -49,6 +52,9 @@ struct CacheBehavior {
   std::string response_headers_policy;                    ///< empty: none
   bool compress = false;
   std::optional<GeoRestriction> geo;  ///< YAML: restrictions.geo; absent: the distribution's
+  /// As written; the loader makes two behaviors of it, which have none: see expand_profiles.
+  std::optional<StreamingProfile> profile;
+  std::string written_at;  ///< its place below `spec`, "cacheBehaviors.3", for diagnostics
 };
 
 /// How hard responses of some types are compressed.

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "schema/model/managed.h"
+#include "schema/model/streaming.h"
 #include "schema/text.h"
 
 namespace headgate::schema {
@@ -22,7 +23,8 @@ typename Map::mapped_type find_policy(const Map& map, const std::string& referen
 }  // namespace
 
 std::shared_ptr<const CachePolicy> Model::find_cache_policy(const std::string& reference) const {
-  return find_policy(cache_policies, reference, find_managed_cache_policy);
+  auto policy = find_policy(cache_policies, reference, find_managed_cache_policy);
+  return policy != nullptr ? policy : find_streaming_cache_policy(reference);
 }
 
 std::shared_ptr<const OriginRequestPolicy> Model::find_origin_request_policy(
@@ -59,6 +61,7 @@ std::string Invalidation::digest() const {
   if (!select.fetched_under.empty()) add("fetchedUnder", {select.fetched_under});
   if (!select.behavior.empty()) add("behavior", {select.behavior});
   if (!undoes.empty()) add("undoes", {undoes});
+  if (warm) add(fmt::format("warm {}", warm->host).c_str(), sorted(warm->paths));
   return sha256_hex(text);
 }
 

@@ -25,6 +25,7 @@ struct Model {
   std::map<std::string, std::shared_ptr<const Certificate>> certificates;
   std::map<std::string, std::shared_ptr<const Invalidation>> invalidations;  ///< by id
   std::map<std::string, std::shared_ptr<const InvalidationSchedule>> invalidation_schedules;
+  std::map<std::string, std::shared_ptr<const WarmList>> warm_lists;
   std::vector<std::shared_ptr<const Expect>> expects;
   std::shared_ptr<const Fleet> fleet;  ///< may be null
 

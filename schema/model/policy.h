@@ -59,6 +59,7 @@ struct CachePolicy {
   Duration default_ttl = std::chrono::hours(24);
   Duration max_ttl = std::chrono::hours(24 * 365);
   CacheKeyParameters parameters;  ///< parametersInCacheKeyAndForwardedToOrigin
+  bool cache_set_cookie = true;   ///< an extension: whether responses with Set-Cookie are stored
 };
 
 /// CloudFront's OriginRequestPolicyConfig: forwarded, but not in the key.

@@ -11,6 +11,7 @@
 
 #include "schema/base/units.h"
 #include "schema/model/secret.h"
+#include "schema/model/warm.h"
 
 namespace headgate::schema {
 
@@ -54,7 +55,11 @@ struct Invalidation {
   std::optional<Timestamp> not_before;     ///< until then it is Pending
   Duration retain_for = Duration::zero();  ///< how long it can be undone
   std::string undoes;  ///< id of another invalidation of the distribution; then nothing is selected
-  std::string file;    ///< where it stands, for diagnostics: not part of the digest
+  std::optional<InvalidationWarm> warm;
+  std::optional<Duration> ttl;  ///< how long its file belongs into the repository
+  int ttl_line = 0;             ///< where `ttl` stands
+  int ttl_column = 0;
+  std::string file;  ///< where it stands, for diagnostics: not part of the digest
   int line = 0;
   /// Names what was asked, not how it was written; the ledger refuses the same id with another
   /// digest.

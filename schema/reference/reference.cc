@@ -8,6 +8,7 @@
 
 #include "schema/fields/kinds.h"
 #include "schema/model/managed.h"
+#include "schema/model/streaming.h"
 
 namespace headgate::schema {
 namespace {
@@ -92,6 +93,18 @@ class Reference {
   std::set<std::string> seen_;
 };
 
+constexpr const char* kStreamingProfiles =
+    "`profile: hls` in a behavior for `/live/*` makes two of it, which are what `headgate explain` "
+    "and `headgate diff` show: `/live/*.m3u8` with the cache policy `Headgate-HLSPlaylists`, and "
+    "`/live/*` with `Headgate-MediaSegments`. With `profile: dash` they are `/live/*.mpd` with "
+    "`Headgate-DASHManifests`, and `/live/*`. All else that the behavior says holds for both. In "
+    "the default behavior the first one is `*.m3u8` or `*.mpd`, after all others. The pattern ends "
+    "with `*`; one that ends with `.m3u8` or `.mpd` makes the first behavior alone, so that both "
+    "profiles can share segments. `cachePolicy` and `compress: true` are refused beside it.\n\n"
+    "Playlists are fetched once for all who ask at a time, and again after at most 3 s, or sooner "
+    "if the origin says so. Query strings that are not in the key do not reach the origin, unless "
+    "an origin request policy forwards them.\n\n";
+
 }  // namespace
 
 std::string json_schema() {
@@ -121,7 +134,8 @@ std::string json_schema() {
 std::string reference_markdown() {
   Reference reference;
   for (const Kind& kind : kinds()) reference.kind(kind);
-  return reference.take() + "### Managed policies\n\n" + managed_policies_markdown();
+  return reference.take() + "### Streaming profiles\n\n" + kStreamingProfiles +
+         streaming_policies_markdown() + "\n### Managed policies\n\n" + managed_policies_markdown();
 }
 
 }  // namespace headgate::schema

@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "schema/model/streaming.h"
 #include "schema/text.h"
 #include "schema/validate/syntax.h"
 
@@ -168,7 +169,31 @@ void check_geo(GeoRestriction& geo, const Node& node, Decoder& decoder) {
   }
 }
 
+/// A profile brings policies of its own, and says itself what each of its behaviors is for.
+void check_profile(const CacheBehavior& behavior, const Node& node, Decoder& decoder) {
+  const Node* profile = node.find("profile");
+  if (profile == nullptr || !behavior.profile) return;
+  const std::string name = escape_control(profile->text);
+  if (const Node* policy = node.find("cachePolicy"); policy != nullptr)
+    decoder.error(Code::Combination, policy->key_mark,
+                  "`cachePolicy` and `profile` exclude each other",
+                  "remove one of them: the profile brings cache policies of its own");
+  if (behavior.compress)
+    decoder.error(Code::Combination, node.locate("compress").mark,
+                  fmt::format("`profile: {}` does not compress", name),
+                  "segments are compressed media, and playlists change too often");
+  const std::string& pattern = behavior.path_pattern;
+  if (pattern.empty() || pattern.ends_with('*') ||
+      pattern.ends_with(manifest_ending(*behavior.profile)))
+    return;
+  decoder.error(Code::Combination, node.locate("pathPattern").mark,
+                fmt::format("{} leaves no room for segments and playlists", in_quotes(pattern)),
+                fmt::format("with `profile: {}` a pattern ends with *, as in /live/*, or with {}",
+                            name, manifest_ending(*behavior.profile)));
+}
+
 void check_behavior(CacheBehavior& behavior, const Node& node, Decoder& decoder) {
+  check_profile(behavior, node, decoder);
   const std::vector<std::string>& allowed = behavior.allowed_methods;
   auto has = [&](std::string_view method) {
     return std::find(allowed.begin(), allowed.end(), method) != allowed.end();
@@ -232,10 +257,14 @@ void check_distribution(Distribution& distribution, const Node& spec, Decoder& d
   // What is left out is what the table says; what CloudFront calls the default behavior's pattern
   // is ours to fill.
   distribution.default_cache_behavior.path_pattern = "*";
+  distribution.default_cache_behavior.written_at = "defaultCacheBehavior";
+  for (std::size_t i = 0; i < distribution.cache_behaviors.size(); ++i)
+    distribution.cache_behaviors[i].written_at = item("cacheBehaviors", i);
   for (CustomErrorResponse& response : distribution.custom_error_responses)
     if (!response.response_code &&
         !(response.response_page_path.empty() && response.inline_body_type.empty()))
       response.response_code = response.error_code;
+  expand_profiles(distribution);
 }
 
 }  // namespace headgate::schema

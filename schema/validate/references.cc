@@ -8,7 +8,9 @@
 #include <map>
 #include <unordered_map>
 
+#include "schema/model/alias.h"
 #include "schema/model/managed.h"
+#include "schema/model/streaming.h"
 #include "schema/text.h"
 
 namespace headgate::schema {
@@ -62,10 +64,12 @@ class Linker {
   }
 
   bool claim_policy(const std::string& name) {
-    if (to_lower(name).starts_with("managed-")) {
+    for (const auto& [prefix, owner] :
+         {std::pair("Managed-", "CloudFront's"), std::pair("Headgate-", "headgate's own")}) {
+      if (!to_lower(name).starts_with(to_lower(prefix))) continue;
       error(Code::Malformed, mark("metadata.name"),
             fmt::format("{} is not a name for a policy", in_quotes(name)),
-            "names that start with Managed- are CloudFront's");
+            fmt::format("names that start with {} are {}", prefix, owner));
       return false;
     }
     return claim(name);
@@ -102,6 +106,9 @@ class Linker {
   void add(const std::shared_ptr<const InvalidationSchedule>& value) {
     if (claim(value->name)) model_.invalidation_schedules[value->name] = value;
   }
+  void add(const std::shared_ptr<const WarmList>& value) {
+    if (claim(value->name)) model_.warm_lists[value->name] = value;
+  }
   void add(const std::shared_ptr<const Expect>& value) {
     if (claim(value->name)) model_.expects.push_back(value);
   }
@@ -137,9 +144,15 @@ class Linker {
                                          kind)));
   }
 
-  void check_behavior(const CacheBehavior& behavior, const std::string& path) {
+  static std::shared_ptr<const CachePolicy> find_builtin_cache_policy(const std::string& name) {
+    auto policy = find_managed_cache_policy(name);
+    return policy != nullptr ? policy : find_streaming_cache_policy(name);
+  }
+
+  void check_behavior(const CacheBehavior& behavior) {
+    const std::string path = "spec." + behavior.written_at;
     check_policy(behavior.cache_policy, path + ".cachePolicy", model_.cache_policies,
-                 find_managed_cache_policy, managed_cache_policy_names, "CachePolicy");
+                 find_builtin_cache_policy, managed_cache_policy_names, "CachePolicy");
     check_policy(behavior.origin_request_policy, path + ".originRequestPolicy",
                  model_.origin_request_policies, find_managed_origin_request_policy,
                  managed_origin_request_policy_names, "OriginRequestPolicy");
@@ -165,9 +178,8 @@ class Linker {
   }
 
   void check(const std::shared_ptr<const Distribution>& value) {
-    check_behavior(value->default_cache_behavior, "spec.defaultCacheBehavior");
-    for (std::size_t i = 0; i < value->cache_behaviors.size(); ++i)
-      check_behavior(value->cache_behaviors[i], fmt::format("spec.cacheBehaviors.{}", i));
+    check_behavior(value->default_cache_behavior);
+    for (const CacheBehavior& behavior : value->cache_behaviors) check_behavior(behavior);
     const std::string& reference = value->viewer_certificate.certificate_ref;
     if (reference.empty() || model_.certificates.contains(reference)) return;
     error(Code::CertificateUnknown, mark("spec.viewerCertificate.certificateRef"),
@@ -179,6 +191,11 @@ class Linker {
   void check(const std::shared_ptr<const Invalidation>& value) {
     find_distribution(value->distribution, "spec.distribution");
     find_behavior(value->distribution, value->select.behavior, "spec.select.behavior");
+    if (value->warm) check_host(value->distribution, value->warm->host, "spec.warm");
+  }
+  void check(const std::shared_ptr<const WarmList>& value) {
+    find_distribution(value->distribution, "spec.distribution");
+    check_host(value->distribution, value->host, "spec");
   }
   void check(const std::shared_ptr<const InvalidationSchedule>& value) {
     find_distribution(value->distribution, "spec.distribution");
@@ -226,6 +243,30 @@ class Linker {
           fmt::format("there is no Distribution {}", in_quotes(reference)),
           did_you_mean(reference, keys(model_.distributions),
                        "add a `kind: Distribution` of that name"));
+  }
+
+  /// The host that warm requests name must lead to the distribution, and there must be one.
+  void check_host(const std::string& distribution, const std::string& host,
+                  const std::string& path) {
+    const auto found = model_.distributions.find(distribution);
+    if (found == model_.distributions.end()) return;
+    const auto& aliases = found->second->aliases;
+    if (host.empty() && first_host(*found->second).empty())
+      error(Code::FieldMissing, mark(path),
+            fmt::format("`host` is missing: the distribution {} has no alias without a wildcard",
+                        in_quotes(distribution)),
+            "name the host that viewers use");
+    const auto owner = aliases_.find(host);  // an exact alias wins over others' wildcards
+    const bool served = owner != aliases_.end()
+                            ? owner->second->name == distribution
+                            : std::any_of(aliases.begin(), aliases.end(), [&](const auto& alias) {
+                                return alias_covers(alias, host);
+                              });
+    if (!host.empty() && !served)
+      error(Code::HostUnknown, mark(path + ".host"),
+            fmt::format("the distribution {} does not serve {}", in_quotes(distribution),
+                        in_quotes(host)),
+            fmt::format("aliases: {}", join(aliases)));
   }
 
   void find_behavior(const std::string& distribution, const std::string& behavior,

@@ -2,6 +2,7 @@
 // Fields of `kind: Distribution`: CloudFront's DistributionConfig.
 #include "schema/validate/distribution.h"
 
+#include "schema/fields/choices.h"
 #include "schema/fields/distribution/files.h"
 #include "schema/fields/distribution/origin.h"
 #include "schema/fields/envelope.h"
@@ -58,6 +59,9 @@ void behavior_fields(Object<CacheBehavior>& o) {
       .items(1)
       .unique()
       .default_text("[GET, HEAD]");
+  o.field("profile", &CacheBehavior::profile,
+          "Makes two behaviors of this one: short-lived playlists and long-lived segments; see "
+          "Streaming profiles.");
   o.field("compress", &CacheBehavior::compress,
           "Whether the edge compresses what it caches, in the encodings that the cache policy "
           "enables.");
@@ -78,7 +82,6 @@ void behavior_fields(Object<CacheBehavior>& o) {
                            "auth",
                            "rules",
                            "rateLimit",
-                           "profile",
                            "functions",
                            "functionAssociations",
                            "lambdaFunctionAssociations",

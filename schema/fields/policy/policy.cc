@@ -95,6 +95,8 @@ void cache_policy_fields(Object<CachePolicy>& o) {
   o.field("defaultTTL", &CachePolicy::default_ttl,
           "How long objects stay cached when the origin does not say.");
   o.field("maxTTL", &CachePolicy::max_ttl, "How long objects stay cached at most.");
+  o.field("cacheSetCookie", &CachePolicy::cache_set_cookie,
+          "Whether responses with Set-Cookie are cached when they allow it; an extension.");
   o.field("parametersInCacheKeyAndForwardedToOrigin", &CachePolicy::parameters, parameters,
           "What is in the cache key; it also goes to the origin.");
   o.check(check_cache_policy);

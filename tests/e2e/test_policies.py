@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What makes two requests one, and what the origin gets to see: every mode of cache and origin request policies, over the wire."""
+import threading
+
 import pytest
 
-from harness import behavior, cache_policy, distribution, headgate, invalidation, resource
+from harness import behavior, cache_policy, distribution, headgate, invalidation, resource, until
 from origin import Reply
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) Mobile/15E148"
@@ -149,3 +151,93 @@ def test_explain_shows_the_normalised_key(repository, origin):
                      f"User-Agent: {PHONE}", "-H", "Accept-Encoding: gzip, br", "--repo", repository.path, check=0).stdout
     for line in ("/p?a=1&b=2", "accept-language:de", "device:mobile", "br made by the edge; br for this request"):
         assert line in shown, shown
+
+
+def cookies(origin):
+    origin.page("/cookie", set_cookie="id=1", cache_control="max-age=600")
+    origin.page("/plain", cache_control="max-age=600")
+
+
+def test_responses_with_set_cookie_are_stored_as_they_say(serve, origin):
+    cookies(origin)
+    edge = serve()
+    edge.get("/cookie")
+    answer = edge.get("/cookie")
+    assert answer.is_hit and answer.headers["set-cookie"] == "id=1"
+
+
+def test_cache_set_cookie_false_keeps_them_out_also_those_that_are_stored_already(serve, origin, repository):
+    cookies(origin)
+    edge = serve()
+    for path in ("/cookie", "/plain"):
+        edge.get(path)
+        assert edge.get(path).is_hit
+    strict = cache_policy()
+    strict["spec"]["cacheSetCookie"] = False
+    edge.apply(repository, "shop.yaml", distribution(origin.port), strict)
+    assert edge.get("/plain").is_hit
+    for _ in range(2):
+        answer = edge.get("/cookie")
+        assert (answer.is_hit, answer.headers["set-cookie"]) == (False, "id=1")
+    assert origin.count("/cookie") == 3
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_cookies_are_not_shared_with_those_who_wait(serve, origin, status):
+    gate = threading.Event()
+    numbers = iter(range(100))
+    lock = threading.Lock()
+
+    def personal(request):
+        with lock:
+            number = next(numbers)
+        return Reply(status, b"x", wait=gate, headers={"Set-Cookie": f"id={number}", "Cache-Control": "max-age=600"})
+
+    origin.route("/cookie", personal)
+    strict = cache_policy("strict")
+    strict["spec"]["cacheSetCookie"] = False
+    edge = serve(strict, default=behavior(cachePolicy="strict"))
+    answers = []
+    viewers = [threading.Thread(target=lambda: answers.append(edge.get("/cookie").headers["set-cookie"])) for _ in range(8)]
+    for viewer in viewers:
+        viewer.start()
+    assert origin.wait_count("/cookie", 1)
+    gate.set()
+    for viewer in viewers:
+        viewer.join()
+    assert len(set(answers)) == 8, answers
+
+
+def test_who_waits_for_a_fetch_of_another_policy_goes_by_its_own(serve, origin, repository):
+    gate = threading.Event()
+    answers = [Reply(body=b"x", wait=gate, headers={"Set-Cookie": f"id={n}", "Cache-Control": "max-age=600"}) for n in (1, 2)]
+    origin.route("/cookie", *answers)
+    edge = serve()
+    got = []
+    ask = lambda: got.append(edge.get("/cookie").headers["set-cookie"])
+    first = threading.Thread(target=ask)
+    first.start()
+    assert origin.wait_count("/cookie", 1)
+    strict = cache_policy()
+    strict["spec"]["cacheSetCookie"] = False
+    edge.apply(repository, "shop.yaml", distribution(origin.port), strict)
+    second = threading.Thread(target=ask)
+    second.start()
+    until(lambda: edge.metric("headgate_connections_total")['transport="tcp"'] == 2, "the second to have come")
+    gate.set()
+    for viewer in (first, second):
+        viewer.join()
+    assert sorted(got) == ["id=1", "id=2"]
+
+
+def test_a_304_that_brings_a_cookie_is_not_shared(serve, origin):
+    origin.route("/page", Reply(body=b"x", etag='"1"', headers={"Cache-Control": "max-age=0"}),
+                 Reply(body=b"x", etag='"1"', headers={"Cache-Control": "max-age=600", "Set-Cookie": "id=1"}))
+    strict = cache_policy("strict")
+    strict["spec"]["cacheSetCookie"] = False
+    edge = serve(strict, default=behavior(cachePolicy="strict"))
+    assert "set-cookie" not in edge.get("/page").headers
+    answer = edge.get("/page")
+    assert (answer.status, answer.body, answer.headers["set-cookie"]) == (200, b"x", "id=1")
+    again = edge.get("/page")
+    assert not again.is_hit and origin.count("/page") == 3

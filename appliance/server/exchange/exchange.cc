@@ -140,6 +140,9 @@ http::Fields Exchange::vary_fields() {
 
 cache::Store::Found Exchange::find() {
   auto found = worker_.commons().store.find(decision_.key, vary_fields(), *pin_->purges);
+  // It may have been stored under another policy.
+  if (found.response && !may_share(*decision_.behavior, found.response->fields()))
+    found.response.reset();
   if (found.response && found.purged == cache::Purged::No &&
       worker_.commons().changes.covers(found.response->uri(), found.response->stamp().changes))
     found.purged = cache::Purged::Soft;
@@ -312,10 +315,11 @@ void Exchange::on_settled() {
       return;
     case cache::Fill::State::Shared:
     case cache::Fill::State::Private: {
-      // A follower uses only what is shared and selected by its own fields; it does not wait a
-      // second time.
+      // A follower uses only what is shared, also by its own policy, and selected by its own
+      // fields; it does not wait a second time.
       if (!leads_ &&
-          (fill_->state() == cache::Fill::State::Private || !fill_->matches(vary_fields())))
+          (fill_->state() == cache::Fill::State::Private || !fill_->matches(vary_fields()) ||
+           !may_share(*decision_.behavior, fill_->response()->fields())))
         return go_alone();
       const auto response = fill_->response();
       // What turned out too large to be kept may have gone by, past those who were told sooner.

@@ -43,6 +43,10 @@ http::TtlPolicy ttl_policy(const snapshot::Distribution& distribution,
   return policy;
 }
 
+bool may_share(const snapshot::Behavior& behavior, http::Fields fields) {
+  return behavior.cache_policy->source->cache_set_cookie || !http::find(fields, "set-cookie");
+}
+
 std::shared_ptr<FetchJob> FetchJob::start(FetchContext context, Plan plan, cache::FillLead lead) {
   auto job = std::make_shared<FetchJob>(context, std::move(plan), std::move(lead));
   context.jobs.emplace(job.get(), job);
@@ -154,7 +158,8 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
   if (stores_ && goes_in_slices(head)) return begin_slices(*head.content_length);
   stores_ = stores_ && head.content_length.value_or(0) <= context_.store.max_object_bytes();
   if (stores_) begin_encoding(head.content_length);
-  const bool shared = stores_ || (may_store_ && small_error);
+  const bool shared =
+      stores_ || (may_store_ && small_error && may_share(*behavior_, response_->fields()));
   if (shared) {
     incoming_ = cache::Store::Incoming(context_.store);
     incoming_.set(head.content_length.value_or(0));
@@ -204,16 +209,17 @@ void FetchJob::on_not_modified(const origin::ResponseHead& head) {
   response_ =
       cache::StoredResponse::refreshed(*stale_, fields, fill_->stamp(), requested_at_, now, wall,
                                        http::initial_age(head.fields, wall, now - requested_at_));
-  stores_ = true;
-  context_.store.insert(key(), viewer_fields_.fields(), response_);
-  fill_->respond(response_, true, viewer_fields_.fields());
+  stores_ = may_share(*behavior_, response_->fields());
+  if (stores_) context_.store.insert(key(), viewer_fields_.fields(), response_);
+  fill_->respond(response_, stores_, viewer_fields_.fields());
 }
 
 bool FetchJob::decide_storing(const cache::StoredResponse& response,
                               const origin::ResponseHead& head) {
   if (outlives_errors_ && head.status >= 500) return false;
   const auto policy = ttl_policy(*distribution_, *behavior_, head.status);
-  if (!http::may_store(head.status, response.directives(), response.fields(), policy,
+  if (!may_share(*behavior_, response.fields()) ||
+      !http::may_store(head.status, response.directives(), response.fields(), policy,
                        has_authorization_)) {
     if (head.status < 500) context_.fills.mark_unshareable(key(), context_.loop.now());
     return false;

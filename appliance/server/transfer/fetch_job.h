@@ -21,6 +21,10 @@ namespace headgate::server {
 http::TtlPolicy ttl_policy(const snapshot::Distribution& distribution,
                            const snapshot::Behavior& behavior, int status);
 
+/// Whether the cache policy lets a response with these fields be stored and shared: one with
+/// Set-Cookie only while `cacheSetCookie` does.
+bool may_share(const snapshot::Behavior& behavior, http::Fields fields);
+
 /// Lives until the response has ended, however many requests read it and whether or not they stay;
 /// a fetch that nobody can use any more is cancelled. Threads: the worker's.
 class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob> {

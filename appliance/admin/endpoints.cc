@@ -84,6 +84,7 @@ const std::vector<Endpoints::Endpoint>& Endpoints::table() {
       {"/events", Methods::Read, false, false, &Endpoints::events},
       {"/hooks/git", Methods::Post, false, true, &Endpoints::hook},
       {"/invalidations", Methods::Both, false, false, &Endpoints::invalidations},
+      {"/warm", Methods::Both, false, false, &Endpoints::warm},
       {cloudfront::kPrefix, Methods::Both, false, false, &Endpoints::cloudfront, true},
       {"/", Methods::Read, false, false, &Endpoints::page},
   };
@@ -276,6 +277,28 @@ Answer Endpoints::invalidations(const Call& call) const {
   if (call.method == "POST") return purge(call);
   Answer answer;
   answer.body = appliance_.invalidations_json();
+  return answer;
+}
+
+/// GET: lists and runs. POST: runs `?list=NAME`, or all.
+Answer Endpoints::warm(const Call& call) const {
+  Answer answer;
+  if (call.method != "POST") {
+    answer.body = appliance_.warming.json();
+    return answer;
+  }
+  const auto list = call.parameters.find("list");
+  const WarmReply reply = appliance_.warming.run(list == call.parameters.end() ? "" : list->second);
+  switch (reply.outcome) {
+    case WarmReply::Outcome::Running:
+      break;
+    case WarmReply::Outcome::NoList:
+      return refuse(404, reply.problem);
+    case WarmReply::Outcome::Unavailable:
+      return refuse(503, reply.problem);
+  }
+  answer.status = 202;
+  answer.body = dump(Json{{"runs", reply.runs}});
   return answer;
 }
 

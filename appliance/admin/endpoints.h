@@ -63,6 +63,7 @@ class Endpoints {
   Answer invalidations(const Call& call) const;
   Answer purge(const Call& call) const;
   Answer cloudfront(const Call& call) const;
+  Answer warm(const Call& call) const;
   Answer page(const Call& call) const;
 
   const Options options_;

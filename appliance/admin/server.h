@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "appliance/admin/purge.h"
+#include "appliance/admin/warm.h"
 #include "schema/base/result.h"
 #include "schema/model/secret.h"
 
@@ -36,6 +37,7 @@ struct Appliance {
   std::function<void()> reconcile_now;
   std::function<std::string()> invalidations_json;
   Purging purging = {};
+  Warming warming = {};
 };
 
 struct Options {

@@ -46,7 +46,7 @@ int main(int argc, char** argv) {
   describe(program);
   for (const auto add :
        {add_run, add_validate, add_diff, add_test, add_explain, add_status, add_wait, add_events,
-        add_get, add_purge, add_init, add_schema, add_demo_origin})
+        add_get, add_purge, add_warm, add_init, add_schema, add_demo_origin})
     add(program, &exit_code);
   try {
     program.parse(argc, argv);

@@ -178,6 +178,7 @@ char* append_outcome(char* out, const RequestRecord& record) {
   out = append_member(out, ",\"bytes_received\":", record.bytes_received);
   out = append_member(out, ",\"duration_us\":", record.duration_us);
   out = append_member(out, ",\"time_to_first_byte_us\":", record.time_to_first_byte_us);
+  if (record.warming) out = append(out, ",\"warming\":true");
   if (record.aborted) out = append(out, ",\"aborted\":true");
   return out;
 }

@@ -60,6 +60,7 @@ struct RequestRecord {
   std::uint64_t time_to_first_byte_us = 0;
   http::Coding coding = http::Coding::Identity;  ///< that the edge sent the body in
   std::uint64_t identity_bytes = 0;              ///< of that body without it; with `coding` only
+  bool warming = false;                          ///< the edge asked itself: no viewer's request
   bool aborted = false;                          ///< the client left, or the origin failed midway
   std::uint32_t metric_slot = 0;  ///< of distribution and behavior: see Metrics::slot
 };

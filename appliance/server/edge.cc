@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/server/edge.h"
 
+#include <atomic>
 #include <condition_variable>
 #include <memory>
 
@@ -43,6 +44,9 @@ class RunningEdge final : public Edge {
 
   std::vector<std::string> http_addresses() const override { return http_; }
   std::vector<std::string> https_addresses() const override { return https_; }
+  void serve_internal(int fd) override {
+    workers_[next_worker_.fetch_add(1) % workers_.size()]->add_internal(fd);
+  }
   cache::StoreStats cache_stats() const override { return commons_.store.stats(); }
   cache::Swept sweep(const cache::PurgeTable& purges) override {
     return cache::sweep(commons_.store, commons_.fills, purges);
@@ -78,6 +82,7 @@ class RunningEdge final : public Edge {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::string> http_;
   std::vector<std::string> https_;
+  std::atomic<std::size_t> next_worker_{0};  ///< to take the next internal connection
   base::Mutex mutex_;
   std::condition_variable idle_;
   std::size_t busy_ = 0;

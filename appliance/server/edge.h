@@ -42,6 +42,12 @@ class Edge {
   /// "127.0.0.1:8080" with the real port, in the order of the options.
   virtual std::vector<std::string> http_addresses() const = 0;
   virtual std::vector<std::string> https_addresses() const = 0;
+  /// Serves one end of a connection by which the edge asks itself for what viewers will ask for:
+  /// HTTP/1.1 without TLS, on no listener that anybody else could reach. Its requests go the way of
+  /// viewers' requests, except that geo restrictions and limits for viewers do not hold, and that
+  /// an origin which is down is not asked more than its breaker allows. `fd`, a connected stream
+  /// socket, becomes the edge's.
+  virtual void serve_internal(int fd) = 0;
   virtual cache::StoreStats cache_stats() const = 0;
   virtual EncodingStats encoding_stats() const = 0;
   /// What follows a purge in the background; see cache::sweep. Threads: one at a time.

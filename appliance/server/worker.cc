@@ -3,9 +3,11 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <random>
+#include <utility>
 
 #include "appliance/server/exchange/exchange.h"
 
@@ -22,6 +24,21 @@ int on_request(h2o_handler_t*, h2o_req_t* request) {
 std::uint64_t milliseconds(Duration duration) {
   return static_cast<std::uint64_t>(duration.count());
 }
+
+/// Closes the descriptor when the loop has ended before it could be handed over.
+class Handover {
+ public:
+  explicit Handover(int fd) : fd_(fd) {}
+  Handover(Handover&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Handover(const Handover&) = delete;
+  ~Handover() {
+    if (fd_ >= 0) close(fd_);
+  }
+  int release() { return std::exchange(fd_, -1); }
+
+ private:
+  int fd_;
+};
 
 void configure(h2o_globalconf_t& h2o, const EdgeOptions& options) {
   h2o_config_init(&h2o);
@@ -86,6 +103,10 @@ Worker& Worker::of(h2o_context_t* context) {
 
 void Worker::add_listener(int fd, bool tls) { connections_.add_listener(fd, tls); }
 
+void Worker::add_internal(int fd) {
+  loop_.post([this, end = Handover(fd)]() mutable { connections_.add_internal(end.release()); });
+}
+
 void Worker::start() {
   thread_ = std::thread([this] {
     // Signals are for the main thread.
@@ -123,7 +144,7 @@ void Worker::end_what_is_left() {
 }
 
 void Worker::record(const observe::RequestRecord& record) {
-  metrics_.record(record);
+  if (!record.warming) metrics_.record(record);  // they count viewers' requests
   if (log_ != nullptr) log_->write(record);
 }
 

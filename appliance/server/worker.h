@@ -57,6 +57,8 @@ class Worker {
   /// Takes over bound, listening descriptors. Before `start`.
   void add_listener(int fd, bool tls);
   void start();
+  /// See Edge::serve_internal. Threads: any.
+  void add_internal(int fd);
   /// Closes listeners and idle connections, lets requests finish; `on_idle` is called once on the
   /// worker's thread when no connection is left. Threads: any.
   void drain(base::UniqueFunction<void()> on_idle);

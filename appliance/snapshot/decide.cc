@@ -85,7 +85,7 @@ class Walk {
 
   bool pass_geo() {
     const auto& geo = decision_.behavior->geo;
-    if (!geo.restricts()) return true;
+    if (!geo.restricts() || facts_.warming) return true;
     const bool allowed = geo.allows(facts_.country);
     note("geo", "{} is {}", facts_.country.known() ? facts_.country.text() : "unknown country",
          allowed ? "allowed" : "refused");

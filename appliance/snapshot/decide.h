@@ -29,6 +29,7 @@ struct RequestFacts {
   base::IpAddress peer;        ///< the socket's: what is appended to X-Forwarded-For
   guard::Country country;
   std::uint16_t https_port = 443;  ///< of this edge: where redirects to https go
+  bool warming = false;            ///< the edge asks itself: no viewer whom geo rules could judge
 };
 
 /// What explain prints: one step, one line. Null on the request path.

@@ -102,6 +102,11 @@ Result<Activation> Activator::activate(const Prepared& prepared, const schema::T
 
   mark_active(entries);
   publish(activation, prepared.configuration, cache_is_empty || !entries.empty());
+  if (cache_is_empty) entries.clear();  // nothing that was cached became invalid
+  tell(entries, [&](const std::string& id) {
+    const auto found = prepared.model->invalidations.find(id);
+    return found == prepared.model->invalidations.end() ? nullptr : found->second.get();
+  });
   tidy();
   return activation;
 }
@@ -156,13 +161,33 @@ Result<std::vector<LedgerEntry>> Activator::invalidate(
   if (!fresh.empty() || !schedules.empty()) {
     HG_CHECK(append(record), "recording the invalidation");
     mark_active(fresh);
-    if (!fresh.empty()) publish_purges();
+    if (!fresh.empty()) {
+      publish_purges();
+      tell(fresh, [&](const std::string& id) {
+        const auto found = std::find_if(invalidations.begin(), invalidations.end(),
+                                        [&](const auto& each) { return each.id() == id; });
+        return found == invalidations.end() ? nullptr : &*found;
+      });
+    }
     compact();
   }
   std::vector<LedgerEntry> entries;
   for (const schema::Invalidation& invalidation : invalidations)
     entries.push_back(*history_.ledger().find(invalidation.id()));
   return entries;
+}
+
+/// What is live now, and which of `entries` were not rejected; `find` gives an invalidation by id.
+void Activator::tell(
+    const std::vector<LedgerEntry>& entries,
+    const std::function<const schema::Invalidation*(const std::string&)>& find) const {
+  if (!on_swap_ || current_ == nullptr) return;
+  Swap swap{current_, {}};
+  for (const LedgerEntry& entry : entries)
+    if (const auto* invalidation = find(entry.id);
+        invalidation != nullptr && entry.rejected.empty())
+      swap.invalidated.push_back(*invalidation);
+  on_swap_(swap);
 }
 
 void Activator::retire(const cache::Swept& swept) {

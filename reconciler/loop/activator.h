@@ -29,6 +29,12 @@ struct ActivatorOptions {
   std::function<Timestamp()> now = base::wall_now;  ///< decides what is due and what can be undone
 };
 
+/// What has just gone live.
+struct Swap {
+  std::shared_ptr<const snapshot::Snapshot> snapshot;
+  std::vector<schema::Invalidation> invalidated;  ///< what became invalid with it
+};
+
 /// Owns the state folder. Crash before the journal record is durable: neither configuration nor
 /// purges happened; after it: both did. Threads: one at a time.
 class Activator {
@@ -69,6 +75,8 @@ class Activator {
   const std::string& state_path() const { return folder_.path(); }
   /// Called with every event that became durable: (sequence, JSON line).
   void on_event(std::function<void(std::uint64_t, const std::string&)> callback);
+  /// Called after every swap that brought another configuration or made something invalid.
+  void on_swap(std::function<void(const Swap&)> callback) { on_swap_ = std::move(callback); }
 
  private:
   Activator(ActivatorOptions options, StateFolder folder, snapshot::SnapshotHolder& holder,
@@ -87,6 +95,8 @@ class Activator {
   Status append(const Json& record);
   void compact();
   void tidy();
+  void tell(const std::vector<LedgerEntry>& entries,
+            const std::function<const schema::Invalidation*(const std::string&)>& find) const;
   void log(const std::string& line) const;
 
   ActivatorOptions options_;
@@ -101,6 +111,7 @@ class Activator {
   std::vector<std::pair<std::uint64_t, std::string>> served_;
   std::uint64_t forgotten_generation_ = 0;
   std::function<void(std::uint64_t, const std::string&)> on_event_;
+  std::function<void(const Swap&)> on_swap_;
 };
 
 }  // namespace headgate::reconciler

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "schema/base/cron.h"
+#include "schema/model/alias.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
@@ -47,6 +48,25 @@ InvalidationView view_of(const LedgerEntry& entry) {
   if (const auto created = parse_timestamp(entry.activated_at)) view.created = *created;
   view.json = shown(entry).dump(-1, ' ', false, Json::error_handler_t::replace);
   return view;
+}
+
+/// Why what is to be warmed cannot be asked for; empty when it can.
+std::string objection_to_warm(const schema::Distribution& distribution,
+                              const schema::InvalidationWarm& warm) {
+  if (warm.host.empty())
+    return schema::first_host(distribution).empty()
+               ? fmt::format(
+                     "warm.host is missing: the distribution {} has no alias without a "
+                     "wildcard",
+                     schema::in_quotes(distribution.name))
+               : "";
+  const auto& aliases = distribution.aliases;
+  const bool served = std::any_of(aliases.begin(), aliases.end(), [&](const auto& alias) {
+    return schema::alias_covers(alias, warm.host);
+  });
+  return served ? ""
+                : fmt::format("the distribution {} does not serve {}",
+                              schema::in_quotes(distribution.name), schema::in_quotes(warm.host));
 }
 
 bool has_behavior(const schema::Distribution& distribution, const std::string& pattern) {
@@ -121,6 +141,10 @@ std::optional<PurgeReply> Invalidator::refuse(const schema::Invalidation& invali
     return no(Outcome::Refused, fmt::format("the distribution {} has no behavior {}",
                                             schema::in_quotes(invalidation.distribution),
                                             schema::in_quotes(invalidation.select.behavior)));
+  if (invalidation.warm)
+    if (std::string reason = objection_to_warm(*distribution->second, *invalidation.warm);
+        !reason.empty())
+      return no(Outcome::Refused, std::move(reason));
   if (invalidation.not_before)
     return no(Outcome::Refused, "notBefore is for invalidations in the repository: commit it");
   if (std::string reason = ledger.objection(make_entry(invalidation, 0, "api"), activator_.now());

@@ -329,6 +329,11 @@ bool Reconciler::wait_for_next_round(bool* asked) {
   return !stopping_;
 }
 
+void Reconciler::on_swap(std::function<void(const Swap&)> callback) {
+  const base::MutexLock lock(state_mutex_);
+  activator_->on_swap(std::move(callback));
+}
+
 void Reconciler::reconcile_now() {
   const base::MutexLock lock(mutex_);
   asked_ = true;

@@ -56,6 +56,11 @@ class Reconciler {
   /// The next round begins at once.
   void reconcile_now();
 
+  /// Called after every swap, with the activator's mutex held: must not call back. Before `start`.
+  void on_swap(std::function<void(const Swap&)> callback);
+  /// Writes an event into the journal. One that cannot be kept is logged.
+  void record(const Json& event);
+
   const Board& board() const { return board_; }
   Invalidator& invalidator() { return invalidator_; }
 
@@ -75,7 +80,6 @@ class Reconciler {
   bool is_settled(const std::string& commit, bool asked) const;
   bool has_changed_outside(const snapshot::Snapshot& live) const;
   void show_applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings);
-  void record(const Json& event);
   void log(const std::string& line) const;
 
   ReconcilerOptions options_;

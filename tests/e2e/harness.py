@@ -83,6 +83,12 @@ def invalidation(name, *paths, distribution="shop", **spec):
     return resource("Invalidation", name, {"distribution": distribution, "select": {"paths": list(paths)}, **spec})
 
 
+def warm_list(name, *paths, distribution="shop", **spec):
+    """As fast as it goes, unless told otherwise."""
+    return resource("WarmList", name, {"distribution": distribution, "host": "shop.test", "rate": 10000,
+                                       **({"paths": list(paths)} if paths else {}), **spec})
+
+
 class Repository:
     """A working git repository. What is put is JSON, which is YAML too."""
 
@@ -326,6 +332,11 @@ class Edge:
 
     def events(self):
         return [json.loads(line) for line in self.admin_get("/events").body.splitlines() if line.strip()]
+
+    def warmed(self, count=1):
+        """The events of runs of warm lists, when `count` have ended."""
+        return until(lambda: (lambda ended: ended if len(ended) >= count else None)([e for e in self.events() if e["type"] == "warmed"]),
+                     f"{count} ended runs")
 
     def metric(self, name):
         """Samples of one metric: {labels: value}."""

@@ -39,6 +39,8 @@ Endpoints make_endpoints() {
   appliance.purging.list = [](const std::string&) {
     return std::optional<std::vector<InvalidationView>>(std::in_place);
   };
+  appliance.warming.run = [](const std::string&) { return WarmReply(); };
+  appliance.warming.json = [] { return std::string("{}"); };
   return Endpoints(options, appliance, true);
 }
 

@@ -44,7 +44,15 @@ struct Fake {
                   return some;
                 },
             .reconcile_now = [this] { ++reconciles; },
-            .invalidations_json = [] { return std::string("[]"); }};
+            .invalidations_json = [] { return std::string("[]"); },
+            .purging = {},
+            .warming = {.run = [](const std::string& list) -> headgate::admin::WarmReply {
+                          using Outcome = headgate::admin::WarmReply::Outcome;
+                          if (list == "front") return {Outcome::Running, {7}, ""};
+                          if (list.empty()) return {Outcome::Unavailable, {}, "nothing to warm"};
+                          return {Outcome::NoList, {}, "there is no " + list};
+                        },
+                        .json = [] { return std::string("{}\n"); }}};
   }
 };
 
@@ -120,6 +128,20 @@ TEST_CASE("status, metrics and invalidations are passed on with their types") {
   CHECK(response.find("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n") !=
         std::string::npos);
   CHECK(response.find("\r\n\r\nheadgate_build_info 1\n") != std::string::npos);
+}
+
+TEST_CASE("warm lists are shown and run, one by its name or all") {
+  Fake fake;
+  const auto server = serve(fake);
+  CHECK(fetch(*server, "/warm").body == "{}\n");
+  const auto run = [&](const std::string& target) {
+    const auto reply = post(server->address(), target, "", std::nullopt);
+    REQUIRE(reply.has_value());
+    return std::to_string(reply->status) + " " + reply->body;
+  };
+  CHECK(run("/warm?list=front") == "202 {\"runs\":[7]}\n");
+  CHECK(run("/warm?list=a%20b") == "404 {\"error\":\"there is no a b\"}\n");
+  CHECK(run("/warm") == "503 {\"error\":\"nothing to warm\"}\n");
 }
 
 TEST_CASE("HEAD has the head of GET and no body") {
@@ -218,7 +240,7 @@ TEST_CASE("with a token everything but health and the webhook asks for it") {
   options.token = Redacted("t0ken");
   options.webhook_secret = Redacted("s3cret");
   const auto server = serve(fake, options);
-  for (const char* path : {"/status", "/metrics", "/events", "/invalidations", "/"}) {
+  for (const char* path : {"/status", "/metrics", "/events", "/invalidations", "/warm", "/"}) {
     CAPTURE(path);
     CHECK(fetch(*server, path).status == 401);
     CHECK(fetch(*server, path, Redacted("t0ke")).status == 401);

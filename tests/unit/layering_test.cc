@@ -51,12 +51,13 @@ const std::map<std::string, std::set<std::string>>& arrows() {
     auto& server = may["appliance/server"];
     server = snapshot;
     server.insert({"appliance/snapshot", "appliance/observe"});
+    may["appliance/warm"] = server;
     auto& reconciler = may["reconciler"];
     reconciler = server;
     reconciler.insert({"appliance/server", "appliance/admin"});
     auto& cli = may["appliance/cli"];
     cli = reconciler;
-    cli.insert({"reconciler", "appliance/demo"});
+    cli.insert({"reconciler", "appliance/demo", "appliance/warm"});
     return may;
   }();
   return kArrows;

@@ -224,6 +224,34 @@ TEST_CASE("an edge that begins with invalidations in the repository has nothing 
   CHECK(machine.holder.get()->purges->check("shop", "/page", {0, 1}) == cache::Purged::No);
 }
 
+TEST_CASE("a swap is told once it serves, with what became invalid with it") {
+  const ScratchFolder folder;
+  Disk disk;
+  Machine machine(folder.path(), disk);
+  std::vector<std::string> told;
+  machine.activator->on_swap([&](const Swap& swap) {
+    CHECK(machine.holder.get() == swap.snapshot);
+    std::string names = fmt::format("{}:", swap.snapshot->generation);
+    for (const auto& invalidation : swap.invalidated) names += " " + invalidation.name;
+    told.push_back(names);
+  });
+  REQUIRE(machine.apply(after(), "aaaaaaa").has_value());  // nothing is cached yet
+  schema::MemoryTree two = after();
+  two.put("second.yaml", test::invalidation_yaml("second", "/page"));
+  two.put("undo.yaml",
+          "apiVersion: headgate/v1\nkind: Invalidation\nmetadata: { name: undo }\nspec: { "
+          "distribution: shop, undoes: nothing }\n");
+  REQUIRE(machine.apply(two, "bbbbbbb").has_value());
+  REQUIRE(machine.apply(two, "ccccccc").has_value());
+  schema::Invalidation urgent;
+  urgent.name = "urgent";
+  urgent.distribution = "shop";
+  urgent.select.paths = {"/"};
+  REQUIRE(machine.activator->invalidate({urgent}, "api").has_value());
+  REQUIRE(machine.activator->invalidate({urgent}, "api").has_value());
+  CHECK(told == std::vector<std::string>{"1:", "2: second", "3:", "3: urgent"});
+}
+
 TEST_CASE("an id that comes again with other content is refused, with its place") {
   const ScratchFolder folder;
   Disk disk;

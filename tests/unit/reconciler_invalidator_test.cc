@@ -131,6 +131,29 @@ TEST_CASE("an urgent purge is in force when it is answered, and happens once") {
   CHECK(machine.activator->history().ledger().entries().size() == 1);
 }
 
+TEST_CASE("what an urgent purge warms must be of the distribution, and is told with the swap") {
+  const ScratchFolder folder;
+  Disk disk;
+  Machine machine(folder.path(), disk);
+  machine.apply(site());
+  std::vector<std::string> warmed;
+  machine.activator->on_swap([&](const Swap& swap) {
+    for (const auto& invalidation : swap.invalidated)
+      if (invalidation.warm) warmed = invalidation.warm->paths;
+  });
+  schema::Invalidation purge = of_path("one", "/a");
+  purge.warm.emplace().paths = {"/a"};
+  purge.warm->host = "elsewhere.test";
+  CHECK(machine.purge(purge) == Outcome::Refused);
+  CHECK(machine.last.problem == "the distribution \"shop\" does not serve \"elsewhere.test\"");
+  CHECK(machine.state("one") == "unknown");
+  purge.warm->host = "shop.test";
+  CHECK(machine.purge(purge) == Outcome::Created);
+  CHECK(warmed == std::vector<std::string>{"/a"});
+  purge.warm->paths = {"/b"};  // another thing under the same id
+  CHECK(machine.purge(purge) == Outcome::Mismatch);
+}
+
 TEST_CASE("the same id by the urgent path and by git is one invalidation") {
   const ScratchFolder folder;
   Disk disk;

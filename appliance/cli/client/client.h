@@ -30,6 +30,11 @@ const Json& list(const Json& json, const char* name);
 /// As a terminal may show it: control characters escaped.
 std::string clean(const std::string& text);
 
+/// One line of a run of /warm: "Running, 120 of 300, 2 failed, 9.8/s".
+std::string warm_progress(const Json& run);
+/// `headgate get warm`.
+int print_warm(const std::string& admin, bool json);
+
 inline constexpr const char* kDefaultAdmin = "127.0.0.1:9900";
 
 }  // namespace headgate::cli

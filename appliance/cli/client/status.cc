@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <set>
 
 #include "appliance/cli/client/client.h"
 #include "schema/base/units.h"
@@ -73,6 +74,23 @@ void print_refusal(const Json& status) {
   print_lines(list(status, "diagnostics"), 20);
 }
 
+/// What is being warmed, and what was not warmed as it should have been.
+void print_warming(const Json& status) {
+  if (!status.contains("warming") || !status["warming"].is_object()) return;
+  std::set<std::string> shown;
+  for (const Json& run : list(status["warming"], "runs")) {
+    const std::string list_name = text(run, "list");
+    const std::string state = text(run, "state");
+    const bool newest = list_name.empty() || shown.insert(list_name).second;
+    const bool active = state == "Running" || state == "Paused";
+    const bool wrong = state == "GaveUp" || run.value("failed", std::uint64_t{0}) > 0;
+    if (!active && !(newest && wrong)) continue;
+    const std::string name =
+        list_name.empty() ? "invalidation " + text(run, "invalidation") : list_name;
+    fmt::print("Warming     {}: {}\n", clean(name), warm_progress(run));
+  }
+}
+
 int status(const Flags& flags) {
   const auto answer = ask(flags.admin, "/status");
   if (!answer) {
@@ -87,6 +105,7 @@ int status(const Flags& flags) {
   fmt::print("Ready       {}\n", ready ? "yes" : "no");
   print_revisions(*answer);
   print_refusal(*answer);
+  print_warming(*answer);
   for (const Json& warning : list(*answer, "warnings")) print_lines(Json::array({warning}), 1);
   fmt::print("\n");
   print_conditions(*answer);
@@ -175,6 +194,15 @@ void add_get(CLI::App& program, int* exit_code) {
       "Swept: none are left, or those that are bear a mark. Rejected: it could not be done. An id "
       "runs once; the same id with other content is refused.\n\n"
       "Exit codes: 0, 1 no answer, 2 bad flags.");
+  CLI::App* lists = command->add_subcommand("warm", "Warm lists, and what has come of their runs.");
+  add_admin_flag(*lists, flags->admin);
+  lists->add_flag("--json", flags->json, "For machines.");
+  lists->footer(
+      "Running: requests are being made. Paused: the origin fails, it is tried again. Completed: "
+      "everything was\n"
+      "asked for. GaveUp: the origin failed for too long. Replaced: another commit went live.\n\n"
+      "Exit codes: 0, 1 no answer, 2 bad flags.");
+  lists->callback([flags, exit_code] { *exit_code = print_warm(flags->admin, flags->json); });
   command->footer("Example: headgate get invalidations --json");
   what->callback([flags, exit_code] { *exit_code = invalidations(*flags); });
 }

@@ -6,8 +6,10 @@
 #include <memory>
 #include <optional>
 
+#include "appliance/base/time.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/offline/configuration.h"
+#include "appliance/cli/offline/reminders.h"
 
 namespace headgate::cli {
 namespace {
@@ -40,8 +42,12 @@ std::optional<reconciler::Prepared> load(const Flags& flags) {
 }
 
 int validate(const Flags& flags) {
-  const auto prepared = load(flags);
+  auto prepared = load(flags);
   if (!prepared) return kInvalid;
+  const auto expired = expired_invalidations(*prepared->model, flags.what, base::wall_now());
+  if (!expired) complain(expired.error().context);
+  if (expired)
+    prepared->diagnostics.insert(prepared->diagnostics.end(), expired->begin(), expired->end());
   print(prepared->diagnostics);
   const std::string warnings =
       prepared->diagnostics.empty() ? "" : ", " + count(prepared->diagnostics);

@@ -63,6 +63,7 @@ Status Appliance::start() {
         &Appliance::open_edge, &Appliance::become_user, &Appliance::open_admin})
     if (Status done = (this->*step)(); !done) return done;
   announce();
+  warmer_->start();
   reconciler_->start();
   return {};
 }
@@ -115,7 +116,21 @@ Status Appliance::open_edge() {
   return {};
 }
 
+/// Nothing is asked for before `start`, when the listeners accept.
+void Appliance::open_warmer() {
+  warm::WarmerOptions options;
+  options.serve = [this](int fd) { edge_->serve_internal(fd); };
+  options.record = [this](const warm::Json& event) { reconciler_->record(event); };
+  options.log = log_;
+  warmer_ = std::make_unique<warm::Warmer>(std::move(options));
+  metrics_.contribute([this] { return warmer_->families(); });
+  if (const auto snapshot = snapshots_.get(); snapshot != nullptr) warmer_->serves(snapshot, {});
+  reconciler_->on_swap(
+      [this](const reconciler::Swap& swap) { warmer_->serves(swap.snapshot, swap.invalidated); });
+}
+
 Status Appliance::open_admin() {
+  open_warmer();
   admin::Options options;
   options.listen = settings_.admin;
   options.webhook_secret = webhook_secret_;
@@ -162,7 +177,23 @@ admin::Appliance Appliance::endpoints() {
   endpoints.purging.list = [this](const std::string& distribution) {
     return reconciler_->invalidator().list(distribution);
   };
+  endpoints.warming.run = [this](const std::string& list) { return warm(list); };
+  endpoints.warming.json = [this] {
+    return warmer_->to_json().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  };
   return endpoints;
+}
+
+admin::WarmReply Appliance::warm(const std::string& list) {
+  warm::Asked asked = warmer_->ask(list);
+  using Outcome = admin::WarmReply::Outcome;
+  admin::WarmReply reply;
+  reply.outcome = asked.is_unknown        ? Outcome::NoList
+                  : asked.problem.empty() ? Outcome::Running
+                                          : Outcome::Unavailable;
+  reply.runs = std::move(asked.runs);
+  reply.problem = std::move(asked.problem);
+  return reply;
 }
 
 admin::Readiness Appliance::readiness() const {
@@ -183,6 +214,7 @@ std::string Appliance::status_json() const {
   const Json followed = reconciler_->board().status();
   for (const auto& [name, value] : followed.items()) json[name] = value;
   json["listeners"] = listeners_json();
+  json["warming"] = warmer_->to_json();
   json["cache"] = cache_json(edge_->cache_stats());
   const auto snapshot = snapshots_.get();
   json["certificates"] =
@@ -203,6 +235,7 @@ void Appliance::reload() {
 
 void Appliance::stop() {
   if (draining_.exchange(true)) return;
+  if (warmer_ != nullptr) warmer_->stop();
   if (edge_ != nullptr) edge_->drain(kDrainLimit);
   if (reconciler_ != nullptr) reconciler_->stop();
   health_.reset();

@@ -15,6 +15,7 @@
 #include "appliance/observe/metrics.h"
 #include "appliance/server/edge.h"
 #include "appliance/snapshot/snapshot.h"
+#include "appliance/warm/warmer.h"
 #include "reconciler/loop/reconciler.h"
 #include "schema/model/resources.h"
 
@@ -44,8 +45,10 @@ class Appliance {
   Status open_edge();
   Status become_user();
   Status open_admin();
+  void open_warmer();
   void announce() const;
   admin::Appliance endpoints();
+  admin::WarmReply warm(const std::string& list);
   admin::Readiness readiness() const;
   std::string status_json() const;
   reconciler::Json listeners_json() const;
@@ -62,6 +65,7 @@ class Appliance {
   reconciler::Disk disk_;
   std::unique_ptr<reconciler::Reconciler> reconciler_;
   std::unique_ptr<server::Edge> edge_;
+  std::unique_ptr<warm::Warmer> warmer_;
   std::unique_ptr<admin::Server> health_;
   std::unique_ptr<admin::Server> admin_;
   std::atomic<bool> draining_{false};

@@ -2,6 +2,7 @@
 #include "appliance/server/connection/connections.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -27,6 +28,7 @@ struct Connections::Listener {
 struct Connections::Connection {
   Connections* owner;
   h2o_socket_t* socket;
+  bool internal;
   int requests = 0;  ///< under way
 };
 
@@ -48,7 +50,10 @@ struct Connections::ProxyHead {
 
 Connections::Connections(Commons& commons, H2oLoop& loop, h2o_context_t& context,
                          observe::WorkerMetrics& metrics)
-    : commons_(commons), loop_(loop), context_(context), metrics_(metrics) {}
+    : commons_(commons), loop_(loop), context_(context), metrics_(metrics) {
+  internal_.ctx = &context_;
+  internal_.hosts = commons_.h2o.hosts;
+}
 
 Connections::~Connections() {
   for (const auto& listener : listeners_)
@@ -79,13 +84,7 @@ void Connections::accept(Listener& listener) {
       h2o_socket_close(socket);
       continue;
     }
-    auto connection = std::make_unique<Connection>(Connection{this, socket});
-    socket->on_close.data = connection.get();
-    socket->on_close.cb = [](void* closed) {
-      auto& gone = *static_cast<Connection*>(closed);
-      gone.owner->on_closed(gone);
-    };
-    open_.emplace(connection.get(), std::move(connection));
+    track(socket, false);
     commons_.connections.fetch_add(1, std::memory_order_relaxed);
     metrics_.connection_opened(listener.accept.ssl_ctx != nullptr);
 
@@ -98,6 +97,28 @@ void Connections::accept(Listener& listener) {
       h2o_accept(&listener.accept, socket);
     }
   }
+}
+
+void Connections::add_internal(int fd) {
+  if (draining_) {
+    close(fd);
+    return;
+  }
+  h2o_accept(&internal_, track(h2o_evloop_socket_create(loop_.h2o(), fd,
+                                                        H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION),
+                               true));
+}
+
+/// Makes `socket` one of those that are open, until it is closed.
+h2o_socket_t* Connections::track(h2o_socket_t* socket, bool internal) {
+  auto connection = std::make_unique<Connection>(Connection{this, socket, internal});
+  socket->on_close.data = connection.get();
+  socket->on_close.cb = [](void* closed) {
+    auto& gone = *static_cast<Connection*>(closed);
+    gone.owner->on_closed(gone);
+  };
+  open_.emplace(connection.get(), std::move(connection));
+  return socket;
 }
 
 void Connections::read_proxy_head(h2o_socket_t* socket, Listener& listener) {
@@ -161,8 +182,10 @@ void Connections::set_peer(h2o_socket_t* socket, const base::IpAddress& address,
 }
 
 void Connections::on_closed(Connection& connection) {
-  commons_.connections.fetch_sub(1, std::memory_order_relaxed);
-  metrics_.connection_closed();
+  if (!connection.internal) {
+    commons_.connections.fetch_sub(1, std::memory_order_relaxed);
+    metrics_.connection_closed();
+  }
   proxy_heads_.erase(connection.socket);
   open_.erase(&connection);
   if (draining_ && open_.empty() && on_idle_) std::exchange(on_idle_, {})();
@@ -179,6 +202,11 @@ void Connections::request_began(h2o_conn_t* connection) {
 
 void Connections::request_ended(h2o_conn_t* connection) {
   if (auto* known = find(connection)) --known->requests;
+}
+
+bool Connections::is_internal(h2o_conn_t* connection) {
+  const auto* known = find(connection);
+  return known != nullptr && known->internal;
 }
 
 void Connections::handshake_failed(const SSL* connection) {

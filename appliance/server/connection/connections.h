@@ -30,6 +30,9 @@ class Connections {
   Connections& operator=(const Connections&) = delete;
 
   void add_listener(int fd, bool tls);
+  /// Serves what the edge itself asks on `fd`, a connected stream socket, which becomes this one's.
+  /// Such connections count neither in the metrics nor against the limit.
+  void add_internal(int fd);
   /// No more connections; those without a request end. `on_idle` once none is left.
   void drain(base::UniqueFunction<void()> on_idle);
   /// Breaks those that are left.
@@ -39,6 +42,8 @@ class Connections {
   /// A request on `connection` begins or has ended: tells busy connections from idle ones.
   static void request_began(h2o_conn_t* connection);
   static void request_ended(h2o_conn_t* connection);
+  /// Whether the edge itself is the client.
+  static bool is_internal(h2o_conn_t* connection);
   /// For Tls: counts it with the worker that the connection belongs to.
   static void handshake_failed(const SSL* connection);
 
@@ -48,6 +53,7 @@ class Connections {
   struct ProxyHead;
 
   void accept(Listener& listener);
+  h2o_socket_t* track(h2o_socket_t* socket, bool internal);
   void read_proxy_head(h2o_socket_t* socket, Listener& listener);
   void on_proxy_octets(ProxyHead& head, bool lost);
   void admit_after_proxy_head(ProxyHead& head);
@@ -60,6 +66,7 @@ class Connections {
   h2o_context_t& context_;
   observe::WorkerMetrics& metrics_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  h2o_accept_ctx_t internal_{};  ///< of connections from the edge itself
   std::unordered_map<Connection*, std::unique_ptr<Connection>> open_;
   std::unordered_map<h2o_socket_t*, std::unique_ptr<ProxyHead>> proxy_heads_;
   base::UniqueFunction<void()> on_idle_;

@@ -274,7 +274,8 @@ void Exchange::respond_plain(int status, http::Fields fields) {
 }
 
 bool Exchange::respond_error_page(int status) {
-  if (status < 400 || decision_.distribution == nullptr) return false;
+  // Who warms wants to know what there is, not what stands in for it.
+  if (status < 400 || decision_.distribution == nullptr || facts_.warming) return false;
   const auto* page = decision_.distribution->error_page(status);
   if (page == nullptr) return false;
   if (page->inline_body) {
@@ -345,6 +346,7 @@ void Exchange::record() {
   record.bytes_received = received_;
   record.duration_us = microseconds(now - began_);
   record.time_to_first_byte_us = sender_.started() ? microseconds(first_octet_ - began_) : 0;
+  record.warming = facts_.warming;
   record.aborted = !sender_.finished();
   if (sender_.finished() && record.bytes_sent != 0) {
     record.coding = coding_;

@@ -76,10 +76,7 @@ void Exchange::run() {
   if (!pin_)
     return respond_error(503, Reason::NoConfiguration, "destination_unavailable",
                          "nothing has been applied yet");
-  const snapshot::Configuration& configuration = *pin_->configuration;
-  if (configuration.geo() != nullptr) facts_.country = configuration.geo()->country(facts_.client);
-  facts_.https_port = worker_.commons().https_port;
-  decision_ = snapshot::decide(configuration, facts_, memory_);
+  decide();
   switch (decision_.action) {
     case snapshot::Decision::Action::Deny:
       return respond_error(decision_.status, decision_.reason, guard::proxy_error(decision_.reason),
@@ -98,7 +95,34 @@ void Exchange::run() {
   }
   if (!http::is_safe(facts_.method)) changing_ = uri_of(facts_.target);
   if (decision_.uses_cache && upload_ == nullptr) return look_up();
-  go_alone();
+  spares_origin() ? respond_sparing_origin() : go_alone();
+}
+
+void Exchange::decide() {
+  const snapshot::Configuration& configuration = *pin_->configuration;
+  if (configuration.geo() != nullptr) facts_.country = configuration.geo()->country(facts_.client);
+  facts_.https_port = worker_.commons().https_port;
+  facts_.warming = peer_.internal;
+  // Viewers come by TLS where they can, and where they must.
+  if (facts_.warming) facts_.https = facts_.https || !worker_.commons().options.https.empty();
+  decision_ = snapshot::decide(configuration, facts_, memory_);
+  const bool must =
+      decision_.reason == Reason::HttpsOnly || decision_.reason == Reason::RedirectToHttps;
+  if (!facts_.warming || !must) return;
+  facts_.https = true;
+  decision_ = snapshot::decide(configuration, facts_, memory_);
+}
+
+/// Warming leaves an origin alone that is down, except for the probes that its breaker allows:
+/// nobody waits for the answer.
+bool Exchange::spares_origin() const {
+  const auto& target = *decision_.behavior->target;
+  return facts_.warming && target.is_sick() &&
+         !target.members.front().endpoint->latch->take_probe(worker_.loop().now());
+}
+
+void Exchange::respond_sparing_origin() {
+  respond_error(503, Reason::OriginFailure, "destination_unavailable", "the origin is down");
 }
 
 /// What the cache calls the URI, when a GET of it would use the cache.
@@ -167,7 +191,8 @@ void Exchange::look_up() {
 
 /// The origin is known to be down, perhaps by its answers alone, and stale may be served for that.
 bool Exchange::is_pointless_to_wait() const {
-  return decision_.behavior->target->is_sick() && may_serve_on(Trouble::Answered5xx);
+  return !facts_.warming && decision_.behavior->target->is_sick() &&
+         may_serve_on(Trouble::Answered5xx);
 }
 
 /// The origin is asked behind the answer when that is due.
@@ -213,6 +238,7 @@ bool Exchange::has_gone_stale(const cache::Fill& fill) {
 }
 
 void Exchange::join(bool serve_stale_meanwhile) {
+  if (spares_origin()) return respond_sparing_origin();
   auto& commons = worker_.commons();
   const auto join_beside = [&](const cache::Fill* unusable) {
     return commons.fills.join(decision_.key, *pin_->purges, commons.changes, pin_->generation,
@@ -333,7 +359,8 @@ void Exchange::on_settled() {
         }
       }
       if (leads_) note_change(*response);
-      if (response->status() >= 500 && may_serve_on(Trouble::Answered5xx))
+      // Who warms is to see that the origin fails.
+      if (response->status() >= 500 && !facts_.warming && may_serve_on(Trouble::Answered5xx))
         return respond_stored(stale_, CacheOutcome::StaleHit);
       const bool revalidated = stale_ && response->has_content_of(*stale_);
       return respond_stored(response, revalidated            ? CacheOutcome::RevalidatedHit
@@ -344,7 +371,8 @@ void Exchange::on_settled() {
     }
     case cache::Fill::State::Failed: {
       assume_change();
-      if (may_serve_on(Trouble::Unreachable)) return respond_stored(stale_, CacheOutcome::StaleHit);
+      if (!facts_.warming && may_serve_on(Trouble::Unreachable))
+        return respond_stored(stale_, CacheOutcome::StaleHit);
       const auto failure = fill_->failure();
       return respond_error(failure.status, Reason::OriginFailure,
                            memory_.persist(failure.proxy_error), memory_.persist(failure.details));

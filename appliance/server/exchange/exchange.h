@@ -50,7 +50,7 @@ class Exchange {
   Exchange(h2o_req_t& request, Worker& worker);
 
   void run();
-  void execute(const snapshot::Decision& decision);
+  void decide();
 
   // Through the cache.
   cache::Store::Found find();
@@ -60,6 +60,8 @@ class Exchange {
   Usable evaluate(const cache::StoredResponse& response, cache::Purged purged);
   bool may_serve_on(Trouble trouble) const;
   bool is_pointless_to_wait() const;
+  bool spares_origin() const;
+  void respond_sparing_origin();
   void respond_without_waiting();
   bool has_gone_stale(const cache::Fill& fill);
   void join(bool serve_stale_meanwhile);

@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "appliance/server/connection/connections.h"
+
 namespace headgate::server {
 namespace {
 
@@ -32,6 +34,8 @@ PeerFacts peer_facts(h2o_conn_t* connection) {
     const int port = h2o_socket_getport(address);
     facts.port = port > 0 ? static_cast<std::uint16_t>(port) : std::uint16_t{0};
   }
+  facts.internal = Connections::is_internal(connection);
+  if (facts.internal) facts.address = base::IpAddress::from_v4({127, 0, 0, 1});
   h2o_socket_t* socket = connection->callbacks->get_socket(connection);
   facts.tls = socket != nullptr && socket->ssl != nullptr;
   if (facts.tls) facts.tls_version = h2o_socket_get_ssl_protocol_version(socket);

@@ -13,6 +13,7 @@ namespace headgate::server {
 struct PeerFacts {
   base::IpAddress address;  ///< the socket's, or the one that PROXY named
   std::uint16_t port = 0;
+  bool internal = false;  ///< the edge itself, to warm its cache
   bool tls = false;
   std::string_view tls_version;  ///< static; empty without TLS
 };

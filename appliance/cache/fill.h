@@ -133,6 +133,11 @@ class FillTable {
   /// first.
   void mark_unshareable(const Key& key, base::MonoTime now);
 
+  /// Remembers for an hour that the origin has not kept its word about ranges of this key. Bounded,
+  /// as above.
+  void mark_unsliceable(const Key& key, base::MonoTime now);
+  bool is_unsliceable(const Key& key, base::MonoTime now) const;
+
   std::size_t size() const;
 
  private:

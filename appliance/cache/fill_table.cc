@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::size_t kShards = 16;
 constexpr std::size_t kMarksPerShard = 8192 / kShards;
-constexpr Duration kMarkLifetime = std::chrono::seconds(120);
+constexpr Duration kUnshareableFor = std::chrono::seconds(120);
+constexpr Duration kUnsliceableFor = std::chrono::hours(1);
 
 struct HashOfKey {
   std::size_t operator()(const base::Hash128& hash) const {
@@ -22,12 +23,14 @@ struct HashOfKey {
   }
 };
 
-/// Marks in order of marking, each good for kMarkLifetime. Marking again renews.
+/// Marks in order of marking, each good for `lifetime`. Marking again renews.
 class Marks {
  public:
+  explicit Marks(Duration lifetime) : lifetime_(lifetime) {}
+
   void add(std::uint64_t fingerprint, base::MonoTime now) {
-    expires_[fingerprint] = now + kMarkLifetime;
-    order_.push_back({fingerprint, now + kMarkLifetime});
+    expires_[fingerprint] = now + lifetime_;
+    order_.push_back({fingerprint, now + lifetime_});
     while (order_.size() > kMarksPerShard || order_.front().expires_at <= now) drop_oldest();
   }
   bool contains(std::uint64_t fingerprint, base::MonoTime now) const {
@@ -48,6 +51,7 @@ class Marks {
     order_.pop_front();
   }
 
+  const Duration lifetime_;
   std::unordered_map<std::uint64_t, base::MonoTime> expires_;
   std::deque<Mark> order_;
 };
@@ -58,7 +62,8 @@ struct FillTable::Impl {
   struct Shard {
     base::Mutex mutex;
     std::unordered_map<base::Hash128, base::Ref<Fill>, HashOfKey> fills GUARDED_BY(mutex);
-    Marks marks GUARDED_BY(mutex);
+    Marks unshareable GUARDED_BY(mutex){kUnshareableFor};
+    Marks unsliceable GUARDED_BY(mutex){kUnsliceableFor};
   };
   std::array<Shard, kShards> shards;
 
@@ -94,7 +99,7 @@ FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
     if (open && led && !outdated && fill.get() != unusable)
       return {.role = Role::Follower, .fill = fill};
   }
-  if (shard.marks.contains(key.hash.low, now)) return {};
+  if (shard.unshareable.contains(key.hash.low, now)) return {};
   auto fill = base::make_ref<Fill>(
       key, Stamp{.epoch = purges.epoch(), .generation = generation, .changes = changes.count()});
   replaced = std::exchange(shard.fills[key.hash], fill);
@@ -114,7 +119,19 @@ void FillTable::finish(Fill& fill) {
 void FillTable::mark_unshareable(const Key& key, base::MonoTime now) {
   Impl::Shard& shard = impl_->shard(key.hash);
   const base::MutexLock lock(shard.mutex);
-  shard.marks.add(key.hash.low, now);
+  shard.unshareable.add(key.hash.low, now);
+}
+
+void FillTable::mark_unsliceable(const Key& key, base::MonoTime now) {
+  Impl::Shard& shard = impl_->shard(key.hash);
+  const base::MutexLock lock(shard.mutex);
+  shard.unsliceable.add(key.hash.low, now);
+}
+
+bool FillTable::is_unsliceable(const Key& key, base::MonoTime now) const {
+  Impl::Shard& shard = impl_->shard(key.hash);
+  const base::MutexLock lock(shard.mutex);
+  return shard.unsliceable.contains(key.hash.low, now);
 }
 
 FillTable::Fetching::Fetching(FillTable& table, Stamp stamp) : table_(&table), epoch_(stamp.epoch) {

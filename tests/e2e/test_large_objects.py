@@ -258,3 +258,20 @@ def test_slow_readers_of_many_large_objects_cost_little(serve, origin, clients):
     assert memory(edge) - before < 64 * MIB * 7 // 4 + 200 * (512 << 10)
     origin.page("/page", b"hello")
     assert edge.get("/page").body == b"hello"
+
+
+def test_an_origin_that_announces_ranges_and_serves_none_is_passed_through_next_time(serve, origin, film):
+    film.ignores_ranges = True
+    edge = serve()
+    with pytest.raises(BrokenTransfer):
+        curl(f"http://{edge.http}/film")
+    for _ in range(2):
+        answer = edge.get("/film")
+        assert answer.body == film.bytes() and not answer.is_hit
+
+
+def test_an_origin_that_does_not_say_how_long_the_whole_is(serve, origin, film):
+    film.complete = "*"
+    edge = serve()
+    assert edge.get("/film").body == film.bytes()
+    assert edge.get("/film").is_hit

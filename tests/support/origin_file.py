@@ -33,6 +33,8 @@ class File:
     def __init__(self, size, cache_control="max-age=3600", **headers):
         self.size, self.version, self.cache_control, self.headers = size, 1, cache_control, headers
         self.accept_ranges = "bytes"
+        self.ignores_ranges = False
+        self.complete = None     # what Content-Range says instead of the size
         self.tag = None          # another form of the entity-tag: a function of the version
         self.before = None       # called with (request, first, end) before an answer is made; may return a Reply instead
 
@@ -57,11 +59,11 @@ class File:
             return _Part(version, 0, self.size, headers=headers)
         if first >= self.size:
             return Reply(416, headers={"Content-Range": f"bytes */{self.size}"})
-        headers["Content-Range"] = f"bytes {first}-{end - 1}/{self.size}"
+        headers["Content-Range"] = f"bytes {first}-{end - 1}/{self.complete or self.size}"
         return _Part(version, first, end, status=206, headers=headers)
 
     def range_of(self, request):
         match = re.fullmatch(r"bytes=(\d+)-(\d*)", request.header("Range", ""))
-        if not match or not self.accept_ranges:
+        if not match or not self.accept_ranges or self.ignores_ranges:
             return None, None
         return int(match[1]), min(int(match[2]) + 1 if match[2] else self.size, self.size)

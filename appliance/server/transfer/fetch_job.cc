@@ -243,7 +243,8 @@ bool FetchJob::goes_in_slices(const origin::ResponseHead& head) const {
   return above && head.status == 200 && head.content_length.value_or(0) > *above &&
          http::equals_ignoring_case(http::find(head.fields, "accept-ranges").value_or(""),
                                     "bytes") &&
-         http::strong_validator(response_->fields());
+         http::strong_validator(response_->fields()) &&
+         !context_.fills.is_unsliceable(key(), context_.loop.now());
 }
 
 /// What comes is the beginning of the first slice; each of the others is asked for by those who

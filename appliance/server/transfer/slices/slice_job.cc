@@ -77,7 +77,8 @@ SliceJob::Verdict SliceJob::judge(const origin::ResponseHead& head) const {
     return Verdict::Refused;
   if (head.content_length.value_or(range_.end - range_.first) != range_.end - range_.first)
     return Verdict::Refused;
-  const bool same = part->complete == object_->whole->sliced()->length &&
+  const std::uint64_t length = object_->whole->sliced()->length;
+  const bool same = (part->complete == 0 || part->complete == length) &&
                     same_version(head.fields, object_->whole->fields());
   return same ? Verdict::Same : Verdict::Outdated;
 }
@@ -92,6 +93,10 @@ void SliceJob::on_head(const origin::ResponseHead& head) {
                                              "{}-{}",
                                              head.status, range_.first, range_.end - 1)});
     case Verdict::Outdated:
+      // The very same, but all of it: this origin announces ranges and serves none.
+      if (head.status == 200 &&
+          http::strong_validator(head.fields) == http::strong_validator(object_->whole->fields()))
+        context_.fills.mark_unsliceable(object_->whole_key(), context_.loop.now());
       context_.store.remove_sliced(object_->whole_key(), object_->whole->sliced()->id);
       return give_up({.status = 502,
                       .proxy_error = "http_response_incomplete",

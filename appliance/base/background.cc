@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -16,16 +17,18 @@ namespace {
 /// The kernel's struct sched_attr, version 0: glibc 2.36 does not have it.
 struct SchedulingAttributes {
   std::uint32_t size = sizeof(SchedulingAttributes);
-  std::uint32_t policy = SCHED_BATCH;
+  std::uint32_t policy = SCHED_OTHER;
   std::uint64_t flags = 0;
   std::int32_t nice = 0;
   std::uint32_t priority = 0;
-  std::uint64_t runtime_ns = 100'000'000;
+  std::uint64_t runtime_ns = 0;  // the slice, since Linux 6.12
   std::uint64_t deadline_ns = 0;
   std::uint64_t period_ns = 0;
 };
 static_assert(sizeof(SchedulingAttributes) == 48, "the kernel reads 48 octets");
 
+constexpr std::uint64_t kForegroundSliceNs = 200'000;
+constexpr std::uint64_t kBackgroundSliceNs = 2'000'000;
 constexpr long kYieldIntervalNs = 200'000;
 
 void yield_on(int /*signal*/) {
@@ -43,9 +46,22 @@ bool install_handler() {
 
 }  // namespace
 
-void work_in_background(int nice) {
-  const SchedulingAttributes attributes{.nice = nice};
+void work_in_foreground() {
+  if (::sched_getscheduler(0) != SCHED_OTHER) return;  // whoever started us knows better
+  const SchedulingAttributes attributes{.nice = ::getpriority(PRIO_PROCESS, 0),
+                                        .runtime_ns = kForegroundSliceNs};
   syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+void work_in_background(int nice) {
+  const SchedulingAttributes attributes{
+      .policy = SCHED_BATCH, .nice = nice, .runtime_ns = kBackgroundSliceNs};
+  syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+void work_when_idle() {
+  const sched_param none{};
+  ::sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
 YieldOften::YieldOften() {

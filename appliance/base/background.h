@@ -7,12 +7,26 @@
 
 namespace headgate::base {
 
+/// Makes the calling thread, which answers requests, go first among those that wait for its
+/// processor: of two threads with a claim to it the one with the shorter slice does (EEVDF, Linux
+/// 6.12), and preempts the other when it wakes. Its share stays that of every thread. Errors: none;
+/// an older kernel leaves the thread as it was, and so does a policy that the process was started
+/// with. Threads: the calling one.
+void work_in_foreground();
+
 /// Makes the calling thread, and the processes that it starts, give way to threads that answer
-/// requests: SCHED_BATCH, so that it never takes the processor from one by waking up; slices of
-/// 100 ms where the kernel knows them (Linux 6.12), because of two threads the one with the shorter
-/// slice goes first; and `nice`. It keeps a share of a saturated machine, as SCHED_IDLE would not.
+/// requests: SCHED_BATCH, so that it never takes the processor from one by waking up; a longer
+/// slice than theirs; and `nice`. It keeps a share of a saturated machine, as SCHED_IDLE would not.
+/// The slice is no longer than that, because the kernel owes a thread that had to wait up to two
+/// slices, and passes over whoever it is owed by until it has had them.
 /// Errors: none; a kernel that refuses leaves the thread as it was. Threads: the calling one.
 void work_in_background(int nice);
+
+/// Makes the calling thread, and the processes that it starts, run only where nobody else wants to:
+/// SCHED_IDLE. Every other thread preempts it at once, and of a saturated machine it gets next to
+/// nothing. It cannot be undone without privileges. Async-signal-safe. Errors: none. Threads: the
+/// calling one.
+void work_when_idle();
 
 /// While it lives, the calling thread offers its processor to whoever waits for it five times a
 /// millisecond. The kernel alone would let a thread that has been preempted before go on until the

@@ -9,6 +9,7 @@
 #include <random>
 #include <utility>
 
+#include "appliance/base/background.h"
 #include "appliance/server/exchange/exchange.h"
 
 namespace headgate::server {
@@ -114,6 +115,7 @@ void Worker::start() {
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, nullptr);
     pthread_setname_np(pthread_self(), "headgate-worker");
+    base::work_in_foreground();
     if (log_ != nullptr) log_timer_.schedule_after(kLogFlushInterval);
     loop_.run();
   });

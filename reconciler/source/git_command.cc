@@ -154,12 +154,15 @@ std::string GitCommand::explain(const Outcome& outcome, Duration deadline) const
 }
 
 Result<std::string> GitCommand::run(std::vector<std::string> arguments, Duration deadline,
-                                    const Cancellation* cancellation) const {
+                                    const Cancellation* cancellation) {
   Command command;
   command.argv = {"git"};
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   command.environment = environment();
   command.deadline = deadline;
+  // Where requests leave idle time, git takes nothing else; where they do not, it keeps a share, or
+  // a fetch would not end.
+  command.only_when_idle = idle_time_.is_left();
   HG_TRY(Outcome outcome, run_process(command, cancellation), "running git");
   if (outcome.ok()) return std::move(outcome.output);
   auto failure = fail(Blame::Self, "{}", explain(outcome, deadline));

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "appliance/base/idle_time.h"
 #include "reconciler/source/location.h"
 #include "reconciler/source/process.h"
 
@@ -31,7 +32,7 @@ class GitCommand {
   /// Errors: one line with git's last message, redacted; what to do where we know it.
   /// Retry::SameOrigin when it did not come to its end: then it says nothing about the mirror.
   Result<std::string> run(std::vector<std::string> arguments, Duration deadline,
-                          const Cancellation* cancellation) const;
+                          const Cancellation* cancellation);
 
   const Location& location() const { return location_; }
 
@@ -43,6 +44,7 @@ class GitCommand {
   Location location_;
   GitAccess access_;
   std::string config_path_;
+  base::IdleTime idle_time_;
 };
 
 }  // namespace headgate::reconciler

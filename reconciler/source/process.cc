@@ -20,6 +20,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "appliance/base/background.h"
+
 namespace headgate::reconciler {
 namespace {
 
@@ -92,6 +94,7 @@ struct ChildPlan {
   int errors = -1;
   int report = -1;  ///< gets errno when nothing could be executed
   pid_t parent = 0;
+  bool only_when_idle = false;
 };
 
 [[noreturn]] void become(const ChildPlan& plan) {
@@ -111,6 +114,7 @@ struct ChildPlan {
   // listeners.
   ::syscall(SYS_close_range, 3U, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */);
   ::umask(077);
+  if (plan.only_when_idle) base::work_when_idle();
   int error = ENOENT;
   for (const std::string& candidate : plan.candidates) {
     ::execve(candidate.c_str(), plan.argv.data(), plan.environment.data());
@@ -213,6 +217,7 @@ Result<Outcome> run_process(const Command& command, const Cancellation* cancella
   plan.candidates = find_candidates(command);
   plan.argv = pointers(command.argv);
   plan.environment = pointers(command.environment);
+  plan.only_when_idle = command.only_when_idle;
   plan.output = out.write.get();
   plan.errors = err.write.get();
   plan.report = report.write.get();

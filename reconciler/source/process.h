@@ -34,6 +34,7 @@ struct Command {
   std::vector<std::string> argv;         ///< argv[0] is looked up in the environment's PATH
   std::vector<std::string> environment;  ///< NAME=value; the whole of it
   Duration deadline{};
+  bool only_when_idle = false;  ///< on processors that nobody else wants: SCHED_IDLE
   std::size_t max_output_bytes = std::size_t{1}
                                  << 20;  ///< of each stream; the rest is read and dropped
 };

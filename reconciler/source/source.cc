@@ -166,7 +166,7 @@ void Source::remove_stale_locks() {
   for (const fs::path& path : stale) fs::remove(path, error);
 }
 
-Result<Source::Advertised> Source::ask_remote(const Cancellation* cancellation) const {
+Result<Source::Advertised> Source::ask_remote(const Cancellation* cancellation) {
   const std::vector<std::string> names = candidates(ref_);
   std::vector<std::string> arguments = {"ls-remote", "--quiet", "--", location().url};
   arguments.insert(arguments.end(), names.begin(), names.end());

@@ -56,7 +56,7 @@ class Source {
   Source(GitCommand git, const schema::EdgeSource& options, std::string mirror);
   Status make_mirror();
   void remove_stale_locks();
-  Result<Advertised> ask_remote(const Cancellation* cancellation) const;
+  Result<Advertised> ask_remote(const Cancellation* cancellation);
   Result<std::string> fetch_once(const std::string& name, const Cancellation* cancellation);
   Result<std::string> followed() const;
   Status open_mirror();

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a commit costs among many distributions: how long until it is live, and what requests feel meanwhile."""
+import os
 import subprocess
 import sys
 import time
@@ -11,8 +12,9 @@ from origin import Origin
 DISTRIBUTIONS = 1000
 REQUESTS_PER_SECOND = 4000
 CONNECTIONS = 16
-QUIET_SECONDS = 5
-SETTLE_SECONDS = 0.7
+WARM_UP_SECONDS = 2
+SETTLE_SECONDS = 0.2  # after a command of ours, and after an activation
+QUIET_SECONDS = 0.6   # the stretch after each activation that it is compared with
 
 
 def put_distribution(repository, number, port, comment):
@@ -51,6 +53,12 @@ def rows(log):
         yield int(start) / 1e6, int(micros)
 
 
+def within(requests, stretches):
+    """The latencies of the requests that were under way in one of the stretches, in microseconds."""
+    return [micros for start, micros in requests
+            if any(begin <= start + micros / 1e6 and start <= end for begin, end in stretches)]
+
+
 def measure(scratch, rounds):
     commits = max(10, 20 * rounds)
     origin = Origin()
@@ -58,42 +66,50 @@ def measure(scratch, rounds):
     repository = Repository(scratch / "many")
     generate(repository, origin.port)
     edge = Edge(repository.path, scratch / "many-state", "--access-log", scratch / "many.log", threads=1)
-    log = scratch / "requests.tsv"
+    logs = [scratch / f"requests-{number}.tsv" for number in range(CONNECTIONS)]
     edge_core, load_core = load.cores()
     load.pin(edge.process.pid, edge_core)  # and with it every git that it starts
-    generator = None
+    load.pin(os.getpid(), load_core)       # and with it the git that writes the commits
+    generators = []
     try:
         edge.get("/page", host="127.0.0.1")
-        duration = QUIET_SECONDS + 2 * commits
-        generator = subprocess.Popen(
-            ["taskset", "-c", str(load_core), "h2load", "-t1", "--h1", f"-c{CONNECTIONS}", f"--rps={REQUESTS_PER_SECOND // CONNECTIONS}", f"-D{duration}",
-             f"--log-file={log}", f"http://{edge.http}/page"], stdout=subprocess.DEVNULL)
-        began = time.time()
-        time.sleep(QUIET_SECONDS)  # the stretch that the rest is compared with
-        quiet = (began + 1, time.time())
-        windows, seconds = [], []
+        duration = WARM_UP_SECONDS + 2 * commits
+        for log in logs:
+            # One program a connection: the connections of one h2load send at the same moment.
+            generators.append(subprocess.Popen(
+                ["taskset", "-c", str(load_core), "h2load", "-t1", "--h1", "-c1", f"--rps={REQUESTS_PER_SECOND // CONNECTIONS}",
+                 f"-D{duration}", f"--log-file={log}", f"http://{edge.http}/page"], stdout=subprocess.DEVNULL))
+        time.sleep(WARM_UP_SECONDS)
+        windows, quiet, seconds = [], [], []
         for number in range(commits):
             put_distribution(repository, number, origin.port, f"changed by commit {number}")
             commit = repository.commit(f"commit {number}")
-            before, start = applied_seconds(edge), time.time()
+            before = applied_seconds(edge)
+            time.sleep(SETTLE_SECONDS)  # or that git would compete with what is measured
+            start = time.time()
             edge.reconcile()
-            time.sleep(SETTLE_SECONDS)  # no command of ours competes with what is measured
+            time.sleep(SETTLE_SECONDS)
+            settled = time.time()
+            time.sleep(QUIET_SECONDS)
+            quiet.append((settled, time.time()))
             edge.wait(commit)
             seconds.append(applied_seconds(edge) - before)
             windows.append((start, start + seconds[-1]))
+            if windows[-1][1] > settled:
+                raise RuntimeError(f"an activation took {seconds[-1]:.2f} s, into the stretch it is compared with")
             print(f"activation: commit {number + 1} of {commits}   ", end="\r", file=sys.stderr, flush=True)
-        generator.terminate()
-        generator.wait()
-        requests = list(rows(log))
-    finally:
-        if generator and generator.poll() is None:
-            generator.kill()
+        for generator in generators:
+            generator.terminate()
             generator.wait()
+        requests = [row for log in logs for row in rows(log)]
+    finally:
+        for generator in generators:
+            if generator.poll() is None:
+                generator.kill()
+                generator.wait()
         edge.stop()
         origin.close()
-    without = [micros for start, micros in requests if quiet[0] <= start <= quiet[1]]
-    during = [micros for start, micros in requests
-              if any(begin <= start + micros / 1e6 and start <= end for begin, end in windows)]
+    during, without = within(requests, windows), within(requests, quiet)
     if len(during) < 100 or len(without) < 1000:
         raise RuntimeError(f"too few requests to judge: {len(without)} without, {len(during)} during activations")
     result = {"distributions": DISTRIBUTIONS, "commits": commits, "fetch_to_live_s": load.summary(seconds),

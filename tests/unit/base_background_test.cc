@@ -25,6 +25,29 @@ TEST_CASE("a thread that works in the background is scheduled in batches, and th
   CHECK(sched_getscheduler(0) == SCHED_OTHER);
 }
 
+TEST_CASE(
+    "a thread that answers requests keeps its policy and the nice value it was started with") {
+  int policy = -1;
+  int nice = -1;
+  std::thread([&] {
+    setpriority(PRIO_PROCESS, 0, 3);
+    work_in_foreground();
+    policy = sched_getscheduler(0);
+    nice = getpriority(PRIO_PROCESS, 0);
+  }).join();
+  CHECK(policy == SCHED_OTHER);
+  CHECK(nice == 3);
+}
+
+TEST_CASE("a thread that works when nobody else wants to is the idle class's") {
+  int policy = -1;
+  std::thread([&] {
+    work_when_idle();
+    policy = sched_getscheduler(0);
+  }).join();
+  CHECK(policy == SCHED_IDLE);
+}
+
 TEST_CASE("a thread that yields often is interrupted where it waits, and no longer afterwards") {
   constexpr int kLongMs = 20'000;
   std::thread([&] {

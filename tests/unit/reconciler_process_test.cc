@@ -63,6 +63,14 @@ TEST_CASE("a program gets our environment only, no input and no descriptor of ou
   CHECK(outcome.output == "0\n4\n");  // 0, 1, 2 and what ls itself opens
 }
 
+TEST_CASE("a program that may only have idle time passes that on to what it starts") {
+  const std::string policy = "cut -d' ' -f41 /proc/self/stat";  // proc_pid_stat(5)
+  Command command = shell(policy);
+  CHECK(run(command).output == std::to_string(SCHED_OTHER) + "\n");
+  command.only_when_idle = true;
+  CHECK(run(command).output == std::to_string(SCHED_IDLE) + "\n");
+}
+
 TEST_CASE("a program that is killed by a signal is not taken for one that succeeded") {
   const Outcome outcome = run(shell("kill -9 $$"));
   CHECK(outcome.end == Outcome::End::Signalled);

@@ -3,6 +3,7 @@
 #include "appliance/admin/front/lane.h"
 
 #include "appliance/admin/front/responder.h"
+#include "appliance/base/background.h"
 
 namespace headgate::admin {
 
@@ -30,6 +31,7 @@ void Lane::add(Job job) {
 }
 
 void Lane::run(const MakeResponder& make_responder) {
+  base::work_in_background(0);  // a page of metrics must not take a worker's processor
   const auto responder = make_responder();
   for (;;) {
     Job job;

@@ -10,8 +10,8 @@ namespace headgate::base {
 /// Makes the calling thread, which answers requests, go first among those that wait for its
 /// processor: of two threads with a claim to it the one with the shorter slice does (EEVDF, Linux
 /// 6.12), and preempts the other when it wakes. Its share stays that of every thread. Errors: none;
-/// an older kernel leaves the thread as it was, and so does a policy that the process was started
-/// with. Threads: the calling one.
+/// with an older kernel the thread stays as it was, and so does one that the process was started
+/// with another policy for. Threads: the calling one.
 void work_in_foreground();
 
 /// Makes the calling thread, and the processes that it starts, give way to threads that answer

@@ -24,6 +24,7 @@ class Linker {
       : resources_(resources), model_(model), out_(out) {}
 
   void run() {
+    has_unread_ = std::any_of(out_.begin(), out_.end(), is_about_reading);
     for (const auto& resource : resources_) {
       file_ = resource.get();
       std::visit([&](const auto& value) { add(value); }, resource->value);
@@ -44,6 +45,21 @@ class Linker {
   }
 
  private:
+  /// Diagnostics after which a document, or the rest of its file, is not among the resources.
+  static bool is_about_reading(const Diagnostic& diagnostic) {
+    return diagnostic.severity == Diagnostic::Severity::Error &&
+           diagnostic.code < static_cast<int>(Code::FieldUnknown);
+  }
+
+  /// A reference to a resource that nobody has read. What could not be read may have it: then
+  /// saying so would send the author to the wrong place.
+  void missing(Code code, std::string_view path, const char* kind, const std::string& reference,
+               std::string hint) {
+    if (has_unread_) return;
+    error(code, mark(path), fmt::format("there is no {} {}", kind, in_quotes(reference)),
+          std::move(hint));
+  }
+
   void error(Code code, Mark mark, std::string message, std::string hint = {}) {
     Decoder(file_->file, nullptr, out_).error(code, mark, std::move(message), std::move(hint));
   }
@@ -134,14 +150,13 @@ class Linker {
     std::string managed_name = "Managed-" + reference;
     bool prefix_forgotten = std::find(known.begin(), known.end(), managed_name) != known.end();
     for (const auto& [name, policy] : map) known.push_back(name);
-    error(Code::PolicyUnknown, mark(path),
-          fmt::format("there is no {} {}", kind, in_quotes(reference)),
-          prefix_forgotten
-              ? fmt::format("did you mean \"{}\"?", managed_name)
-              : did_you_mean(reference, known,
-                             fmt::format("add a `kind: {}` of that name, or take one of "
-                                         "CloudFront's Managed- ones",
-                                         kind)));
+    missing(Code::PolicyUnknown, path, kind, reference,
+            prefix_forgotten
+                ? fmt::format("did you mean \"{}\"?", managed_name)
+                : did_you_mean(reference, known,
+                               fmt::format("add a `kind: {}` of that name, or take one of "
+                                           "CloudFront's Managed- ones",
+                                           kind)));
   }
 
   static std::shared_ptr<const CachePolicy> find_builtin_cache_policy(const std::string& name) {
@@ -182,10 +197,10 @@ class Linker {
     for (const CacheBehavior& behavior : value->cache_behaviors) check_behavior(behavior);
     const std::string& reference = value->viewer_certificate.certificate_ref;
     if (reference.empty() || model_.certificates.contains(reference)) return;
-    error(Code::CertificateUnknown, mark("spec.viewerCertificate.certificateRef"),
-          fmt::format("there is no Certificate {}", in_quotes(reference)),
-          did_you_mean(reference, keys(model_.certificates),
-                       "add a `kind: Certificate` of that name"));
+    missing(Code::CertificateUnknown, "spec.viewerCertificate.certificateRef", "Certificate",
+            reference,
+            did_you_mean(reference, keys(model_.certificates),
+                         "add a `kind: Certificate` of that name"));
   }
 
   void check(const std::shared_ptr<const Invalidation>& value) {
@@ -239,10 +254,9 @@ class Linker {
 
   void find_distribution(const std::string& reference, const std::string& path) {
     if (reference.empty() || model_.distributions.contains(reference)) return;
-    error(Code::DistributionUnknown, mark(path),
-          fmt::format("there is no Distribution {}", in_quotes(reference)),
-          did_you_mean(reference, keys(model_.distributions),
-                       "add a `kind: Distribution` of that name"));
+    missing(Code::DistributionUnknown, path, "Distribution", reference,
+            did_you_mean(reference, keys(model_.distributions),
+                         "add a `kind: Distribution` of that name"));
   }
 
   /// The host that warm requests name must lead to the distribution, and there must be one.
@@ -293,6 +307,7 @@ class Linker {
   const Resources& resources_;
   Model& model_;
   std::vector<Diagnostic>& out_;
+  bool has_unread_ = false;
   const Resource* file_ = nullptr;
   std::unordered_map<std::string, const Resource*> names_;
   std::unordered_map<std::string, const Resource*> aliases_;

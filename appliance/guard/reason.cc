@@ -12,6 +12,10 @@ std::string_view code(Reason reason) {
       return "bad_request";
     case Reason::UnknownHost:
       return "unknown_host";
+    case Reason::Misdirected:
+      return "misdirected";
+    case Reason::TooEarly:
+      return "too_early";
     case Reason::DistributionDisabled:
       return "distribution_disabled";
     case Reason::NoConfiguration:
@@ -44,12 +48,14 @@ std::string_view proxy_error(Reason reason) {
     case Reason::BodyTooLarge:
       return "http_request_error";
     case Reason::UnknownHost:
+    case Reason::Misdirected:
       return "destination_not_found";
     case Reason::DistributionDisabled:
     case Reason::OriginFailure:
       return "destination_unavailable";
     case Reason::NoConfiguration:
       return "proxy_configuration_error";
+    case Reason::TooEarly:
     case Reason::HttpsOnly:
     case Reason::Method:
     case Reason::Geo:

@@ -12,6 +12,8 @@ enum class Reason : std::uint8_t {
   None,
   BadRequest,            ///< malformed beyond what the parser refuses
   UnknownHost,           ///< no distribution claims the host: 421
+  Misdirected,           ///< not for this HTTP/3 connection: its certificate or httpVersion: 421
+  TooEarly,              ///< in early data, and not safe to be done twice: 425
   DistributionDisabled,  ///< enabled: false: 503
   NoConfiguration,       ///< nothing has been applied yet: 503
   HttpsOnly,             ///< viewerProtocolPolicy: 403

@@ -28,6 +28,8 @@ inline constexpr std::size_t kSlotsPerChunk = 64;
 inline constexpr std::size_t kChunks = kMaxSlots / kSlotsPerChunk;
 inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(CacheOutcome::kCount);
 inline constexpr std::size_t kReasons = static_cast<std::size_t>(guard::Reason::kCount);
+inline constexpr std::size_t kTransports = static_cast<std::size_t>(Transport::kCount);
+inline constexpr std::size_t kQuicEvents = static_cast<std::size_t>(QuicEvent::kCount);
 inline constexpr std::array<std::string_view, 6> kStatusClasses = {"none", "1xx", "2xx",
                                                                    "3xx",  "4xx", "5xx"};
 
@@ -108,7 +110,8 @@ struct alignas(64) WorkerCells {
   Cell aborted;
   std::array<Cell, http::kCodings> compressed_responses;
   std::array<Cell, http::kCodings> compression_saved_bytes;
-  std::array<Cell, 2> connections_opened;  ///< tcp, tls
+  std::array<Cell, kTransports> connections_opened;
+  std::array<Cell, kQuicEvents> quic_events;
   Cell connections_closed;
   Cell tls_handshakes_failed;
   Cell origin_requests;

@@ -43,9 +43,14 @@ void WorkerMetrics::record(const RequestRecord& record) {
   }
 }
 
-void WorkerMetrics::connection_opened(bool tls) { cells_->connections_opened[tls ? 1 : 0].add(1); }
+void WorkerMetrics::connection_opened(Transport transport) {
+  cells_->connections_opened[static_cast<std::size_t>(transport)].add(1);
+}
 void WorkerMetrics::connection_closed() { cells_->connections_closed.add(1); }
 void WorkerMetrics::tls_handshake_failed() { cells_->tls_handshakes_failed.add(1); }
+void WorkerMetrics::quic_event(QuicEvent event) {
+  cells_->quic_events[static_cast<std::size_t>(event)].add(1);
+}
 void WorkerMetrics::origin_request_started() { cells_->origin_requests.add(1); }
 void WorkerMetrics::origin_request_ended(bool failed) {
   cells_->origin_requests_ended.add(1);

@@ -14,6 +14,20 @@
 
 namespace headgate::observe {
 
+/// What a connection with a client is made of.
+enum class Transport : std::uint8_t { Tcp, Tls, Quic, kCount };
+
+/// What happens to datagrams outside of connections, and to connections that move.
+enum class QuicEvent : std::uint8_t {
+  Forwarded,           ///< came to a worker that passed it on to the connection's
+  Dropped,             ///< belonged to nothing, or came when there was no room for it
+  VersionNegotiation,  ///< was answered with the versions that the edge speaks
+  Retry,               ///< was answered with a token that proves the client's address
+  StatelessReset,      ///< was of a connection that is no more, and was told so
+  Migration,           ///< a client's new address was validated
+  kCount,
+};
+
 /// A worker's cells. Threads: `record` and the gauges on the worker's own; scraped from any.
 class WorkerMetrics {
  public:
@@ -21,9 +35,10 @@ class WorkerMetrics {
   ~WorkerMetrics();
   void record(const RequestRecord& record);
   // What is not a request.
-  void connection_opened(bool tls);
+  void connection_opened(Transport transport);
   void connection_closed();
   void tls_handshake_failed();
+  void quic_event(QuicEvent event);
   void origin_request_started();
   void origin_request_ended(bool failed);
 

@@ -37,7 +37,7 @@ struct RequestRecord {
   std::string_view scheme;
   std::string_view host;
   std::string_view target;       ///< path and query as sent
-  std::string_view protocol;     ///< HTTP/1.0, HTTP/1.1, HTTP/2
+  std::string_view protocol;     ///< HTTP/1.0, HTTP/1.1, HTTP/2, HTTP/3
   std::string_view tls_version;  ///< empty over cleartext
   std::string_view user_agent;
   std::string_view referer;

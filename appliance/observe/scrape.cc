@@ -3,6 +3,8 @@
 // README.md lists them.
 #include <fmt/format.h>
 
+#include <array>
+
 #include "appliance/observe/cells.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/observe/process.h"
@@ -129,14 +131,24 @@ void write_totals(MetricsText& page, const std::vector<const WorkerCells*>& work
   // negative number.
   const auto closed =
       sum([](const WorkerCells& cells) { return cells.connections_closed.value(); });
-  const auto tcp =
-      sum([](const WorkerCells& cells) { return cells.connections_opened[0].value(); });
-  const auto tls =
-      sum([](const WorkerCells& cells) { return cells.connections_opened[1].value(); });
-  page.sample("headgate_connections_total", label("transport", "tcp"), tcp);
-  page.sample("headgate_connections_total", label("transport", "tls"), tls);
+  static constexpr std::array<std::string_view, kTransports> kTransportNames = {"tcp", "tls",
+                                                                                "quic"};
+  std::uint64_t opened = 0;
+  for (std::size_t i = 0; i < kTransports; ++i) {
+    const auto count =
+        sum([i](const WorkerCells& cells) { return cells.connections_opened[i].value(); });
+    page.sample("headgate_connections_total", label("transport", kTransportNames[i]), count);
+    opened += count;
+  }
   page.family("headgate_connections_open", "gauge", "Connections of clients that are open.");
-  page.sample("headgate_connections_open", "", tcp + tls > closed ? tcp + tls - closed : 0);
+  page.sample("headgate_connections_open", "", opened > closed ? opened - closed : 0);
+  page.family("headgate_quic_events_total", "counter",
+              "Datagrams outside of connections, and connections that moved.");
+  static constexpr std::array<std::string_view, kQuicEvents> kQuicEventNames = {
+      "forwarded", "dropped", "version_negotiation", "retry", "stateless_reset", "migration"};
+  for (std::size_t i = 0; i < kQuicEvents; ++i)
+    page.sample("headgate_quic_events_total", label("event", kQuicEventNames[i]),
+                sum([i](const WorkerCells& cells) { return cells.quic_events[i].value(); }));
   counter("headgate_tls_handshake_failures_total", "TLS handshakes with clients that failed.",
           &WorkerCells::tls_handshakes_failed);
 

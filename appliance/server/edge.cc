@@ -15,8 +15,9 @@ namespace {
 class RunningEdge final : public Edge {
  public:
   RunningEdge(EdgeOptions options, snapshot::SnapshotHolder& snapshots, observe::Metrics& metrics,
-              observe::AccessLog* access_log, std::unique_ptr<Tls> tls)
-      : commons_(std::move(options), snapshots, metrics, access_log, std::move(tls)) {
+              observe::AccessLog* access_log, std::unique_ptr<Tls> tls, std::unique_ptr<Quic> quic)
+      : commons_(std::move(options), snapshots, metrics, access_log, std::move(tls),
+                 std::move(quic)) {
     for (unsigned i = 0; i < commons_.options.threads; ++i)
       workers_.push_back(std::make_unique<Worker>(commons_));
   }
@@ -71,14 +72,21 @@ class RunningEdge final : public Edge {
 
  private:
   Result<Bound> add(const std::string& address, bool tls) {
-    auto bound = listen_on(address, static_cast<unsigned>(workers_.size()));
-    if (bound)
-      for (std::size_t i = 0; i < workers_.size(); ++i)
-        workers_[i]->add_listener(bound->descriptors[i], tls);
+    auto bound = listen_on(address, static_cast<unsigned>(workers_.size()),
+                           tls ? Datagrams::Too : Datagrams::No);
+    if (!bound) return bound;
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+      workers_[i]->add_listener(bound->descriptors[i], tls);
+    if (!tls) return bound;
+    steer_by_connection_id(bound->datagrams);
+    QuicGroup& group = *quic_groups_.emplace_back(std::make_unique<QuicGroup>());
+    for (unsigned i = 0; i < workers_.size(); ++i)
+      group.push_back(&workers_[i]->add_endpoint(bound->datagrams[i], i, group));
     return bound;
   }
 
   Commons commons_;
+  std::vector<std::unique_ptr<QuicGroup>> quic_groups_;  ///< one an https address
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::string> http_;
   std::vector<std::string> https_;
@@ -95,8 +103,10 @@ Result<std::unique_ptr<Edge>> Edge::start(EdgeOptions options, snapshot::Snapsho
                                           observe::AccessLog* access_log) {
   if (options.threads == 0) options.threads = 1;
   HG_TRY(auto tls, Tls::make(snapshots, Connections::handshake_failed), "edge");
+  HG_TRY(auto quic_tls, QuicTls::make(snapshots, tls->self_signed(), options.quic_seed), "edge");
+  std::unique_ptr<Quic> quic(new Quic{QuicSecrets(options.quic_seed), std::move(quic_tls)});
   auto edge = std::make_unique<RunningEdge>(std::move(options), snapshots, metrics, access_log,
-                                            std::move(tls));
+                                            std::move(tls), std::move(quic));
   HG_CHECK(edge->bind(), "edge");
   edge->start();
   return std::unique_ptr<Edge>(std::move(edge));

@@ -2,6 +2,7 @@
 // The edge: listeners, workers, the cache they share, and the snapshot that they serve.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,6 +21,11 @@
 
 namespace headgate::server {
 
+/// The secret that connection ids and tokens of QUIC are made with.
+using QuicSeed = std::array<std::uint8_t, 32>;
+/// From the system's random number generator.
+QuicSeed random_quic_seed();
+
 struct EdgeOptions {
   std::vector<std::string> http;  ///< ADDR:PORT; port 0 takes a free one
   std::vector<std::string> https;
@@ -27,6 +33,8 @@ struct EdgeOptions {
   std::uint64_t cache_memory = 0;
   guard::TrustedProxies trusted_proxies;
   schema::EdgeLimits limits;
+  QuicSeed quic_seed = random_quic_seed();
+  std::string qlog_folder;  ///< for a file a QUIC connection; empty: none
 };
 
 /// Threads: start, drain and the destructor from one; the rest from any.

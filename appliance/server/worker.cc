@@ -67,12 +67,13 @@ void configure(h2o_globalconf_t& h2o, const EdgeOptions& options) {
 
 Commons::Commons(EdgeOptions options_, snapshot::SnapshotHolder& snapshots_,
                  observe::Metrics& metrics_, observe::AccessLog* access_log_,
-                 std::unique_ptr<Tls> tls_)
+                 std::unique_ptr<Tls> tls_, std::unique_ptr<Quic> quic_)
     : options(std::move(options_)),
       snapshots(snapshots_),
       metrics(metrics_),
       access_log(access_log_),
       tls(std::move(tls_)),
+      quic(std::move(quic_)),
       store(options.cache_memory, options.threads),
       encodings((options.threads + 1) / 2) {
   configure(h2o, options);
@@ -94,6 +95,7 @@ Worker::Worker(Commons& commons)
 }
 
 Worker::~Worker() {
+  endpoints_.clear();  // their connections are libh2o's too
   h2o_context_dispose(&context_.super);
   std::free(context_.super.queue);  // destroyed by the above, but not freed
 }
@@ -106,6 +108,12 @@ void Worker::add_listener(int fd, bool tls) { connections_.add_listener(fd, tls)
 
 void Worker::add_internal(int fd) {
   loop_.post([this, end = Handover(fd)]() mutable { connections_.add_internal(end.release()); });
+}
+
+QuicEndpoint& Worker::add_endpoint(int fd, unsigned number, const QuicGroup& group) {
+  endpoints_.push_back(
+      std::make_unique<QuicEndpoint>(commons_, loop_, context_.super, metrics_, fd, number, group));
+  return *endpoints_.back();
 }
 
 void Worker::start() {
@@ -122,13 +130,32 @@ void Worker::start() {
 }
 
 void Worker::drain(base::UniqueFunction<void()> on_idle) {
-  loop_.post([this, idle = std::move(on_idle)]() mutable { connections_.drain(std::move(idle)); });
+  loop_.post([this, idle = std::move(on_idle)]() mutable {
+    on_idle_ = std::move(idle);
+    drain_all();
+  });
+}
+
+void Worker::drain_all() {
+  draining_ = 1 + endpoints_.size();
+  const auto one_is_idle = [this] {
+    if (--draining_ == 0) on_idle_();
+  };
+  for (const auto& endpoint : endpoints_) endpoint->drain(one_is_idle);
+  connections_.drain(one_is_idle);
+}
+
+std::size_t Worker::connection_count() const {
+  std::size_t count = connections_.count();
+  for (const auto& endpoint : endpoints_) count += endpoint->count();
+  return count;
 }
 
 void Worker::stop() {
   if (!thread_.joinable()) return;
   loop_.post([this] {
     connections_.abort_all();
+    for (const auto& endpoint : endpoints_) endpoint->abort_all();
     end_what_is_left();
   });
   thread_.join();
@@ -136,7 +163,7 @@ void Worker::stop() {
 
 void Worker::end_what_is_left() {
   while (!jobs_.empty()) jobs_.begin()->second->cancel();
-  if (connections_.count() != 0) {
+  if (connection_count() != 0) {
     loop_.post([this] { end_what_is_left(); });
     return;
   }

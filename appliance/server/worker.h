@@ -20,15 +20,22 @@
 #include "appliance/server/edge.h"
 #include "appliance/server/h2o.h"
 #include "appliance/server/h2o_loop.h"
+#include "appliance/server/h3/quic/endpoint.h"
 #include "appliance/server/local_snapshot.h"
 #include "appliance/server/transfer/fetch_job.h"
 
 namespace headgate::server {
 
+/// What the workers' QUIC endpoints share. Threads: any.
+struct Quic {
+  QuicSecrets secrets;
+  std::unique_ptr<QuicTls> tls;
+};
+
 /// What the workers share. Threads: each member says.
 struct Commons {
   Commons(EdgeOptions options_, snapshot::SnapshotHolder& snapshots_, observe::Metrics& metrics_,
-          observe::AccessLog* access_log_, std::unique_ptr<Tls> tls_);
+          observe::AccessLog* access_log_, std::unique_ptr<Tls> tls_, std::unique_ptr<Quic> quic_);
   ~Commons();
 
   const EdgeOptions options;
@@ -36,6 +43,7 @@ struct Commons {
   observe::Metrics& metrics;
   observe::AccessLog* access_log;
   const std::unique_ptr<Tls> tls;
+  const std::unique_ptr<Quic> quic;
   cache::Store store;
   cache::FillTable fills;
   cache::UriInvalidations changes;
@@ -56,6 +64,9 @@ class Worker {
 
   /// Takes over bound, listening descriptors. Before `start`.
   void add_listener(int fd, bool tls);
+  /// Takes over a descriptor bound to UDP; the endpoint is number `number` of `group`, which is
+  /// complete before `start`.
+  QuicEndpoint& add_endpoint(int fd, unsigned number, const QuicGroup& group);
   void start();
   /// See Edge::serve_internal. Threads: any.
   void add_internal(int fd);
@@ -87,6 +98,8 @@ class Worker {
     Worker* worker;
   };
   void flush_log();
+  void drain_all();
+  std::size_t connection_count() const;
   void end_what_is_left();
 
   Commons& commons_;
@@ -99,6 +112,9 @@ class Worker {
   Jobs jobs_;
   LocalSnapshot snapshots_;
   Connections connections_;
+  std::vector<std::unique_ptr<QuicEndpoint>> endpoints_;
+  std::size_t draining_ = 0;  ///< of connections_ and endpoints_: those that still have connections
+  base::UniqueFunction<void()> on_idle_;
   std::uint64_t id_prefix_;
   std::uint32_t id_counter_ = 0;
   std::thread thread_;

@@ -160,6 +160,9 @@ class Compiler {
     if (distribution == nullptr) distribution = compile_distribution(source);
     for (const auto& alias : source->aliases)
       configuration_->router_.add(alias, distribution.get());
+    configuration_->speaks_http3_ = configuration_->speaks_http3_ || distribution->http3;
+    configuration_->takes_early_data_ =
+        configuration_->takes_early_data_ || distribution->early_data;
     configuration_->distributions_.push_back(std::move(distribution));
   }
 
@@ -191,7 +194,11 @@ class Compiler {
     out->name = source->name;
     out->enabled = source->enabled;
     out->cloudfront_compat = source->compat == schema::Compat::CloudFront;
-    out->http2 = source->http_version != schema::HttpVersion::Http1_1;
+    out->http2 = source->http_version == schema::HttpVersion::Http2 ||
+                 source->http_version == schema::HttpVersion::Http2And3;
+    out->http3 = source->http_version == schema::HttpVersion::Http3 ||
+                 source->http_version == schema::HttpVersion::Http2And3;
+    out->early_data = out->http3 && source->early_data;
     out->minimum_protocol_version = source->viewer_certificate.minimum_protocol_version;
     out->certificate = certificate(source->viewer_certificate.certificate_ref);
     out->default_root_object = source->default_root_object;

@@ -46,6 +46,9 @@ class Configuration {
     return distributions_;
   }
   const Distribution* find_by_name(std::string_view name) const;
+  /// Whether any distribution does.
+  bool speaks_http3() const { return speaks_http3_; }
+  bool takes_early_data() const { return takes_early_data_; }
   const std::vector<Condition>& conditions() const { return conditions_; }
   const schema::Model& model() const { return *model_; }
   const std::shared_ptr<const guard::GeoDatabase>& geo() const { return geo_; }
@@ -63,6 +66,8 @@ class Configuration {
   std::vector<Condition> conditions_;
   base::Hash128 secrets_;  ///< of all of their values; means nothing to another process
   Policies policies_;
+  bool speaks_http3_ = false;
+  bool takes_early_data_ = false;
 };
 
 struct CompileOptions {

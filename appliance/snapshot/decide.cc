@@ -5,6 +5,7 @@
 
 #include "appliance/http/accept_encoding.h"
 #include "appliance/http/authority.h"
+#include "appliance/http/method.h"
 #include "appliance/http/query.h"
 #include "appliance/snapshot/request/cache_key.h"
 #include "appliance/snapshot/request/normalize.h"
@@ -80,6 +81,9 @@ class Walk {
     decision_.behavior = &decision_.distribution->behavior_for(decision_.path);
     note("behavior", "{} (path {})", decision_.behavior->pattern.text(), decision_.path);
     if (!decision_.distribution->enabled) return deny(503, Reason::DistributionDisabled);
+    // RFC 8470 section 5.2: what a replay could do twice waits for the handshake.
+    if (facts_.early_data && (!decision_.distribution->early_data || !http::is_safe(facts_.method)))
+      return deny(425, Reason::TooEarly);
     return true;
   }
 

@@ -21,6 +21,7 @@ namespace headgate::snapshot {
 struct RequestFacts {
   std::string_view method;
   bool https = false;
+  bool early_data = false;  ///< came before the handshake was over: may be a replay (RFC 8470)
   int http_version = 0x101;
   std::string_view authority;  ///< Host or :authority as sent, with its port
   std::string_view target;     ///< path and query as sent

@@ -92,6 +92,7 @@ struct Distribution {
   std::string comment;
   std::vector<std::string> aliases;  ///< lower case: names, *.example.com, IP literals, "*"
   HttpVersion http_version = HttpVersion::Http2;
+  bool early_data = false;
   bool ipv6 = true;
   std::string default_root_object;
   Compat compat = Compat::Headgate;

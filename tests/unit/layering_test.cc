@@ -89,6 +89,10 @@ std::string verdict(const Include& include) {
   const std::string from = area_of(include.from);
   const bool is_h2o = include.what == "h2o.h" || include.what.starts_with("h2o/");
   if (is_h2o && from != "appliance/server") return "only appliance/server knows h2o";
+  const bool is_quic = include.what.starts_with("ngtcp2/") ||
+                       include.what.starts_with("nghttp3/") || include.what.starts_with("gnutls/");
+  if (is_quic && !include.from.starts_with("appliance/server/h3/"))
+    return "only appliance/server/h3 knows QUIC";
   const auto known = arrows().find(from);
   if (known == arrows().end()) return "a folder without arrows: add it to layering_test.cc";
   const std::string to = area_of(include.what);
@@ -114,6 +118,8 @@ TEST_CASE("wrong arrows are told from right ones") {
   };
   CHECK_FALSE(wrong("appliance/cache/body.h", "appliance/base/loop.h"));
   CHECK_FALSE(wrong("appliance/cache/body.h", "appliance/cache/account.h"));
+  CHECK_FALSE(wrong("appliance/server/h3/crypto/tls.cc", "gnutls/x509.h"));
+  CHECK(wrong("appliance/server/worker.cc", "ngtcp2/ngtcp2.h"));
   CHECK_FALSE(wrong("appliance/base/time.h", "schema/base/units.h"));
   CHECK_FALSE(wrong("appliance/server/h2o_loop.h", "h2o.h"));
   CHECK_FALSE(wrong("appliance/base/hash.cc", "xxhash.h"));

@@ -18,7 +18,9 @@ using headgate::guard::Reason;
 using headgate::observe::CacheOutcome;
 using headgate::observe::Family;
 using headgate::observe::Metrics;
+using headgate::observe::QuicEvent;
 using headgate::observe::RequestRecord;
+using headgate::observe::Transport;
 
 namespace {
 
@@ -148,10 +150,14 @@ TEST_CASE("the page is the one of the golden file") {
   RequestRecord aborted;
   aborted.aborted = true;
   first.record(aborted);
-  first.connection_opened(false);
-  first.connection_opened(true);
-  second.connection_opened(true);
+  first.connection_opened(Transport::Tcp);
+  first.connection_opened(Transport::Tls);
+  second.connection_opened(Transport::Tls);
+  second.connection_opened(Transport::Quic);
   second.connection_closed();
+  first.quic_event(QuicEvent::Retry);
+  second.quic_event(QuicEvent::Retry);
+  second.quic_event(QuicEvent::Forwarded);
   second.tls_handshake_failed();
   first.origin_request_started();
   first.origin_request_started();
@@ -319,7 +325,7 @@ TEST_CASE("workers count while others scrape, and nothing is lost") {
       record.status = 200;
       for (int request = 0; request < kRequests; ++request) {
         record.metric_slot = metrics.slot("shop", std::to_string(request % 200));
-        worker.connection_opened(true);
+        worker.connection_opened(Transport::Tls);
         worker.record(record);
         worker.connection_closed();
       }

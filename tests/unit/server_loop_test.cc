@@ -13,6 +13,7 @@
 #include "appliance/server/local_snapshot.h"
 
 using headgate::base::Timer;
+using headgate::server::Datagrams;
 using headgate::server::H2oLoop;
 
 TEST_CASE("tasks run on the loop's thread in the order in which they were posted, whoever posts") {
@@ -93,22 +94,28 @@ TEST_CASE("a task that never ran is destroyed with the loop") {
 TEST_CASE(
     "an address that is taken is refused with its name, also by another appliance that shares "
     "ports") {
-  auto first = headgate::server::listen_on("127.0.0.1:0", 2);
+  auto first = headgate::server::listen_on("127.0.0.1:0", 2, Datagrams::Too);
   REQUIRE(first.has_value());
   CHECK(first->descriptors.size() == 2);
+  CHECK(first->datagrams.size() == 2);
   CHECK(first->port != 0);
-  const auto second = headgate::server::listen_on(first->address, 2);
+  const auto second = headgate::server::listen_on(first->address, 2, Datagrams::Too);
   REQUIRE_FALSE(second.has_value());
   CHECK(second.error().context.find(first->address) != std::string::npos);
   CHECK(second.error().context.find("another process") != std::string::npos);
   for (const int fd : first->descriptors) close(fd);
+  // With TCP free again, UDP alone is taken.
+  const auto third = headgate::server::listen_on(first->address, 1, Datagrams::Too);
+  REQUIRE_FALSE(third.has_value());
+  CHECK(third.error().context.find("UDP " + first->address) != std::string::npos);
+  for (const int fd : first->datagrams) close(fd);
 }
 
 TEST_CASE("an address that is none says so") {
   for (const char* text : {"", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999",
                            "example.com:80", "127.0.0.1:80x"}) {
     CAPTURE(std::string(text));
-    const auto bound = headgate::server::listen_on(text, 1);
+    const auto bound = headgate::server::listen_on(text, 1, Datagrams::Too);
     REQUIRE_FALSE(bound.has_value());
     CHECK(bound.error().blame == headgate::Blame::Config);
   }

@@ -4,9 +4,11 @@
 #include "appliance/cli/run/appliance.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <thread>
 
 #include "appliance/cli/client/client.h"
+#include "appliance/cli/run/quic_seed.h"
 #include "appliance/cli/run/status.h"
 #include "appliance/snapshot/secret/secrets.h"
 
@@ -92,6 +94,7 @@ Status Appliance::open_reconciler() {
   auto opened = reconciler::Reconciler::open(std::move(options), snapshots_, disk_);
   if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
   reconciler_ = std::move(*opened);
+  HG_TRY(quic_seed_, quic_seed(disk_, settings_.state), "--state");
   metrics_.contribute([this] { return reconciler_->board().families(); });
   metrics_.contribute([this] { return reconciler_->invalidator().families(); });
   reconciler_->resume();
@@ -105,6 +108,9 @@ Status Appliance::open_edge() {
   options.threads = worker_count(settings_.threads);
   options.cache_memory = settings_.cache_memory;
   options.limits = settings_.limits;
+  options.quic_seed = quic_seed_;
+  // The name that QUIC's programs share for it.
+  if (const char* folder = std::getenv("QLOGDIR")) options.qlog_folder = folder;
   HG_TRY(options.trusted_proxies, trusted_proxies(settings_.trusted_proxies), "--trusted-proxy");
   auto started = server::Edge::start(std::move(options), snapshots_, metrics_, access_log_.get());
   if (!started) return tl::unexpected<Error>(std::move(started.error()));

@@ -64,6 +64,7 @@ class Appliance {
   snapshot::SnapshotHolder snapshots_;
   reconciler::Disk disk_;
   std::unique_ptr<reconciler::Reconciler> reconciler_;
+  server::QuicSeed quic_seed_{};
   std::unique_ptr<server::Edge> edge_;
   std::unique_ptr<warm::Warmer> warmer_;
   std::unique_ptr<admin::Server> health_;

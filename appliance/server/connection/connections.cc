@@ -86,7 +86,8 @@ void Connections::accept(Listener& listener) {
     }
     track(socket, false);
     commons_.connections.fetch_add(1, std::memory_order_relaxed);
-    metrics_.connection_opened(listener.accept.ssl_ctx != nullptr);
+    metrics_.connection_opened(listener.accept.ssl_ctx != nullptr ? observe::Transport::Tls
+                                                                  : observe::Transport::Tcp);
 
     sockaddr_storage storage;
     auto* peer = reinterpret_cast<sockaddr*>(&storage);

@@ -10,11 +10,14 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
+#include <utility>
 
 namespace headgate::server {
 namespace {
 
 constexpr int kBacklog = 4096;
+/// How often a port that is free in TCP and UDP is looked for.
+constexpr int kPortAttempts = 16;
 
 struct SocketAddress {
   sockaddr_storage storage{};
@@ -53,6 +56,12 @@ Result<SocketAddress> parse(const std::string& text) {
   return address;
 }
 
+bool is_any_port(const SocketAddress& address) {
+  return address.storage.ss_family == AF_INET
+             ? reinterpret_cast<const sockaddr_in*>(&address.storage)->sin_port == 0
+             : reinterpret_cast<const sockaddr_in6*>(&address.storage)->sin6_port == 0;
+}
+
 std::string text_of(SocketAddress& address, std::uint16_t& port) {
   char host[INET6_ADDRSTRLEN] = "";
   if (address.storage.ss_family == AF_INET) {
@@ -67,11 +76,13 @@ std::string text_of(SocketAddress& address, std::uint16_t& port) {
   return fmt::format("[{}]:{}", host, port);
 }
 
-Result<int> bind_one(SocketAddress& address, const std::string& text, bool shared) {
-  const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+/// `type`: SOCK_STREAM or SOCK_DGRAM.
+Result<int> bind_one(SocketAddress& address, const std::string& text, int type, bool shared) {
+  const int fd = socket(address.storage.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) return fail(Blame::Self, "{}: {}", text, std::strerror(errno));
   const int on = 1;
-  setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  // For datagrams it would let two processes have one port.
+  if (type == SOCK_STREAM) setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (shared) setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   if (bind(fd, address.raw(), address.size) != 0) {
     const int error = errno;
@@ -79,35 +90,62 @@ Result<int> bind_one(SocketAddress& address, const std::string& text, bool share
     const char* hint = error == EADDRINUSE ? "; another process listens there"
                        : error == EACCES   ? "; ports below 1024 need CAP_NET_BIND_SERVICE"
                                            : "";
-    return fail(Blame::Self, "cannot listen on {}: {}{}", text, std::strerror(error), hint);
+    return fail(Blame::Self, "cannot listen on {}{}: {}{}", type == SOCK_DGRAM ? "UDP " : "", text,
+                std::strerror(error), hint);
   }
   return fd;
 }
 
+/// With SO_REUSEPORT a second appliance of the same user would be let in and take half of the
+/// connections: without it, the kernel tells. Afterwards `address` has the real port.
+Status probe(SocketAddress& address, const std::string& text, int type) {
+  HG_TRY(const int fd, bind_one(address, text, type, false), "listener");
+  getsockname(fd, address.raw(), &address.size);
+  close(fd);
+  return {};
+}
+
+void close_all(std::vector<int>& descriptors) {
+  for (const int descriptor : descriptors) close(descriptor);
+  descriptors.clear();
+}
+
+Status bind_all(SocketAddress& address, const std::string& text, int type, unsigned count,
+                std::vector<int>& out) {
+  for (unsigned i = 0; i < count; ++i) {
+    HG_TRY(const int fd, bind_one(address, text, type, true), "listener");
+    out.push_back(fd);
+    if (type == SOCK_STREAM && listen(fd, kBacklog) != 0)
+      return fail(Blame::Self, "cannot listen on {}: {}", text, std::strerror(errno));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<Bound> listen_on(const std::string& text, unsigned count) {
-  HG_TRY(SocketAddress address, parse(text), "listener");
-  // With SO_REUSEPORT a second appliance of the same user would be let in and take half of the
-  // connections: without it, the kernel tells.
-  {
-    HG_TRY(const int probe, bind_one(address, text, false), "listener");
-    getsockname(probe, address.raw(), &address.size);  // from here on with the real port
-    close(probe);
+Result<Bound> listen_on(const std::string& text, unsigned count, Datagrams datagrams) {
+  HG_TRY(const SocketAddress wanted, parse(text), "listener");
+  SocketAddress address = wanted;
+  HG_CHECK(probe(address, text, SOCK_STREAM), "listener");
+  if (datagrams == Datagrams::Too) {
+    Status free = probe(address, text, SOCK_DGRAM);
+    // A port that the system has chosen for TCP may be somebody's in UDP: then another one.
+    for (int i = 0; i < kPortAttempts && !free && is_any_port(wanted); ++i) {
+      address = wanted;
+      HG_CHECK(probe(address, text, SOCK_STREAM), "listener");
+      free = probe(address, text, SOCK_DGRAM);
+    }
+    HG_CHECK(std::move(free), "listener");
   }
   Bound bound;
   bound.address = text_of(address, bound.port);
-  for (unsigned i = 0; i < count; ++i) {
-    auto fd = bind_one(address, bound.address, true);
-    if (fd && listen(*fd, kBacklog) != 0) {
-      close(*fd);
-      fd = fail(Blame::Self, "cannot listen on {}: {}", bound.address, std::strerror(errno));
-    }
-    if (!fd) {
-      for (const int other : bound.descriptors) close(other);
-      return tl::unexpected<Error>(std::move(fd.error()));
-    }
-    bound.descriptors.push_back(*fd);
+  Status done = bind_all(address, bound.address, SOCK_STREAM, count, bound.descriptors);
+  if (done && datagrams == Datagrams::Too)
+    done = bind_all(address, bound.address, SOCK_DGRAM, count, bound.datagrams);
+  if (!done) {
+    close_all(bound.descriptors);
+    close_all(bound.datagrams);
+    return tl::unexpected<Error>(std::move(done.error()));
   }
   return bound;
 }

@@ -28,6 +28,8 @@ class Tls {
   Tls& operator=(const Tls&) = delete;
 
   SSL_CTX* context() const { return context_; }
+  /// What a name without a certificate gets.
+  const std::shared_ptr<const snapshot::Certificate>& self_signed() const { return self_signed_; }
 
  private:
   Tls(snapshot::SnapshotHolder& snapshots, std::shared_ptr<const snapshot::Certificate> self_signed,

@@ -29,6 +29,8 @@ std::uint64_t microseconds(std::chrono::steady_clock::duration duration) {
 
 std::string_view protocol_name(int version) {
   switch (version) {
+    case 0x300:
+      return "HTTP/3";
     case 0x200:
       return "HTTP/2";
     case 0x101:
@@ -52,10 +54,22 @@ Reply Exchange::reply_of(int status, http::Fields fields, CacheOutcome outcome) 
   reply.outcome = outcome;
   if (pin_) reply.generation = pin_->label;
   reply.request_id = {request_id_.data(), request_id_.size() - 1};
+  reply.alt_svc = alt_svc();
   reply.sample = sample_;
   reply.proxy_error = proxy_error_;
   reply.reason = reason_;
   return reply;
+}
+
+/// RFC 7838: that the same is to be had over HTTP/3, on the UDP port beside the connection's own.
+std::string_view Exchange::alt_svc() {
+  if (decision_.distribution == nullptr || !decision_.distribution->http3 || !peer_.tls ||
+      request_.version >= 0x300)
+    return {};
+  sockaddr_storage local;
+  auto* address = reinterpret_cast<sockaddr*>(&local);
+  if (request_.conn->callbacks->get_sockname(request_.conn, address) == 0) return {};
+  return memory_.persist(fmt::format("h3=\":{}\"; ma=86400", h2o_socket_getport(address)));
 }
 
 http::CacheStatus Exchange::cache_status_of(const cache::StoredResponse& response,

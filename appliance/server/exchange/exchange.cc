@@ -8,6 +8,7 @@
 
 #include "appliance/http/method.h"
 #include "appliance/origin/reference.h"
+#include "appliance/server/h3/http/session.h"
 #include "appliance/server/worker.h"
 #include "appliance/snapshot/request/normalize.h"
 
@@ -77,6 +78,9 @@ void Exchange::run() {
     return respond_error(503, Reason::NoConfiguration, "destination_unavailable",
                          "nothing has been applied yet");
   decide();
+  if (is_misdirected())
+    return respond_error(421, Reason::Misdirected, guard::proxy_error(Reason::Misdirected),
+                         guard::code(Reason::Misdirected));
   switch (decision_.action) {
     case snapshot::Decision::Action::Deny:
       return respond_error(decision_.status, decision_.reason, guard::proxy_error(decision_.reason),
@@ -123,6 +127,15 @@ bool Exchange::spares_origin() const {
 
 void Exchange::respond_sparing_origin() {
   respond_error(503, Reason::OriginFailure, "destination_unavailable", "the origin is down");
+}
+
+/// RFC 9110 section 7.4: an HTTP/3 connection is for the names that its certificate speaks for, of
+/// distributions that speak HTTP/3. Addresses are nobody's to speak for.
+bool Exchange::is_misdirected() {
+  H3Session* session = H3Session::of(*request_.conn);
+  if (session == nullptr || decision_.distribution == nullptr) return false;
+  if (!decision_.distribution->http3) return true;
+  return !base::IpAddress::parse(decision_.host) && !session->covers(std::string(decision_.host));
 }
 
 /// What the cache calls the URI, when a GET of it would use the cache.

@@ -51,6 +51,7 @@ class Exchange {
 
   void run();
   void decide();
+  bool is_misdirected();
 
   // Through the cache.
   cache::Store::Found find();
@@ -105,6 +106,7 @@ class Exchange {
   void respond_redirect();
   bool respond_error_page(int status);
   void fetch_error_page(const snapshot::ErrorPage& page);
+  std::string_view alt_svc();
   Reply reply_of(int status, http::Fields fields, observe::CacheOutcome outcome);
   http::Fields fields_of(http::Fields stored, http::Coding coding);
   http::CacheStatus cache_status_of(const cache::StoredResponse& response,

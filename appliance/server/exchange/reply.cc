@@ -84,15 +84,16 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
   if (!reply.generation.empty()) add(request, "headgate-generation", reply.generation);
   add(request, "x-request-id", reply.request_id);
   request.res.headers.entries[request.res.headers.size - 1].dont_index = 1;
+  if (!reply.alt_svc.empty()) add(request, "alt-svc", reply.alt_svc);
   add_server_timing(request, reply, memory);
   if (!reply.proxy_error.empty()) add(request, "proxy-status", proxy_status(reply, memory));
 }
 
 /// What the edge says about itself replaces what an origin or a policy said under the same name;
 /// Cache-Status and Proxy-Status are lists that grow.
-bool is_edges_own(std::string_view name) {
+bool is_edges_own(std::string_view name, const Reply& reply) {
   return name == "content-length" || name == "x-cache" || name == "headgate-generation" ||
-         name == "x-request-id" || name == "age";
+         name == "x-request-id" || name == "age" || (name == "alt-svc" && !reply.alt_svc.empty());
 }
 
 }  // namespace
@@ -108,13 +109,13 @@ void write_head(h2o_req_t& request, const Reply& reply, PoolMemory& memory) {
       reply.behavior == nullptr ? nullptr : reply.behavior->response_headers_policy.get();
   if (policy == nullptr) {
     for (const auto& field : reply.fields)
-      if (!is_edges_own(field.name)) add(request, field.name, field.value);
+      if (!is_edges_own(field.name, reply)) add(request, field.name, field.value);
   } else {
     std::pmr::vector<http::Field> fields(&memory);
     fields.reserve(reply.fields.size() + policy->lines.size() + 8);
     snapshot::apply(*policy, reply.request, reply.fields, fields);
     for (const auto& field : fields)
-      if (!is_edges_own(field.name)) add(request, field.name, field.value);
+      if (!is_edges_own(field.name, reply)) add(request, field.name, field.value);
   }
   add_edge_fields(request, reply, memory);
 }

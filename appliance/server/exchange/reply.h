@@ -26,6 +26,7 @@ struct Reply {
   observe::CacheOutcome outcome = observe::CacheOutcome::Bypass;
   http::CacheStatus cache_status;
   std::string_view generation;
+  std::string_view alt_svc;  ///< empty: none
   std::string_view request_id;
   std::string_view proxy_error;  ///< RFC 9209 error type, when the edge makes this response
   guard::Reason reason = guard::Reason::None;

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "appliance/server/connection/connections.h"
+#include "appliance/server/h3/http/session.h"
+#include "appliance/server/h3/http/stream.h"
 
 namespace headgate::server {
 namespace {
@@ -37,8 +39,13 @@ PeerFacts peer_facts(h2o_conn_t* connection) {
   facts.internal = Connections::is_internal(connection);
   if (facts.internal) facts.address = base::IpAddress::from_v4({127, 0, 0, 1});
   h2o_socket_t* socket = connection->callbacks->get_socket(connection);
-  facts.tls = socket != nullptr && socket->ssl != nullptr;
-  if (facts.tls) facts.tls_version = h2o_socket_get_ssl_protocol_version(socket);
+  if (H3Session::of(*connection) != nullptr) {
+    facts.tls = true;
+    facts.tls_version = "TLSv1.3";  // RFC 9001: QUIC has no other
+  } else {
+    facts.tls = socket != nullptr && socket->ssl != nullptr;
+    if (facts.tls) facts.tls_version = h2o_socket_get_ssl_protocol_version(socket);
+  }
   return facts;
 }
 
@@ -61,6 +68,7 @@ snapshot::RequestFacts read_facts(h2o_req_t& request, const PeerFacts& peer,
   facts.target = view(request.input.path);
   facts.peer = peer.address;
   facts.https = peer.tls;
+  facts.early_data = H3Stream::came_early(request);
   // The vector's memory is the pool's and outlives the vector.
   facts.fields = http::Fields(fields.data(), fields.size());
   facts.client = peer.address;

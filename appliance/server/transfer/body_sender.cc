@@ -5,6 +5,8 @@
 #include <array>
 #include <utility>
 
+#include "appliance/server/h3/http/stream.h"
+
 namespace headgate::server {
 namespace {
 
@@ -30,13 +32,22 @@ void BodySender::start() {
 void BodySender::hand_over(h2o_iovec_t* pieces, std::size_t count) {
   sending_ = true;
   head_sent_ = true;
+  if (count != 0) H3Stream::lend(request_, keeper());
   h2o_send(&request_, pieces, count, H2O_SEND_STATE_IN_PROGRESS);
 }
 
 void BodySender::finish(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state) {
   finished_ = state == H2O_SEND_STATE_FINAL;
   failed_ = state == H2O_SEND_STATE_ERROR;
+  if (count != 0) H3Stream::lend(request_, keeper());
   h2o_send(&request_, pieces, count, state);
+}
+
+/// What keeps the octets that are being handed over from going, if one thing does.
+base::Ref<cache::Body> BodySender::keeper() const {
+  if (has_text_) return {};
+  if (body_) return body_->storable() ? body_ : base::Ref<cache::Body>();
+  return slices_ == nullptr ? base::Ref<cache::Body>() : slices_->keeper();
 }
 
 void BodySender::send_nothing() {
@@ -114,7 +125,8 @@ cache::BodyReader::Status BodySender::read(bool& last) {
 void BodySender::pump() {
   if (finished_ || failed_) return;
   pieces_.clear();
-  if (!text_.empty()) pieces_.push_back(std::exchange(text_, {}));
+  has_text_ = !text_.empty();
+  if (has_text_) pieces_.push_back(std::exchange(text_, {}));
   bool last = false;
   const auto status = read(last);
   const bool has_text = !pieces_.empty() && status != cache::BodyReader::Status::Data;

@@ -53,6 +53,7 @@ class BodySender {
   void on_ready();
   cache::BodyReader::Status read(bool& last);
   void pump();
+  base::Ref<cache::Body> keeper() const;
   void hand_over(h2o_iovec_t* pieces, std::size_t count);
   void finish(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state);
 
@@ -64,6 +65,7 @@ class BodySender {
   Part whole_;
   std::span<const Part> parts_;  ///< those that are not sent, the present one first
   std::string_view text_;        ///< of the present part, until it is sent
+  bool has_text_ = false;        ///< what is being handed over begins with text
   bool part_ended_ = false;      ///< libh2o has the last octets of a part that others follow
   std::unique_ptr<cache::BodyReader> reader_;
   std::vector<std::string_view> pieces_;

@@ -179,11 +179,13 @@ class Drafter {
       if (field.name == "via") via += std::string(field.value) + ", ";
       if (field.name == "cdn-loop") loop += std::string(field.value) + ", ";
     }
-    const std::string_view version = facts_.http_version >= 0x200   ? "2"
+    const std::string_view version = facts_.http_version >= 0x300   ? "3"
+                                     : facts_.http_version >= 0x200 ? "2"
                                      : facts_.http_version == 0x101 ? "1.1"
                                                                     : "1.0";
     add("via", via + std::string(version) + " headgate");
     add("cdn-loop", loop + "headgate");
+    if (facts_.early_data) add("early-data", "1");
   }
 
   /// RFC 9111 section 4.3.1.

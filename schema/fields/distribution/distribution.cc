@@ -216,8 +216,16 @@ void spec_fields(Object<Distribution>& o) {
           "Host names that viewers use: names, `*.example.com`, IP literals, and `*` for what no "
           "other distribution claims.")
       .format(kAlias);
-  o.field("httpVersion", &Distribution::http_version,
-          "The highest HTTP version that viewers may use.");
+  o.field(
+      "httpVersion", &Distribution::http_version,
+      "What viewers may use beside HTTP/1.1: HTTP/2, HTTP/3 (over QUIC, advertised by Alt-Svc), "
+      "or both.");
+  o.field("earlyData", &Distribution::early_data,
+          "Whether requests with safe methods may come in the early data of an HTTP/3 connection "
+          "(0-RTT), "
+          "which saves a round trip. Origins see `Early-Data: 1` and may answer 425; other methods "
+          "get 425 "
+          "from the edge.");
   o.field("ipv6", &Distribution::ipv6, "Whether viewers may use IPv6.");
   o.field("defaultRootObject", &Distribution::default_root_object,
           "What `/` stands for, such as `index.html`.")

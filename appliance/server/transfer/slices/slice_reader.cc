@@ -154,6 +154,7 @@ void SliceReader::settle() {
 }
 
 void SliceReader::attach(const base::Ref<cache::Body>& body) {
+  body_ = body;
   const auto range = cache::slice_range(*object_->whole->sliced(), index_);
   reader_.emplace(
       body, context_.loop, [this] { notify(); }, next_ - range.first,
@@ -166,6 +167,10 @@ bool SliceReader::try_again() {
   end_own();
   fetch_alone();
   return true;
+}
+
+base::Ref<cache::Body> SliceReader::keeper() const {
+  return body_ && body_->storable() ? body_ : base::Ref<cache::Body>();
 }
 
 SliceReader::Status SliceReader::read(std::size_t max_octets, std::size_t max_slices,

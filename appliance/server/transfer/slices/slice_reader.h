@@ -45,6 +45,8 @@ class SliceReader {
   /// As BodyReader::read.
   Status read(std::size_t max_octets, std::size_t max_slices, std::vector<std::string_view>& slices,
               bool& last);
+  /// As long as this is held, what `read` has returned last stays. Null: only until the next call.
+  base::Ref<cache::Body> keeper() const;
 
  private:
   struct Ahead {
@@ -81,6 +83,7 @@ class SliceReader {
   std::optional<cache::Fill::Waiter> waiter_;
   base::Timer wait_timer_;
   std::optional<cache::BodyReader> reader_;
+  base::Ref<cache::Body> body_;  ///< what it reads
   std::optional<cache::FillFailure> failure_;
 
   std::vector<Ahead> ahead_;  ///< of slices that will be wanted next

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// HTTP/3 on one QUIC connection: nghttp3's framing on one side, libh2o's requests on the other.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "appliance/base/timer_heap.h"
+#include "appliance/server/h2o.h"
+#include "appliance/server/h3/http/stream.h"
+#include "appliance/server/h3/quic/library.h"
+
+namespace headgate::server {
+
+class QuicConnection;
+
+/// Call-backs of the libraries note what has happened; `run` acts on it, for only outside of the
+/// libraries may a request begin, go on or end. False from a call-back: the connection has failed.
+/// Threads: the worker's.
+class H3Session {
+ public:
+  explicit H3Session(QuicConnection& connection);
+  ~H3Session();
+  H3Session(const H3Session&) = delete;
+  H3Session& operator=(const H3Session&) = delete;
+
+  /// Opens the control streams. False when the client does not let us.
+  bool open(std::uint64_t max_requests);
+
+  // What ngtcp2 tells.
+  void on_opened(std::int64_t stream);
+  /// How many octets the client may send in their place; none: the connection has failed.
+  std::optional<std::uint64_t> receive(std::int64_t stream, std::span<const std::uint8_t> octets,
+                                       bool end, bool early);
+  bool on_acked(std::int64_t stream, std::uint64_t size);
+  bool on_closed(std::int64_t stream, std::uint64_t code);
+  bool on_reset(std::int64_t stream);
+  bool stop_reading(std::int64_t stream);
+  bool on_window(std::int64_t stream);
+  void set_max_requests(std::uint64_t count);
+  /// The client does not want what we send on `stream`.
+  void on_refused(std::int64_t stream);
+
+  /// Requests that came, bodies that are waited for, responses that may go on, streams that ended.
+  void run();
+  /// The connection is ending: so do all requests, now.
+  void end_requests();
+  /// GOAWAY now, and the connection's end when the last request has ended.
+  void drain();
+
+  nghttp3_conn* native() { return native_; }
+  QuicConnection& connection() { return connection_; }
+
+  // For streams.
+  h2o_conn_t& h2o() { return h2o_->super; }
+  void schedule(H3Stream& stream);
+  /// Octets of responses that this connection keeps copies of change by `delta`.
+  void count_copied(std::int64_t delta) { copied_ += delta; }
+  /// Whether more may be copied.
+  bool has_room() const;
+
+  /// Whether the connection's certificate speaks for `host`.
+  bool covers(const std::string& host);
+
+  /// The session of a request's connection; null for one of another protocol.
+  static H3Session* of(h2o_conn_t& connection);
+
+ private:
+  struct H2oConnection {
+    h2o_conn_t super;  // first: libh2o hands it back
+    H3Session* session;
+  };
+  friend struct H3Callbacks;
+
+  H3Stream* find(std::int64_t stream);
+  bool check(int code);
+  void count_abandoned();
+  void update_idleness();
+  void on_goaway_seen();
+  void end_if_drained();
+  void look_for_stalls();
+
+  QuicConnection& connection_;
+  H2oConnection* h2o_;
+  nghttp3_conn* native_ = nullptr;
+  std::unordered_map<std::int64_t, std::unique_ptr<H3Stream>> streams_;
+  std::vector<std::int64_t> work_;
+  std::int64_t copied_ = 0;
+
+  enum class Drain { No, Announced, Final };
+  Drain drain_ = Drain::No;
+  bool goaway_flushed_ = false;
+  base::Timer goaway_timer_;
+  base::Timer idle_timer_;
+  base::Timer stall_timer_;
+
+  // A leaky bucket of requests that their client did not wait for.
+  double abandoned_ = 0;
+  base::MonoTime abandoned_at_;
+};
+
+}  // namespace headgate::server

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/server/h3/http/stream.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "appliance/server/exchange/status_phrase.h"
+#include "appliance/server/h3/http/session.h"
+#include "appliance/server/h3/quic/connection.h"
+#include "appliance/server/h3/quic/endpoint.h"
+#include "appliance/server/worker.h"
+
+namespace headgate::server {
+namespace {
+
+constexpr int kHttp3 = 0x300;
+/// libh2o is asked for more when less than this waits to be sent.
+constexpr std::size_t kLowWater = 64 * 1024;
+
+schema::EdgeLimits const& limits_of(H3Session& session) {
+  return session.connection().endpoint().commons().options.limits;
+}
+
+}  // namespace
+
+H3Stream::H3Stream(H3Session& session, std::int64_t id)
+    : session_(session),
+      id_(id),
+      head_(request_, session.h2o().ctx->globalconf->http2.max_header_list_size,
+            session.h2o().ctx->globalconf->http2.max_header_fields),
+      deadline_(session.connection().endpoint().loop().timers(), [this] { on_deadline(); }) {
+  h2o_init_request(&request_, &session.h2o(), nullptr);
+  request_.version = kHttp3;
+  request_.input.scheme = &H2O_URL_SCHEME_HTTPS;
+  request_._ostr_top = &ostream_.super;
+  request_.timestamps.request_begin_at = *h2o_get_timestamp(session.h2o().ctx, nullptr, nullptr);
+  ostream_.stream = this;
+  ostream_.super.do_send = [](h2o_ostream_t* stream, h2o_req_t*, h2o_iovec_t* pieces,
+                              std::size_t count, h2o_send_state_t state) {
+    reinterpret_cast<Ostream*>(stream)->stream->send(pieces, count, state);
+  };
+  deadline_.schedule_after(limits_of(session).request_header_timeout);
+}
+
+H3Stream::~H3Stream() {
+  end_request();
+  session_.count_copied(-static_cast<std::int64_t>(copied_));
+}
+
+H3Stream& H3Stream::of(h2o_req_t& request) {
+  return *reinterpret_cast<Ostream*>(request._ostr_top)->stream;
+}
+
+// --- The request --------------------------------------------------------------------------------
+
+void H3Stream::on_field(std::int32_t token, std::string_view name, std::string_view value) {
+  if (!request_ended_) head_.add(token, name, value);
+}
+
+void H3Stream::on_head_complete() {
+  head_complete_ = true;
+  deadline_.cancel();
+}
+
+bool H3Stream::on_octets(std::span<const std::uint8_t> octets) {
+  if (request_ended_ || given_up_ || response_complete_) return false;
+  body_.waiting.append(reinterpret_cast<const char*>(octets.data()), octets.size());
+  body_.received += octets.size();
+  return true;
+}
+
+void H3Stream::on_end() { request_complete_ = true; }
+
+bool H3Stream::came_early(const h2o_req_t& request) {
+  return H3Session::of(*request.conn) != nullptr && of(const_cast<h2o_req_t&>(request)).early_;
+}
+
+void H3Stream::start() {
+  started_ = true;
+  // RFC 8470 section 5.1: by now its client may have proved that it is there.
+  early_ = early_ && ngtcp2_conn_get_handshake_completed(session_.connection().native()) == 0;
+  const char* reason = nullptr;
+  if (const int status = head_.verdict(reason); status != 0) return refuse(status, reason);
+  const std::uint64_t most = limits_of(session_).max_request_body;
+  if (!request_complete_ || !body_.waiting.empty()) {
+    if (head_.content_length() != SIZE_MAX && head_.content_length() > most)
+      return refuse(413, "the request's body is too large");
+    request_.body.read = on_body_wanted;
+    request_.body.content_length = head_.content_length();
+    request_.timestamps.request_body_begin_at = request_.timestamps.request_begin_at;
+  }
+  h2o_process_request(&request_);
+}
+
+void H3Stream::refuse(int status, const char* page) {
+  h2o_send_error_generic(&request_, status, status_phrase(status), page, 0);
+}
+
+void H3Stream::on_body_wanted(h2o_req_t* request) {
+  H3Stream& stream = of(*request);
+  Body& body = stream.body_;
+  stream.return_credit(std::exchange(body.delivered, {}).size());
+  const bool first = !std::exchange(body.was_read, true);
+  body.wanted = true;
+  if (body.waiting.empty() && !stream.request_complete_) {
+    stream.deadline_.schedule_after(limits_of(stream.session_).body_timeout);
+    // RFC 9110 section 10.1.1: whoever waits for 100 (Continue) may go on.
+    const ssize_t expect = first ? h2o_find_header(&request->headers, H2O_TOKEN_EXPECT, -1) : -1;
+    if (expect != -1 &&
+        h2o_lcstris(request->headers.entries[expect].value.base,
+                    request->headers.entries[expect].value.len, H2O_STRLIT("100-continue")) != 0)
+      send_interim(request, 100, nullptr, 0);
+  }
+  stream.session_.schedule(stream);
+}
+
+void H3Stream::deliver_body() {
+  if (body_.received > limits_of(session_).max_request_body) return lose_body(413);
+  if (body_.waiting.empty() && !request_complete_) return;
+  deadline_.cancel();
+  body_.wanted = false;
+  body_.delivered = std::exchange(body_.waiting, {});
+  const auto state = request_complete_ ? H2O_REQ_BODY_END : H2O_REQ_BODY_MORE;
+  std::exchange(request_.body.cb, nullptr)(&request_, request_.body.data,
+                                           iovec({body_.delivered.data(), body_.delivered.size()}),
+                                           state);
+}
+
+/// The rest of the body does not come, or is not wanted.
+void H3Stream::lose_body(int status) {
+  deadline_.cancel();
+  if (std::exchange(body_.wanted, false))
+    std::exchange(request_.body.cb, nullptr)(&request_, request_.body.data,
+                                             h2o_iovec_init(nullptr, 0), H2O_REQ_BODY_ERROR);
+  if (head_sent_ || request_._generator != nullptr) return reset(NGHTTP3_H3_REQUEST_CANCELLED);
+  refuse(status, status == 413 ? "the request's body is too large"
+                               : "the request's body did not arrive in time");
+}
+
+void H3Stream::on_deadline() {
+  if (request_ended_ || given_up_) return;
+  head_complete_ ? lose_body(408) : reset(NGHTTP3_H3_REQUEST_INCOMPLETE);
+}
+
+void H3Stream::return_credit(std::size_t size) {
+  if (size == 0) return;
+  ngtcp2_conn* quic = session_.connection().native();
+  // Of a stream that is no more only the connection's part counts.
+  static_cast<void>(ngtcp2_conn_extend_max_stream_offset(quic, id_, size));
+  ngtcp2_conn_extend_max_offset(quic, size);
+  session_.connection().wake();
+}
+
+void H3Stream::reset(std::uint64_t code) {
+  give_up();
+  session_.schedule(*this);
+  nghttp3_conn_shutdown_stream_write(session_.native(), id_);
+  static_cast<void>(ngtcp2_conn_shutdown_stream(session_.connection().native(), 0, id_, code));
+}
+
+void H3Stream::end_request() {
+  if (std::exchange(request_ended_, true)) return;
+  deadline_.cancel();
+  proceed_due_ = false;
+  h2o_dispose_request(&request_);
+  return_credit(body_.waiting.size() + body_.delivered.size());
+  body_ = {};
+}
+
+void H3Stream::run() {
+  if (given_up_) return end_request();
+  if (request_ended_) return;
+  if (head_complete_ && !started_) start();
+  if (body_.wanted && !given_up_) deliver_body();
+  if (proceed_due_ && !given_up_) proceed();
+}
+
+// --- The response -------------------------------------------------------------------------------
+
+bool H3Stream::is_stalled(base::MonoTime now) {
+  const auto& least = session_.h2o().ctx->globalconf->write_progress;
+  if (held_ == 0 || given_up_) {
+    stall_seen_ = false;
+    return false;
+  }
+  if (!stall_seen_ || now - stall_seen_at_ >= Duration(least.window)) {
+    if (stall_seen_ && acked_ - stall_acked_ < least.min_bytes) {
+      nghttp3_conn_shutdown_stream_write(session_.native(), id_);
+      static_cast<void>(ngtcp2_conn_shutdown_stream(session_.connection().native(), 0, id_,
+                                                    NGHTTP3_H3_REQUEST_CANCELLED));
+      return true;
+    }
+    stall_seen_ = true;
+    stall_seen_at_ = now;
+    stall_acked_ = acked_;
+  }
+  return false;
+}
+
+void H3Stream::proceed() {
+  if (unread_ >= kLowWater || (copied_ != 0 && !session_.has_room())) return;
+  proceed_due_ = false;
+  h2o_proceed_response(&request_);
+}
+
+namespace {
+
+nghttp3_nv field(std::string_view name, std::string_view value, std::uint8_t flags) {
+  return {.name = reinterpret_cast<const std::uint8_t*>(name.data()),
+          .value = reinterpret_cast<const std::uint8_t*>(value.data()),
+          .namelen = name.size(),
+          .valuelen = value.size(),
+          .flags = flags};
+}
+
+/// RFC 9114 section 4.2: what is about a connection has no meaning here.
+bool is_of_connection(const h2o_iovec_t* name) {
+  return name == &H2O_TOKEN_CONNECTION->buf || name == &H2O_TOKEN_TRANSFER_ENCODING->buf ||
+         name == &H2O_TOKEN_UPGRADE->buf || view(*name) == "keep-alive" ||
+         view(*name) == "proxy-connection";
+}
+
+void add_fields(const h2o_header_t* headers, std::size_t count, std::vector<nghttp3_nv>& out) {
+  for (std::size_t i = 0; i < count; ++i) {
+    if (is_of_connection(headers[i].name)) continue;
+    // What never comes again stays out of the table; it is no secret.
+    const std::uint8_t flags = headers[i].dont_index != 0
+                                   ? std::uint8_t{NGHTTP3_NV_FLAG_NEVER_INDEX}
+                                   : std::uint8_t{NGHTTP3_NV_FLAG_NONE};
+    out.push_back(field(view(*headers[i].name), view(headers[i].value), flags));
+  }
+}
+
+}  // namespace
+
+bool H3Stream::send_head(bool has_body) {
+  head_sent_ = true;
+  std::vector<nghttp3_nv> fields;
+  fields.reserve(request_.res.headers.size + 3);
+  const std::string status = std::to_string(request_.res.status);
+  fields.push_back(field(":status", status, NGHTTP3_NV_FLAG_NONE));
+  h2o_timestamp_t now;
+  h2o_get_timestamp(request_.conn->ctx, &request_.pool, &now);
+  if (request_.res.has_date == 0)
+    fields.push_back(
+        field("date", {now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN}, NGHTTP3_NV_FLAG_NONE));
+  std::string length;
+  if (request_.res.content_length != SIZE_MAX && !h2o_status_has_no_content(request_.res.status)) {
+    length = std::to_string(request_.res.content_length);
+    fields.push_back(field("content-length", length, NGHTTP3_NV_FLAG_NONE));
+  }
+  add_fields(request_.res.headers.entries, request_.res.headers.size, fields);
+  const nghttp3_data_reader reader = {.read_data = [](nghttp3_conn*, std::int64_t, nghttp3_vec* out,
+                                                      std::size_t room, std::uint32_t* flags, void*,
+                                                      void* stream) -> nghttp3_ssize {
+    return static_cast<H3Stream*>(stream)->read(out, room, *flags);
+  }};
+  // nghttp3 copies the fields.
+  return nghttp3_conn_submit_response(session_.native(), id_, fields.data(), fields.size(),
+                                      has_body ? &reader : nullptr) == 0;
+}
+
+void H3Stream::send(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state) {
+  if (given_up_ || request_ended_) return;
+  if (state == H2O_SEND_STATE_ERROR) return reset(NGHTTP3_H3_INTERNAL_ERROR);
+  std::size_t size = 0;
+  const bool no_content = h2o_req_has_no_content(&request_) != 0;
+  for (std::size_t i = 0; i < count && !no_content; ++i) size += pieces[i].len;
+  const bool last = state == H2O_SEND_STATE_FINAL;
+  if (!head_sent_ && !send_head(!no_content && (size != 0 || !last)))
+    return reset(NGHTTP3_H3_INTERNAL_ERROR);
+  if (size != 0) hold(pieces, count, size);
+  lent_.reset();
+  response_complete_ = last;
+  proceed_due_ = !last;
+  if (std::exchange(starved_, false)) nghttp3_conn_resume_stream(session_.native(), id_);
+  if (last && !request_complete_)  // RFC 9114 section 4.1: the rest of the request is not needed
+    static_cast<void>(ngtcp2_conn_shutdown_stream_read(session_.connection().native(), 0, id_,
+                                                       NGHTTP3_H3_NO_ERROR));
+  session_.schedule(*this);
+}
+
+void H3Stream::hold(const h2o_iovec_t* pieces, std::size_t count, std::size_t size) {
+  unread_ += size;
+  held_ += size;
+  if (request_.bytes_counted_by_ostream == 0) request_.bytes_sent += size;
+  if (lent_) {
+    for (std::size_t i = 0; i < count; ++i)
+      if (pieces[i].len != 0) pieces_.push_back({nullptr, lent_, pieces[i].base, pieces[i].len});
+    return;
+  }
+  // libh2o's octets are gone at the next `proceed`, ngtcp2 needs them until they have arrived.
+  auto copy = std::make_unique<char[]>(size);
+  char* out = copy.get();
+  for (std::size_t i = 0; i < count; ++i) out = std::copy_n(pieces[i].base, pieces[i].len, out);
+  const char* octets = copy.get();
+  pieces_.push_back({std::move(copy), {}, octets, size});
+  copied_ += size;
+  session_.count_copied(static_cast<std::int64_t>(size));
+}
+
+void H3Stream::lend(h2o_req_t& request, base::Ref<cache::Body> keeper) {
+  if (H3Session::of(*request.conn) != nullptr) of(request).lent_ = std::move(keeper);
+}
+
+nghttp3_ssize H3Stream::read(nghttp3_vec* out, std::size_t room, std::uint32_t& flags) {
+  std::size_t count = 0;
+  for (; count < room && unread_at_ < pieces_.size(); ++count, ++unread_at_) {
+    const Piece& piece = pieces_[unread_at_];
+    out[count] = {.base = reinterpret_cast<std::uint8_t*>(const_cast<char*>(piece.octets)),
+                  .len = piece.size};
+    unread_ -= piece.size;
+  }
+  if (response_complete_ && unread_at_ == pieces_.size()) {
+    flags |= NGHTTP3_DATA_FLAG_EOF;
+    return static_cast<nghttp3_ssize>(count);
+  }
+  if (proceed_due_ && unread_ < kLowWater) session_.schedule(*this);
+  if (count != 0) return static_cast<nghttp3_ssize>(count);
+  starved_ = true;
+  return NGHTTP3_ERR_WOULDBLOCK;
+}
+
+void H3Stream::on_acked(std::uint64_t size) {
+  acked_ += size;
+  acked_of_first_ += size;
+  while (unread_at_ > 0 && acked_of_first_ >= pieces_.front().size) {
+    const Piece& first = pieces_.front();
+    acked_of_first_ -= first.size;
+    held_ -= first.size;
+    if (first.copy != nullptr) {
+      copied_ -= first.size;
+      session_.count_copied(-static_cast<std::int64_t>(first.size));
+    }
+    pieces_.pop_front();
+    --unread_at_;
+  }
+}
+
+void H3Stream::send_interim(h2o_req_t* request, int status, const h2o_header_t* headers,
+                            std::size_t count) {
+  H3Stream& stream = of(*request);
+  if (stream.head_sent_ || stream.given_up_) return;
+  std::vector<nghttp3_nv> fields;
+  const std::string text = std::to_string(status);
+  fields.push_back(field(":status", text, NGHTTP3_NV_FLAG_NONE));
+  add_fields(headers, count, fields);
+  // Without it the final response is as good.
+  static_cast<void>(
+      nghttp3_conn_submit_info(stream.session_.native(), stream.id_, fields.data(), fields.size()));
+  stream.session_.connection().wake();
+}
+
+}  // namespace headgate::server

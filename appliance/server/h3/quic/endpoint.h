@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// A worker's end of one UDP address: whose each datagram is, which connections there are, and when
+// each of them wants to be called.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <set>
+#include <span>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "appliance/base/unique_function.h"
+#include "appliance/observe/metrics.h"
+#include "appliance/server/h2o.h"
+#include "appliance/server/h2o_loop.h"
+#include "appliance/server/h3/crypto/secrets.h"
+#include "appliance/server/h3/crypto/tls.h"
+#include "appliance/server/h3/quic/connection.h"
+#include "appliance/server/h3/quic/udp_socket.h"
+
+namespace headgate::server {
+
+struct Commons;
+class QuicEndpoint;
+
+/// The endpoints of one address, by worker. Filled before the workers run, immutable from then on.
+using QuicGroup = std::vector<QuicEndpoint*>;
+
+/// Datagrams go where their connection id says (QuicSecrets): the kernel steers them, and what it
+/// steers wrongly, because a client's own id or a restart confuse it, is passed on by whoever gets
+/// it. Threads: the worker's, but `forward`.
+class QuicEndpoint {
+ public:
+  QuicEndpoint(Commons& commons, H2oLoop& loop, h2o_context_t& context,
+               observe::WorkerMetrics& metrics, int descriptor, unsigned worker,
+               const QuicGroup& group);
+  ~QuicEndpoint();
+  QuicEndpoint(const QuicEndpoint&) = delete;
+  QuicEndpoint& operator=(const QuicEndpoint&) = delete;
+
+  /// No new connections; those that are there are told, finish what is under way and end.
+  /// `on_idle` once none is left.
+  void drain(base::UniqueFunction<void()> on_idle);
+  void abort_all();
+  /// Connections that have not ended; those that only remember that they have do not count.
+  std::size_t count() const { return serving_; }
+
+  // For connections.
+  Commons& commons() { return commons_; }
+  H2oLoop& loop() { return loop_; }
+  h2o_context_t& context() { return context_; }
+  observe::WorkerMetrics& metrics() { return metrics_; }
+  UdpSocket& socket() { return socket_; }
+  ngtcp2_cid make_id() const;
+  void add_id(const ngtcp2_cid& id, QuicConnection& connection);
+  void remove_id(const ngtcp2_cid& id);
+  /// `connection` has something to send, to do or to end: it is flushed soon, once.
+  void schedule(QuicConnection& connection);
+  /// A connection, or its handshake, has ended.
+  void handshake_ended() { --handshakes_; }
+  void connection_ended();
+
+ private:
+  struct IdKey {
+    std::uint8_t size = 0;
+    std::array<std::uint8_t, NGTCP2_MAX_CIDLEN> octets{};
+    friend bool operator==(const IdKey&, const IdKey&) = default;
+  };
+  struct IdHash {
+    std::size_t operator()(const IdKey& key) const;
+  };
+  static IdKey key_of(std::span<const std::uint8_t> id);
+
+  void on_readable();
+  void on_timer();
+  void on_datagram(const Datagram& datagram, bool forwarded);
+  void route(const Datagram& datagram, std::span<const std::uint8_t> id, bool forwarded);
+  /// Threads: any.
+  void forward(const Datagram& datagram);
+  void accept(const Datagram& datagram);
+  void send_retry(const Datagram& datagram, const ngtcp2_pkt_hd& header);
+  void send_version_negotiation(const Datagram& datagram, const ngtcp2_version_cid& ids);
+  void send_stateless_reset(const Datagram& datagram, std::span<const std::uint8_t> id);
+  bool may_reset();
+  void refuse(const Datagram& datagram, const ngtcp2_pkt_hd& header);
+  void reply(std::span<const std::uint8_t> octets, const Datagram& to);
+  void flush();
+  void set_timer(QuicConnection& connection);
+  void arm();
+
+  Commons& commons_;
+  H2oLoop& loop_;
+  h2o_context_t& context_;
+  observe::WorkerMetrics& metrics_;
+  const unsigned worker_;
+  const QuicGroup& group_;
+  UdpSocket socket_;
+  int timer_descriptor_;
+  std::unique_ptr<base::Loop::Watch> readable_;
+  std::unique_ptr<base::Loop::Watch> timer_;
+  ngtcp2_tstamp armed_ = UINT64_MAX;
+
+  std::unordered_map<QuicConnection*, std::unique_ptr<QuicConnection>> connections_;
+  std::unordered_map<IdKey, QuicConnection*, IdHash> ids_;
+  std::set<std::pair<ngtcp2_tstamp, QuicConnection*>> expiries_;
+  std::vector<QuicConnection*> dirty_;
+  bool flushing_ = false;
+  bool flush_posted_ = false;
+  std::size_t serving_ = 0;
+  std::size_t handshakes_ = 0;  ///< under way
+  double reset_tokens_ = 0;     ///< how many stateless resets may be sent now
+  ngtcp2_tstamp reset_counted_at_ = 0;
+  bool draining_ = false;
+  base::UniqueFunction<void()> on_idle_;
+  /// Gone with the endpoint: what other workers forward is not handed to one that is no more.
+  std::shared_ptr<int> alive_ = std::make_shared<int>();
+};
+
+}  // namespace headgate::server

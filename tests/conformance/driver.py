@@ -7,12 +7,16 @@ import json
 import re
 import socket
 import subprocess
+import sys
 import threading
 from email.utils import formatdate
 from pathlib import Path
 from time import monotonic, sleep, time
 
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from h3_client import BrokenTransfer, H3Client  # noqa: E402
 
 DEADLINE = 20
 CASES = Path(__file__).parent / "cases"
@@ -183,6 +187,19 @@ def exchange_http2(address, method, target, fields, body=b""):
             return status, message
         interim.append(message)
     raise Mismatch("the stream ended without a response")
+
+
+def exchange_http3(address, method, target, fields, body=b""):
+    """As exchange_http1, over HTTP/3, by libcurl."""
+    lines = [("Host", "conformance.test"), ("Accept", None), ("User-Agent", None), *fields]
+    with H3Client(address, deadline=DEADLINE) as client:
+        try:
+            status, answered, octets, interim = client.perform(method, target, lines, body or None)
+        except BrokenTransfer as broken:
+            if not broken.status:
+                raise Mismatch(f"the stream ended without a response: {broken}") from None
+            status, answered, octets, interim = broken.status, broken.fields, broken.body, []
+    return status, Message(f"HTTP/3 {status}", answered, octets, [Message(f"HTTP/3 {code}", names) for code, names in interim])
 
 
 def exchange_http1(address, method, target, fields, body=b""):

@@ -9,7 +9,7 @@ import yaml
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "e2e")]
 import harness  # noqa: E402
-from driver import Runner, ScriptedOrigin, exchange_http1, exchange_http2, load_cases  # noqa: E402
+from driver import Runner, ScriptedOrigin, exchange_http1, exchange_http2, exchange_http3, load_cases  # noqa: E402
 
 CASES = load_cases()
 REQUIREMENTS = yaml.safe_load((HERE / "rfc9111.yaml").read_text())
@@ -22,7 +22,7 @@ def edge_and_origin(tmp_path_factory):
     origin = ScriptedOrigin()
     repository = harness.Repository(folder / "repository")
     repository.put("edge.yaml",
-                   harness.distribution(origin.port, default=harness.behavior(
+                   harness.distribution(origin.port, httpVersion="http2and3", default=harness.behavior(
                        allowedMethods=["ALL"], originRequestPolicy="Managed-AllViewer")),
                    harness.cache_policy(minimum="0s", default="0s", maximum="365d", queryStrings={"behavior": "all"}))
     repository.commit("plain")
@@ -32,7 +32,7 @@ def edge_and_origin(tmp_path_factory):
     origin.close()
 
 
-EXCHANGES = {"http1": exchange_http1, "http2": exchange_http2}
+EXCHANGES = {"http1": exchange_http1, "http2": exchange_http2, "http3": exchange_http3}
 
 
 @pytest.mark.parametrize("identifier, protocol", [(name, protocol) for name, case in CASES.items() for protocol in EXCHANGES
@@ -40,7 +40,7 @@ EXCHANGES = {"http1": exchange_http1, "http2": exchange_http2}
 def test_case(edge_and_origin, identifier, protocol):
     edge, origin = edge_and_origin
     exchange = EXCHANGES[protocol]
-    Runner(edge.http, origin, exchange).run(identifier, CASES[identifier])
+    Runner(edge.https if protocol == "http3" else edge.http, origin, exchange).run(identifier, CASES[identifier])
 
 
 @pytest.mark.parametrize("number", range(len(REQUIREMENTS)))

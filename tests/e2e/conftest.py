@@ -14,6 +14,18 @@ def pytest_sessionstart(session):
         pytest.exit(f"{harness.BINARY} is not there. Run: ./dev build, or set HEADGATE_BINARY", returncode=2)
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "http1: is about HTTP/1.1 or cleartext, and makes no sense over HTTP/3")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not harness.HTTP3:
+        return
+    removed = [item for item in items if item.get_closest_marker("http1")]
+    config.hook.pytest_deselected(items=removed)
+    items[:] = [item for item in items if item not in removed]
+
+
 @pytest.fixture
 def new_origin():
     """Makes origins; they end with the test."""

@@ -14,11 +14,14 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests/support"))  # origin.py
+sys.path.insert(0, str(ROOT / "tests/support"))  # origin.py, h3_client.py
+import h3_client  # noqa: E402
+
 BINARY = os.environ.get("HEADGATE_BINARY", str(ROOT / "build/release/headgate"))
 DEADLINE = float(os.environ.get("HEADGATE_TEST_DEADLINE", "60"))  # a guard against hanging, not a measure
 SANITIZER = re.compile(r"ERROR: \w+Sanitizer|WARNING: ThreadSanitizer|runtime error:|SUMMARY: \w+Sanitizer")
 API = "headgate/v1"
+HTTP3 = os.environ.get("HEADGATE_TEST_HTTP") == "3"  # then what `Client` does is done over HTTP/3: the same tests, another way in
 
 
 def until(condition, what, deadline=None):
@@ -62,6 +65,8 @@ def distribution(origins, name="shop", aliases=("*",), default=None, **spec):
     """`origins` is one port, or a list of `origin(…)`."""
     if isinstance(origins, int):
         origins = [origin("main", origins)]
+    if HTTP3:
+        spec.setdefault("httpVersion", "http2and3")
     return resource("Distribution", name, {"aliases": list(aliases), "origins": origins,
                                            "defaultCacheBehavior": default or behavior(origins[0]["id"]), **spec})
 
@@ -194,6 +199,21 @@ class Client:
         self.close()
 
 
+class Http3Client(h3_client.H3Client):
+    """What `Client` is for HTTP/1.1."""
+
+    def __init__(self, address, sni=None, ca=None):
+        super().__init__(address, sni, ca, DEADLINE)
+
+    def request(self, method, target, body=None, host="shop.test", **headers):
+        fields = [("Host", host), *((name.replace("_", "-"), value) for name, value in headers.items())]
+        status, answered, octets, self.interim = self.perform(method, target, fields, body)
+        return Answer(status, answered, octets, "3")
+
+    def get(self, target, **headers):
+        return self.request("GET", target, **headers)
+
+
 def curl(*arguments):
     """One transfer by curl; certificates are not verified. Raises on a transfer that curl calls broken."""
     marker = "\n@@end@@"
@@ -301,7 +321,15 @@ class Edge:
     # Requests
 
     def connect(self, tls=False, sni=None):
-        return Client(self.https if tls else self.http, tls, sni)
+        return Http3Client(self.https, sni) if HTTP3 else Client(self.https if tls else self.http, tls, sni)
+
+    def connect_h3(self, sni=None, ca=None):
+        return Http3Client(self.https, sni, ca)
+
+    def h3(self, method, target, body=None, sni=None, **headers):
+        """One request over HTTP/3, on a connection of its own."""
+        with self.connect_h3(sni) as client:
+            return client.request(method, target, body, **headers)
 
     def request(self, method, target, body=None, tls=False, sni=None, **headers):
         with self.connect(tls, sni) as client:

@@ -55,6 +55,7 @@ def test_curl_decodes_each_encoding_of_misses_and_hits(compressing, origin, enco
     assert origin.count("/page") == 1
 
 
+@pytest.mark.http1
 def test_a_miss_is_encoded_while_the_origin_still_sends(compressing, origin):
     go_on = threading.Event()
     origin.route("/page", Reply(body=TEXT, wait_after=(len(TEXT) // 2, go_on), headers={"Content-Type": "text/css"}))

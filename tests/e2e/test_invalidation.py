@@ -82,6 +82,7 @@ def test_the_same_name_with_other_content_is_refused(serve, origin, repository):
     edge.apply(repository)
 
 
+@pytest.mark.http1
 def test_a_body_that_was_being_fetched_when_the_purge_came_is_not_kept(serve, origin, repository):
     release = threading.Event()
     origin.route("/page", Reply(body=b"old", wait_after=(1, release)), Reply(body=b"new"))

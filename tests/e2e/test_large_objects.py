@@ -230,6 +230,7 @@ def test_variants_have_slices_of_their_own(serve, origin):
             assert answer.body == file.bytes()
 
 
+@pytest.mark.http1
 def test_far_more_than_memory_streams_through(serve, origin):
     size = 384 * MIB
     origin.route("/film", File(size))

@@ -130,6 +130,7 @@ def test_stale_content_is_served_when_the_origin_fails(serve, origin):
 # --- Collapsing and streaming --------------------------------------------------------------------------------------
 
 
+@pytest.mark.http1
 def test_concurrent_misses_make_one_origin_request_and_all_see_it_stream(serve, origin):
     rest = threading.Event()
     origin.route("/page", Reply(body=b"first half, second half", framing="chunked", headers={"Cache-Control": "max-age=60"},
@@ -168,6 +169,7 @@ def test_what_may_not_be_shared_is_fetched_for_each(serve, origin):
     assert origin.count("/page") == 6
 
 
+@pytest.mark.http1
 def test_a_client_that_leaves_does_not_break_the_fill_for_others(serve, origin):
     rest = threading.Event()
 
@@ -266,6 +268,7 @@ def test_connections_to_the_origin_are_kept_alive(serve, origin):
     assert len({r.connection for r in origin.requests_to("/page")}) == 1
 
 
+@pytest.mark.http1
 def test_hop_by_hop_fields_stay_on_their_hop(serve, origin):
     origin.page("/page", Connection="X-Hop", X_Hop="1", Keep_Alive="timeout=5", Cache_Control="no-store")
     edge = serve(default=behavior(cachePolicy="Managed-CachingDisabled", originRequestPolicy="Managed-AllViewer"))

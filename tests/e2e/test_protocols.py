@@ -62,12 +62,6 @@ def test_http11_is_spoken_where_the_distribution_wants_it(serve, origin):
     assert (answer.version, answer.status) == ("1.1", 200)
 
 
-def test_http3_validates_and_is_not_advertised(serve, origin):
-    origin.page("/page")
-    edge = serve(httpVersion="http2and3")
-    assert "alt-svc" not in edge.get("/page", tls=True).headers
-
-
 def peer_certificate(address, sni):
     host, port = address.rsplit(":", 1)
     with socket.create_connection((host, int(port))) as plain, insecure().wrap_socket(plain, server_hostname=sni) as tls:

@@ -122,6 +122,7 @@ def test_a_sweep_frees_memory_counts_and_retires(serve, origin):
     assert entries(edge)["sweep"]["matched"] == 11
 
 
+@pytest.mark.http1
 def test_a_soft_one_that_was_swept_still_revalidates_and_a_body_that_came_late_does_not_return(serve, origin):
     release = threading.Event()
     origin.route("/soft", Reply(body=b"soft", etag='"1"'))

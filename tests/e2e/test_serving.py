@@ -128,6 +128,7 @@ def test_a_method_that_is_not_allowed_gets_405_with_allow(serve, origin):
     assert origin.requests == []
 
 
+@pytest.mark.http1
 def test_http_is_redirected_or_refused_by_the_viewer_protocol_policy(serve, origin):
     origin.page("/secure/a")
     edge = serve(cacheBehaviors=[

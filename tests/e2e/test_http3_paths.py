@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""QUIC on paths that lose, move and lie: clients that change their address, workers that get what is another's."""
+import ctypes
+import os
+import socket
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from h3_client import H3Client
+from harness import DEADLINE, Http3Client, behavior, until
+from origin import Reply
+from relay import Relay
+from test_http3 import gtlsclient, serve3  # noqa: F401, a fixture
+
+SIZE = 3_000_000
+PATTERN = b"0123456789abcdef" * (SIZE // 16 + 1)
+
+
+def events(edge):
+    return {labels.split('"')[1]: value for labels, value in edge.metric("headgate_quic_events_total").items()}
+
+
+@pytest.fixture
+def gated(serve3, origin):
+    """An edge, and an event that the second half of /page waits for."""
+    gate = threading.Event()
+    origin.route("/page", Reply(size=SIZE, wait_after=(SIZE // 2, gate), headers={"Cache-Control": "no-store"}))
+    yield serve3(default=behavior(cachePolicy="Managed-CachingDisabled")), gate
+    gate.set()
+
+
+def test_a_download_goes_on_when_the_client_changes_its_address(gated, tmp_path):
+    edge, gate = gated
+    with ThreadPoolExecutor() as pool:
+        client = pool.submit(gtlsclient, edge, "--no-http-dump", "-q", f"--download={tmp_path}", "--change-local-addr=10ms")
+        until(lambda: events(edge)["migration"] >= 1 or client.done(), "the edge to see the new address")
+        gate.set()
+        client.result(DEADLINE)
+    assert (tmp_path / "page").read_bytes() == PATTERN[:SIZE]
+    assert edge.metric("headgate_connections_total")['transport="quic"'] == 1
+
+
+def test_an_upload_goes_on_when_a_nat_gives_the_client_another_port(serve3, origin, tmp_path):
+    origin.page("/page")
+    edge = serve3(default=behavior(allowedMethods=["ALL"]))
+    (tmp_path / "body").write_bytes(PATTERN * 10)
+    text = gtlsclient(edge, "--no-http-dump", "-q", f"--data={tmp_path / 'body'}", "--change-local-addr=5ms", "--nat-rebinding", method="POST")
+    assert origin.requests_to("/page")[0].body == PATTERN * 10, text
+    assert events(edge)["migration"] >= 1
+    assert edge.metric("headgate_connections_total")['transport="quic"'] == 1
+
+
+def test_keys_are_updated_in_the_middle_of_a_download(gated, tmp_path):
+    edge, gate = gated
+    with ThreadPoolExecutor() as pool:
+        client = pool.submit(gtlsclient, edge, "--no-http-dump", f"--download={tmp_path}", "--key-update=5ms")
+        threading.Timer(0.1, gate.set).start()  # the client gives no signal before it ends; late enough is all that matters
+        text = client.result(DEADLINE)
+    assert (tmp_path / "page").read_bytes() == PATTERN[:SIZE]
+    assert "k=1" in text, "no packet with a new key"
+
+
+@pytest.mark.parametrize("faults", [{"loss": 0.05}, {"double": 0.2, "reorder": 0.2}, {"loss": 0.02, "double": 0.05, "reorder": 0.1}],
+                         ids=["loss", "doubles-and-reordering", "all"])
+def test_bodies_come_whole_through_a_bad_network(serve3, origin, faults):
+    origin.route("/page", Reply(size=SIZE, headers={"Cache-Control": "max-age=60"}))
+    origin.page("/upload")
+    edge = serve3(default=behavior(allowedMethods=["ALL"]))
+    with Relay(edge.https, **faults) as relay, Http3Client(relay.address) as client:
+        for _ in range(2):
+            assert client.get("/page").body == PATTERN[:SIZE]
+        body = os.urandom(500_000)
+        assert client.request("POST", "/upload", body).status == 200
+        assert origin.requests_to("/upload")[-1].body == body
+        assert client.connects == 1
+        assert relay.lost > 0 or not faults.get("loss")
+
+
+def test_a_nat_that_rebinds_in_the_middle_of_handshakes_and_downloads(serve3, origin):
+    origin.route("/page", Reply(size=SIZE, headers={"Cache-Control": "max-age=60"}))
+    edge = serve3()
+    with Relay(edge.https) as relay:
+        for number in range(5):
+            got = []
+
+            def take(piece):
+                if len(got) % 20 == 10:
+                    relay.rebind()
+                got.append(piece)
+
+            with Http3Client(relay.address) as client:
+                early = threading.Timer(0.001 * number, relay.rebind)  # wherever in the handshake that is
+                early.start()
+                status, *_ = client.perform("GET", "/page", [("Host", "shop.test")], take=take)
+                early.join()
+                assert (status, b"".join(got)) == (200, PATTERN[:SIZE])
+    assert events(edge)["migration"] >= 1
+
+
+# --- Workers -------------------------------------------------------------------------------------------------------
+
+
+def edge_sockets(edge):
+    """The UDP sockets of an edge, as descriptors of ours."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    pidfd = os.pidfd_open(edge.process.pid)
+    try:
+        for name in os.listdir(f"/proc/{edge.process.pid}/fd"):
+            fd = libc.syscall(438, pidfd, int(name), 0)  # pidfd_getfd
+            if fd < 0:
+                continue
+            try:
+                one = socket.socket(fileno=fd)
+            except OSError:
+                os.close(fd)
+                continue
+            if one.type == socket.SOCK_DGRAM and one.family in (socket.AF_INET, socket.AF_INET6):
+                yield one
+            else:
+                one.close()
+    finally:
+        os.close(pidfd)
+
+
+def test_workers_pass_on_what_the_kernel_gives_to_the_wrong_one(serve3, origin):
+    origin.route("/page", Reply(size=SIZE, headers={"Cache-Control": "max-age=60"}))
+    edge = serve3()
+    sockets = list(edge_sockets(edge))
+    assert len(sockets) >= 2
+    for one in sockets:
+        with one:
+            try:
+                one.setsockopt(socket.SOL_SOCKET, 68, 0)  # SO_DETACH_REUSEPORT_BPF: it goes by addresses from now on
+            except FileNotFoundError:
+                pass  # it is attached once a group
+    with Relay(edge.https) as relay, Http3Client(relay.address) as client:
+        until(lambda: (relay.rebind(), client.get("/page").body == PATTERN[:SIZE] or pytest.fail("another body"),
+                       events(edge)["forwarded"] > 0)[2], "a datagram to come to the wrong worker")
+        assert client.connects == 1
+
+
+def test_with_steering_nothing_has_to_be_passed_on(serve3, origin):
+    origin.route("/page", Reply(size=100_000, headers={"Cache-Control": "max-age=60"}))
+    edge = serve3()
+    with Relay(edge.https) as relay:
+        for _ in range(10):
+            with Http3Client(relay.address) as client:
+                for _ in range(3):
+                    assert client.get("/page").status == 200
+                    relay.rebind()
+    assert events(edge)["forwarded"] == 0
+    assert events(edge)["migration"] >= 10
+
+
+# --- Load, and what nobody asked for -------------------------------------------------------------------------------
+
+
+def first_datagrams(count):
+    """The Initial packets of `count` clients that then give up."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sink:
+        sink.bind(("127.0.0.1", 0))
+        sink.settimeout(DEADLINE)
+        for _ in range(count):
+            client = subprocess.Popen(["gtlsclient", "-q", "127.0.0.1", str(sink.getsockname()[1]), "https://shop.test/"],
+                                      stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            try:
+                octets = sink.recv(65535)
+                while octets[0] & 0xf0 != 0xc0:
+                    octets = sink.recv(65535)
+                yield octets
+            finally:
+                client.kill()
+                client.wait()
+                sink.setblocking(False)
+                try:
+                    while sink.recv(65535):
+                        pass
+                except BlockingIOError:
+                    pass
+                sink.settimeout(DEADLINE)
+
+
+def test_under_load_a_client_proves_its_address_first(serve3, origin):
+    origin.page("/page", "hello\n")
+    edge = serve3()
+    assert events(edge)["retry"] == 0
+    flood = []
+    try:
+        for octets in first_datagrams(2 * 64 + 40):  # two workers, each with as many unfinished handshakes as it takes without asking
+            flood.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            flood[-1].sendto(octets, ("127.0.0.1", int(edge.https.rpartition(":")[2])))
+        until(lambda: events(edge)["retry"] >= 1, "the edge to ask for proof")
+        assert edge.h3("GET", "/page").body == b"hello\n"
+    finally:
+        for one in flood:
+            one.close()
+
+
+def test_a_client_that_has_been_there_proves_it_by_its_token(serve3, origin, tmp_path):
+    origin.page("/page")
+    edge = serve3()
+    gtlsclient(edge, f"--token-file={tmp_path / 'token'}")
+    assert "BEGIN QUIC TOKEN" in (tmp_path / "token").read_text()
+    assert "[:status: 200]" in gtlsclient(edge, f"--token-file={tmp_path / 'token'}")
+
+
+def test_noise_is_not_answered_and_does_no_harm(serve3, origin):
+    origin.page("/page")
+    edge = serve3()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as noise:
+        noise.connect(("127.0.0.1", int(edge.https.rpartition(":")[2])))
+        for size in (1, 7, 20, 100, 1200, 1500):
+            for _ in range(50):
+                first = bytes([os.urandom(1)[0] & 0x7f])  # a short header: nothing to negotiate a version about
+                noise.send(first + os.urandom(size - 1))
+        assert edge.h3("GET", "/page").status == 200
+        until(lambda: events(edge)["dropped"] >= 300, "the edge to have seen them")
+        noise.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            noise.recv(65535)

@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: MIT
+"""A UDP relay between a client and an edge that behaves as badly as networks do."""
+import random
+import selectors
+import socket
+import threading
+
+
+class Relay:
+    """Loses, doubles and reorders datagrams of both directions, each with a probability; the same `seed` does the same again.
+    `rebind` is what a NAT does: from then on the edge sees the client under another port; answers to the one before still come through."""
+
+    def __init__(self, target, loss=0.0, double=0.0, reorder=0.0, seed=1):
+        self._target = target.rpartition(":")[0], int(target.rpartition(":")[2])
+        self._loss, self._double, self._reorder = loss, double, reorder
+        self._random = random.Random(seed)
+        self._selector = selectors.DefaultSelector()
+        self._lock = threading.Lock()
+        self._client = None
+        self._kept = {}          # a datagram a direction that waits for the next one to overtake it
+        self.lost = self.passed = 0
+        self.sent = []           # what the client has sent
+        self._front = self._socket()
+        self._front.bind(("127.0.0.1", 0))
+        self._selector.register(self._front, selectors.EVENT_READ)
+        self._back = self._before = None
+        self.rebind()
+        self._wake, waker = socket.socketpair()
+        self._selector.register(waker, selectors.EVENT_READ)
+        self._waker = waker
+        self.address = f"127.0.0.1:{self._front.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @staticmethod
+    def _socket():
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        return made
+
+    def rebind(self):
+        fresh = self._socket()
+        fresh.connect(self._target)
+        with self._lock:
+            gone, self._before, self._back = self._before, self._back, fresh
+            self._selector.register(fresh, selectors.EVENT_READ)
+            if gone is not None:
+                self._selector.unregister(gone)
+                gone.close()
+        return fresh.getsockname()[1]
+
+    def _run(self):
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._waker:
+                    return
+                with self._lock:
+                    self._take(key.fileobj)
+
+    def _take(self, source):
+        if source not in (self._front, self._back, self._before):
+            return
+        try:
+            octets, sender = source.recvfrom(65535)
+        except OSError:  # nobody listens there, or was rebound meanwhile
+            return
+        if source is self._front:
+            self._client = sender
+            self.sent.append(octets)
+        if self._random.random() < self._loss:
+            self.lost += 1
+            return
+        if self._random.random() < self._reorder and source not in self._kept:
+            self._kept[source] = octets
+            return
+        kept = self._kept.pop(source, None)
+        for piece in [octets] * (2 if self._random.random() < self._double else 1) + ([kept] if kept else []):
+            self.passed += 1
+            try:
+                if source is self._front:
+                    self._back.send(piece)
+                elif self._client:
+                    self._front.sendto(piece, self._client)
+            except OSError:  # as if it were lost
+                pass
+
+    def close(self):
+        self._wake.send(b"x")
+        self._thread.join()
+        for one in (self._front, self._back, self._before, self._wake, self._waker):
+            if one is not None:
+                one.close()
+        self._selector.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

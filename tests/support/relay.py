@@ -36,6 +36,7 @@ class Relay:
     def _socket():
         made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        made.setblocking(False)  # a datagram may be gone by the time it is asked for
         return made
 
     def rebind(self):

@@ -12,11 +12,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import activation  # noqa: E402
 import hits  # noqa: E402
+import http3  # noqa: E402
 from harness import ROOT  # noqa: E402
 
 
 def main():
-    names = [case.name for case in hits.CASES] + ["activation"]
+    names = [case.name for case in hits.CASES + http3.CASES] + ["activation"]
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each comparison (5)")
     parser.add_argument("--seconds", type=int, default=4, help="length of each measurement (4)")
@@ -33,6 +34,9 @@ def main():
         cases = [case for case in hits.CASES if case.name in wanted]
         if cases:
             results["hits"] = hits.measure(cases, Path(scratch), options.rounds, options.seconds)
+        cases = [case for case in http3.CASES if case.name in wanted]
+        if cases:
+            results["http3"] = http3.measure(cases, Path(scratch), options.rounds)
         if "activation" in wanted:
             results["activation"] = activation.measure(Path(scratch), options.rounds)
     (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
@@ -53,6 +57,8 @@ def targets(results):
     for name, entry in results.get("hits", {}).items():
         if entry["target"]:
             yield name, entry["ratio"]["median"], ">=", entry["target"]
+    for name, entry in results.get("http3", {}).items():
+        yield name, entry["ratio"]["median"], ">=", entry["target"]
     if "activation" in results:
         entry = results["activation"]
         yield "activation, fetch to live", entry["fetch_to_live_s"]["median"], "<=", 1.0
@@ -75,6 +81,13 @@ def report(results):
             target = f">= {entry['target']}" if entry["target"] else ""
             print(f"{name:<22}{entry['nginx']['median']:>12.0f}{entry['headgate']['median']:>12.0f}   {ratio['min']:>10.2f} "
                   f"{ratio['median']:>7.2f} {ratio['max']:>7.2f}   {target}")
+    if "http3" in results:
+        print(f"\n{'HTTP/3':<22}{'HTTP/2':>12}{'HTTP/3':>12}   {'ratio: min':>10} {'median':>7} {'max':>7}   target")
+        print(f"{'':<22}{'octets, requests a second':>24}")
+        for name, entry in results["http3"].items():
+            ratio = entry["ratio"]
+            print(f"{name:<22}{entry['http2']['median']:>12.4g}{entry['http3']['median']:>12.4g}   {ratio['min']:>10.2f} "
+                  f"{ratio['median']:>7.2f} {ratio['max']:>7.2f}   >= {entry['target']}")
     if "activation" in results:
         entry = results["activation"]
         live = entry["fetch_to_live_s"]

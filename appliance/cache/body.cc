@@ -326,7 +326,8 @@ BodyReader::BodyReader(base::Ref<Body> body, base::Loop& loop,
                        std::uint64_t end)
     : body_(std::move(body)), next_(first), end_(end) {
   Body::State& state = *body_->state_;
-  if (state.lock_free()) return;
+  lasting_ = state.lock_free();
+  if (lasting_) return;
   auto place = std::make_unique<Place>();
   place->next = first;
   place->sleeper = std::make_shared<WakeList::Sleeper>(loop, std::move(on_ready));

@@ -115,6 +115,9 @@ class BodyReader {
   /// octets.
   Status read(std::size_t max_octets, std::size_t max_slices, std::vector<std::string_view>& slices,
               bool& last);
+  /// As long as this is held, what `read` has returned stays, whatever is read next. Null for a
+  /// reader that came while the body grew: finishing it may move octets (`Body::finish`).
+  base::Ref<Body> keeper() const { return lasting_ ? body_ : base::Ref<Body>(); }
 
  private:
   friend struct Body::State;
@@ -127,6 +130,7 @@ class BodyReader {
   std::uint64_t next_;
   const std::uint64_t end_;
   bool attached_ = true;
+  bool lasting_ = false;  ///< the body was storable when the reader came
   std::unique_ptr<Place> place_;
 };
 

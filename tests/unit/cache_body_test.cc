@@ -310,6 +310,28 @@ TEST_CASE("slices of a growing body stay valid when finishing shrinks its last c
   CHECK(body->contiguous() == "short");
 }
 
+TEST_CASE(
+    "what a reader took while the body grew does not outlive its next read, finished or not") {
+  ManualLoop loop;
+  const auto body = make_ref<Body>(Body::Keep::All);
+  static_cast<void>(body->append(pattern(10'000)));
+  Reading early(body, loop);
+  CHECK(early.read() == Status::Data);
+  body->finish();  // shrinks the chunk, which moves its octets
+  CHECK_FALSE(early.reader->keeper());
+  CHECK(early.read() == Status::End);
+
+  Reading late(body, loop);
+  CHECK(late.read() == Status::Data);
+  const std::vector<std::string_view> taken = late.slices;
+  const Ref<Body> keeper = late.reader->keeper();
+  REQUIRE(keeper);
+  CHECK(late.read() == Status::End);
+  late.reader.reset();
+  REQUIRE(taken.size() == 1);
+  CHECK(taken.front() == pattern(10'000));
+}
+
 TEST_CASE("a window body is abandoned when its last reader goes, not before its first comes") {
   ManualLoop loop;
   const auto body = make_ref<Body>(Body::Keep::Window);

@@ -46,7 +46,8 @@ void BodySender::finish(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t
 /// What keeps the octets that are being handed over from going, if one thing does.
 base::Ref<cache::Body> BodySender::keeper() const {
   if (has_text_) return {};
-  if (body_) return body_->storable() ? body_ : base::Ref<cache::Body>();
+  if (reader_ != nullptr) return reader_->keeper();
+  if (body_) return body_;  // lies in one piece
   return slices_ == nullptr ? base::Ref<cache::Body>() : slices_->keeper();
 }
 

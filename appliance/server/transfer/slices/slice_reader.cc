@@ -154,7 +154,6 @@ void SliceReader::settle() {
 }
 
 void SliceReader::attach(const base::Ref<cache::Body>& body) {
-  body_ = body;
   const auto range = cache::slice_range(*object_->whole->sliced(), index_);
   reader_.emplace(
       body, context_.loop, [this] { notify(); }, next_ - range.first,
@@ -170,7 +169,7 @@ bool SliceReader::try_again() {
 }
 
 base::Ref<cache::Body> SliceReader::keeper() const {
-  return body_ && body_->storable() ? body_ : base::Ref<cache::Body>();
+  return reader_ ? reader_->keeper() : base::Ref<cache::Body>();
 }
 
 SliceReader::Status SliceReader::read(std::size_t max_octets, std::size_t max_slices,

@@ -83,7 +83,6 @@ class SliceReader {
   std::optional<cache::Fill::Waiter> waiter_;
   base::Timer wait_timer_;
   std::optional<cache::BodyReader> reader_;
-  base::Ref<cache::Body> body_;  ///< what it reads
   std::optional<cache::FillFailure> failure_;
 
   std::vector<Ahead> ahead_;  ///< of slices that will be wanted next

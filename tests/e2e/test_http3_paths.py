@@ -80,6 +80,27 @@ def test_bodies_come_whole_through_a_bad_network(serve3, origin, faults):
         assert relay.lost > 0 or not faults.get("loss")
 
 
+def test_an_end_without_octets_comes_although_it_has_to_wait(serve3, origin):
+    """Round trips seem long, so the edge paces: the end has to wait, and meanwhile all octets before it are acknowledged."""
+    size, ended, taken = 9000, threading.Event(), bytearray()
+    edge = serve3(default=behavior(cachePolicy="Managed-CachingDisabled"))
+    with Relay(edge.https) as relay, H3Client(relay.address, deadline=DEADLINE / 3) as client:
+        relay.to_edge, relay.to_client = 0.1, 0.5
+
+        def reply(_):  # the handshake is over
+            relay.to_client = 0.0
+            return Reply(size=size, framing="chunked", wait_after=(size, ended))
+
+        def take(piece):
+            taken.extend(piece)
+            if len(taken) == size:
+                ended.set()
+
+        origin.route("/page", reply)
+        assert client.perform("GET", "/page", [("Host", "shop.test")], take=take)[0] == 200
+    assert taken == PATTERN[:size]
+
+
 def test_a_nat_that_rebinds_in_the_middle_of_handshakes_and_downloads(serve3, origin):
     origin.route("/page", Reply(size=SIZE, headers={"Cache-Control": "max-age=60"}))
     edge = serve3()

@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: MIT
 """A UDP relay between a client and an edge that behaves as badly as networks do."""
+import heapq
+import itertools
 import random
 import selectors
 import socket
 import threading
+import time
 
 
 class Relay:
     """Loses, doubles and reorders datagrams of both directions, each with a probability; the same `seed` does the same again.
-    `rebind` is what a NAT does: from then on the edge sees the client under another port; answers to the one before still come through."""
+    `rebind` is what a NAT does: from then on the edge sees the client under another port; answers to the one before still come through.
+    `to_edge` and `to_client` are seconds that a datagram takes, and may be changed at any time."""
 
     def __init__(self, target, loss=0.0, double=0.0, reorder=0.0, seed=1):
         self._target = target.rpartition(":")[0], int(target.rpartition(":")[2])
@@ -17,6 +21,8 @@ class Relay:
         self._selector = selectors.DefaultSelector()
         self._lock = threading.Lock()
         self._client = None
+        self.to_edge = self.to_client = 0.0
+        self._late, self._count = [], itertools.count()  # (when, number, from the client, datagram), the next one first
         self._kept = {}          # a datagram a direction that waits for the next one to overtake it
         self.lost = self.passed = 0
         self.sent = []           # what the client has sent
@@ -52,11 +58,14 @@ class Relay:
 
     def _run(self):
         while True:
-            for key, _ in self._selector.select():
+            for key, _ in self._selector.select(max(0.0, self._late[0][0] - time.monotonic()) if self._late else None):
                 if key.fileobj is self._waker:
                     return
                 with self._lock:
                     self._take(key.fileobj)
+            with self._lock:
+                while self._late and self._late[0][0] <= time.monotonic():
+                    self._pass_on(*heapq.heappop(self._late)[2:])
 
     def _take(self, source):
         if source not in (self._front, self._back, self._before):
@@ -77,13 +86,20 @@ class Relay:
         kept = self._kept.pop(source, None)
         for piece in [octets] * (2 if self._random.random() < self._double else 1) + ([kept] if kept else []):
             self.passed += 1
-            try:
-                if source is self._front:
-                    self._back.send(piece)
-                elif self._client:
-                    self._front.sendto(piece, self._client)
-            except OSError:  # as if it were lost
-                pass
+            delay = self.to_edge if source is self._front else self.to_client
+            if delay > 0:
+                heapq.heappush(self._late, (time.monotonic() + delay, next(self._count), source is self._front, piece))
+            else:
+                self._pass_on(source is self._front, piece)
+
+    def _pass_on(self, from_client, piece):
+        try:
+            if from_client:
+                self._back.send(piece)
+            elif self._client:
+                self._front.sendto(piece, self._client)
+        except OSError:  # as if it were lost
+            pass
 
     def close(self):
         self._wake.send(b"x")

@@ -311,6 +311,16 @@ void H3Session::run() {
   end_if_drained();
 }
 
+nghttp3_ssize H3Session::take(std::int64_t& stream, int& fin, std::span<nghttp3_vec> pieces) {
+  nghttp3_ssize count = 0;
+  // nghttp3 asks one stream a call; that one has nothing does not mean that others have nothing.
+  do {
+    starved_ = false;
+    count = nghttp3_conn_writev_stream(native_, &stream, &fin, pieces.data(), pieces.size());
+  } while (count == 0 && stream == -1 && starved_);
+  return count;
+}
+
 void H3Session::end_requests() {
   goaway_timer_.cancel();
   idle_timer_.cancel();

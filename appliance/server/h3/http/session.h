@@ -53,12 +53,18 @@ class H3Session {
   /// GOAWAY now, and the connection's end when the last request has ended.
   void drain();
 
+  /// What is to be sent next: at most `pieces.size()` pieces of `stream`, -1 for none, and whether
+  /// they are its last. Returns their number, or an error of nghttp3's.
+  nghttp3_ssize take(std::int64_t& stream, int& fin, std::span<nghttp3_vec> pieces);
+
   nghttp3_conn* native() { return native_; }
   QuicConnection& connection() { return connection_; }
 
   // For streams.
   h2o_conn_t& h2o() { return h2o_->super; }
   void schedule(H3Stream& stream);
+  /// A stream that was asked by `take` has nothing to give.
+  void on_starved() { starved_ = true; }
   /// Octets of responses that this connection keeps copies of change by `delta`.
   void count_copied(std::int64_t delta) { copied_ += delta; }
   /// Whether more may be copied.
@@ -91,6 +97,7 @@ class H3Session {
   std::unordered_map<std::int64_t, std::unique_ptr<H3Stream>> streams_;
   std::vector<std::int64_t> work_;
   std::int64_t copied_ = 0;
+  bool starved_ = false;  ///< in `take`: a stream had nothing
 
   enum class Drain { No, Announced, Final };
   Drain drain_ = Drain::No;

@@ -320,6 +320,7 @@ nghttp3_ssize H3Stream::read(nghttp3_vec* out, std::size_t room, std::uint32_t& 
   if (proceed_due_ && unread_ < kLowWater) session_.schedule(*this);
   if (count != 0) return static_cast<nghttp3_ssize>(count);
   starved_ = true;
+  session_.on_starved();
   return NGHTTP3_ERR_WOULDBLOCK;
 }
 

@@ -107,6 +107,11 @@ class QuicConnection {
   unsigned farewells_due_ = 1;  ///< packets that must come until it is said again
   unsigned packets_since_ = 0;
 
+  /// The stream whose end, without any octets, found no room (congestion, pacing); -1: none. It is
+  /// kept here because nghttp3 1.8 loses it: it notes such an end as an empty buffer, which the
+  /// next acknowledgment takes for delivered, and then offers the end only once more.
+  std::int64_t end_due_ = -1;
+
   /// A burst that the system had no room for.
   struct Pending {
     std::vector<std::uint8_t> octets;

@@ -93,12 +93,12 @@ QuicConnection::Wrote QuicConnection::write_packet(Burst& burst, ngtcp2_tstamp n
   const std::size_t room = std::min(kMaxPacket, ngtcp2_conn_get_max_tx_udp_payload_size(native_));
   nghttp3_conn* http = session_ == nullptr ? nullptr : session_->native();
   while (true) {
-    std::int64_t stream = -1;
-    int fin = 0;
-    nghttp3_vec pieces[kMaxPieces];
+    std::int64_t stream = end_due_;
+    int fin = stream != -1 ? 1 : 0;
+    std::array<nghttp3_vec, kMaxPieces> pieces;
     nghttp3_ssize count = 0;
-    if (http != nullptr && ngtcp2_conn_get_max_data_left(native_) > 0) {
-      count = nghttp3_conn_writev_stream(http, &stream, &fin, pieces, kMaxPieces);
+    if (stream == -1 && http != nullptr && ngtcp2_conn_get_max_data_left(native_) > 0) {
+      count = session_->take(stream, fin, pieces);
       if (count < 0) {
         fail(nghttp3_err_infer_quic_app_error_code(static_cast<int>(count)));
         return Wrote::Failed;
@@ -109,7 +109,9 @@ QuicConnection::Wrote QuicConnection::write_packet(Burst& burst, ngtcp2_tstamp n
                                 (fin != 0 ? NGTCP2_WRITE_STREAM_FLAG_FIN : std::uint32_t{0});
     const auto size = ngtcp2_conn_writev_stream(
         native_, &burst.packet_path.path, &burst.packet_info, out, room, &taken, flags, stream,
-        reinterpret_cast<const ngtcp2_vec*>(pieces), static_cast<std::size_t>(count), now);
+        reinterpret_cast<const ngtcp2_vec*>(pieces.data()), static_cast<std::size_t>(count), now);
+    const bool refused = size >= 0 && taken < 0;
+    end_due_ = refused && fin != 0 && count == 0 ? stream : -1;
     if (size < 0 && size != NGTCP2_ERR_WRITE_MORE) {
       if (!on_write_error(size, stream)) return Wrote::Failed;
       continue;

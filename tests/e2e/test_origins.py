@@ -251,6 +251,17 @@ def test_a_truncated_body_breaks_the_transfer_and_is_not_cached(serve, origin, o
     assert curl(*options, f"https://{edge.https}/page").body == b"whole"
 
 
+def test_octets_beyond_content_length_cost_the_viewer_neither_the_response_nor_its_connection(serve, origin):
+    origin.route("/long", Reply(raw=b"HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 10\r\n\r\n0123456789 and more"))
+    origin.page("/page")
+    edge = serve()
+    with edge.connect() as viewer:
+        for count in (1, 2):
+            assert viewer.get("/long").body == b"0123456789"
+            assert viewer.get("/page").status == 200
+            assert origin.count("/long") == count  # it was not stored
+
+
 def test_a_stale_connection_to_the_origin_is_not_a_client_s_problem(serve, origin):
     origin.page("/page", Cache_Control="no-store")
     edge = serve()

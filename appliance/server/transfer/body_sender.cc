@@ -33,6 +33,7 @@ void BodySender::hand_over(h2o_iovec_t* pieces, std::size_t count) {
   sending_ = true;
   head_sent_ = true;
   if (count != 0) H3Stream::lend(request_, keeper());
+  for (std::size_t i = 0; i < count; ++i) sent_ += pieces[i].len;
   h2o_send(&request_, pieces, count, H2O_SEND_STATE_IN_PROGRESS);
 }
 
@@ -161,8 +162,11 @@ void BodySender::pump() {
       finish(pieces.data(), pieces_.size(), H2O_SEND_STATE_FINAL);
       return;
     case cache::BodyReader::Status::Failed:
-      // Never a clean end: the connection or stream is reset.
-      finish(nullptr, 0, H2O_SEND_STATE_ERROR);
+      // Never a clean end: the connection or stream is reset. Unless the viewer has all that
+      // Content-Length announced: to it the response is complete (RFC 9112 section 6.3), and its
+      // next request may be on the way.
+      finish(nullptr, 0,
+             sent_ == request_.res.content_length ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_ERROR);
       return;
   }
 }

@@ -72,6 +72,7 @@ class BodySender {
   bool started_ = false;
   bool sending_ = false;  ///< libh2o has octets of ours: wait for its `proceed`
   bool head_sent_ = false;
+  std::size_t sent_ = 0;  ///< octets that libh2o has, or has had
   bool finished_ = false;
   bool failed_ = false;
 };

@@ -71,7 +71,12 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
       lead_(std::move(lead)),
       upload_(std::move(plan.upload)),
       on_interim_(std::move(plan.on_interim)),
-      patience_(context.loop.timers(), [this] { body_->leave_slow_readers_behind(); }),
+      patience_(context.loop.timers(),
+                [this] {
+                  body_->leave_slow_readers_behind();
+                  // Nobody was, when all were as slow: whoever catches up must not wait for ever.
+                  patience_.schedule_after(kPatience);
+                }),
       requested_at_(context.loop.now()),
       fetch_(make_fetch()) {
   fill_ = lead_.fill();

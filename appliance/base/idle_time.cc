@@ -10,6 +10,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace headgate::base {
 namespace {
@@ -69,7 +70,10 @@ bool IdleTime::is_left() {
 
 bool IdleTime::is_left(ProcessorTime now) {
   // iowait may shrink (proc_stat(5)), and a processor may be taken away
-  if (now.total < before_.total || now.idle < before_.idle) before_ = {};
+  if (std::exchange(is_first_, false) || now.total < before_.total || now.idle < before_.idle) {
+    before_ = now;
+    return left_;
+  }
   const std::uint64_t total = now.total - before_.total;
   if (total < kFewTicks) return left_;
   left_ = (now.idle - before_.idle) * kIdleShare >= total;

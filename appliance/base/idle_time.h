@@ -22,7 +22,7 @@ ProcessorTime processor_time(std::string_view text, const std::vector<bool>& all
 /// tenth of the time. Errors: none; where /proc cannot be read, they never are. Threads: one.
 class IdleTime {
  public:
-  /// Since the last call; the first one looks back to the start of the machine. Calls that follow
+  /// Since the last call; no at the first one, which has nothing to look back to. Calls that follow
   /// within a few ticks repeat the answer.
   bool is_left();
   /// The same of a given time, which only grows.
@@ -34,6 +34,7 @@ class IdleTime {
  private:
   ProcessorTime before_;
   bool left_ = false;
+  bool is_first_ = true;
 };
 
 }  // namespace headgate::base

@@ -139,6 +139,7 @@ std::string GitCommand::explain(const Outcome& outcome, Duration deadline) const
     case Outcome::End::TimedOut:
       return fmt::format("no answer within {} (source.timeout)", format_duration(deadline));
     case Outcome::End::Cancelled:
+    case Outcome::End::Starved:  // is run again
       return "stopped";
     case Outcome::End::Signalled:
       return fmt::format("git was killed by signal {}", outcome.code);
@@ -164,6 +165,10 @@ Result<std::string> GitCommand::run(std::vector<std::string> arguments, Duration
   // a fetch would not end.
   command.only_when_idle = idle_time_.is_left();
   HG_TRY(Outcome outcome, run_process(command, cancellation), "running git");
+  if (outcome.end == Outcome::End::Starved) {
+    command.only_when_idle = false;
+    HG_TRY(outcome, run_process(command, cancellation), "running git");
+  }
   if (outcome.ok()) return std::move(outcome.output);
   auto failure = fail(Blame::Self, "{}", explain(outcome, deadline));
   if (outcome.end != Outcome::End::Exited) failure.value().retry = Retry::SameOrigin;

@@ -21,11 +21,14 @@
 #include <string_view>
 
 #include "appliance/base/background.h"
+#include "appliance/base/idle_time.h"
 
 namespace headgate::reconciler {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kBetweenLooks{500};  // at what idle time is left
 
 /// A file descriptor that is closed with its scope.
 class Descriptor {
@@ -165,11 +168,18 @@ Outcome::End wait_for(pid_t pid, const Command& command, Pipe& out, Pipe& err,
                       const Cancellation* cancellation, Outcome& outcome) {
   const auto deadline = Clock::now() + command.deadline;
   const Descriptor exited(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)));
+  base::IdleTime idle_time;
+  idle_time.is_left();
+  auto next_look = Clock::now() + kBetweenLooks;
   bool running = true;
   while (running || out.read.is_open() || err.read.is_open()) {
     if (cancellation != nullptr && cancellation->cancelled()) return Outcome::End::Cancelled;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) return Outcome::End::TimedOut;
+    if (command.only_when_idle && Clock::now() >= next_look) {
+      if (!idle_time.is_left()) return Outcome::End::Starved;
+      next_look = Clock::now() + kBetweenLooks;
+    }
     if (running && has_exited(pid)) running = false;
     // What a program left behind in its group may hold the pipes open: it ends with its leader.
     if (!running) ::kill(-pid, SIGKILL);
@@ -179,8 +189,9 @@ Outcome::End wait_for(pid_t pid, const Command& command, Pipe& out, Pipe& err,
     set[2] = {running ? exited.get() : -1, POLLIN, 0};
     set[3] = {cancellation != nullptr ? cancellation->descriptor() : -1, POLLIN, 0};
     if (!running && !out.read.is_open() && !err.read.is_open()) break;
-    const auto limit = exited.is_open() ? std::chrono::milliseconds(60'000)
-                                        : std::chrono::milliseconds(20);  // kernels without pidfd
+    auto limit = exited.is_open() ? std::chrono::milliseconds(60'000)
+                                  : std::chrono::milliseconds(20);  // kernels without pidfd
+    if (command.only_when_idle) limit = std::min(limit, kBetweenLooks);
     if (::poll(set.data(), set.size(), static_cast<int>(std::min(left, limit).count())) < 0)
       continue;
     if (set[0].revents != 0) drain(out.read, outcome.output, command.max_output_bytes);

@@ -34,13 +34,15 @@ struct Command {
   std::vector<std::string> argv;         ///< argv[0] is looked up in the environment's PATH
   std::vector<std::string> environment;  ///< NAME=value; the whole of it
   Duration deadline{};
-  bool only_when_idle = false;  ///< on processors that nobody else wants: SCHED_IDLE
+  /// On processors that nobody else wants (SCHED_IDLE), and not to its end where there are none.
+  bool only_when_idle = false;
   std::size_t max_output_bytes = std::size_t{1}
                                  << 20;  ///< of each stream; the rest is read and dropped
 };
 
 struct Outcome {
-  enum class End { Exited, Signalled, TimedOut, Cancelled };
+  /// Starved: it was to run only when idle, and for half a second no processor was.
+  enum class End { Exited, Signalled, TimedOut, Cancelled, Starved };
   End end = End::Exited;
   int code = 0;  ///< the exit status, or the signal
   std::string output;

@@ -26,11 +26,13 @@ TEST_CASE("the time of the processors that a process may use is added up, guests
 
 TEST_CASE("idle time is left where a tenth of the time since the last call was idle") {
   IdleTime time;
-  CHECK(time.is_left({.idle = 500, .total = 1000}));
-  CHECK_FALSE(time.is_left({.idle = 509, .total = 1100}));
-  CHECK_FALSE(time.is_left({.idle = 512, .total = 1103}));  // too few ticks to tell
-  CHECK(time.is_left({.idle = 519, .total = 1200}));
-  CHECK(time.is_left({.idle = 100, .total = 900}));  // a processor went away
+  CHECK_FALSE(time.is_left({.idle = 500, .total = 1000}));  // since when?
+  CHECK(time.is_left({.idle = 510, .total = 1100}));
+  CHECK_FALSE(time.is_left({.idle = 519, .total = 1200}));
+  CHECK_FALSE(time.is_left({.idle = 522, .total = 1203}));  // too few ticks to tell
+  CHECK(time.is_left({.idle = 529, .total = 1300}));
+  CHECK(time.is_left({.idle = 100, .total = 900}));  // a processor went away: as it was
+  CHECK_FALSE(time.is_left({.idle = 100, .total = 1000}));
 }
 
 TEST_CASE("this machine tells the time of its processors") {

@@ -2,6 +2,7 @@
 // Running another program: it ends by its deadline, with everything that it started.
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <csignal>
 #include <thread>
 
@@ -69,6 +70,27 @@ TEST_CASE("a program that may only have idle time passes that on to what it star
   CHECK(run(command).output == std::to_string(SCHED_OTHER) + "\n");
   command.only_when_idle = true;
   CHECK(run(command).output == std::to_string(SCHED_IDLE) + "\n");
+}
+
+TEST_CASE("a program that may only have idle time is ended where there is none") {
+  cpu_set_t before;
+  ::sched_getaffinity(0, sizeof before, &before);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(::sched_getcpu(), &one);
+  ::sched_setaffinity(0, sizeof one, &one);
+  std::atomic<bool> stop{false};
+  std::thread busy([&] {  // on the same processor
+    while (!stop) {
+    }
+  });
+  Command command = shell("exec sleep 60");
+  command.only_when_idle = true;
+  const Outcome outcome = run(command);
+  stop = true;
+  busy.join();
+  ::sched_setaffinity(0, sizeof before, &before);
+  CHECK(outcome.end == Outcome::End::Starved);
 }
 
 TEST_CASE("a program that is killed by a signal is not taken for one that succeeded") {

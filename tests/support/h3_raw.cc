@@ -398,7 +398,10 @@ void Client::run() {
     if (sources[0].revents != 0) {
       std::array<char, 65536> octets;
       const ssize_t size = read(STDIN_FILENO, octets.data(), octets.size());
-      if (size <= 0) return;
+      if (size <= 0) {  // the edge need not wait for us
+        if (!ended_) command("close 256");
+        return;
+      }
       input_.append(octets.data(), static_cast<std::size_t>(size));
       for (std::size_t eol = 0; (eol = input_.find('\n')) != std::string::npos;) {
         const std::string line = input_.substr(0, eol);

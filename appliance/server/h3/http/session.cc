@@ -22,6 +22,8 @@ constexpr std::size_t kBlockedStreams = 100;
 /// all of them: as with HTTP/2.
 constexpr double kMaxAbandoned = 200;
 constexpr Duration kForgiveness = std::chrono::seconds(10);
+/// The first responses are on their way while the next requests of a burst are served.
+constexpr unsigned kRequestsATurn = 16;
 constexpr Duration kStallCheck = std::chrono::seconds(10);
 constexpr Duration kLongestGoawayWait = std::chrono::milliseconds(500);
 
@@ -294,19 +296,27 @@ void H3Session::schedule(H3Stream& stream) {
 bool H3Session::has_room() const { return copied_ < kMaxCopied; }
 
 void H3Session::run() {
-  const std::vector<std::int64_t> now = std::exchange(work_, {});
+  turn_.swap(work_);
   bool closed = false;
-  for (const std::int64_t id : now) {
+  unsigned begun = 0;
+  std::size_t done = 0;
+  for (; done < turn_.size() && begun < kRequestsATurn; ++done) {
+    const std::int64_t id = turn_[done];
     H3Stream* stream = find(id);
     if (stream == nullptr) continue;
     stream->scheduled = false;
     if (!stream->is_closed()) {
-      stream->run();
+      if (stream->run()) ++begun;
       continue;
     }
     streams_.erase(id);
     closed = true;
   }
+  if (done < turn_.size()) {
+    work_.insert(work_.begin(), turn_.begin() + static_cast<std::ptrdiff_t>(done), turn_.end());
+    connection_.wake();
+  }
+  turn_.clear();
   if (closed) update_idleness();
   end_if_drained();
 }

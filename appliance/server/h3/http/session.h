@@ -46,7 +46,8 @@ class H3Session {
   /// The client does not want what we send on `stream`.
   void on_refused(std::int64_t stream);
 
-  /// Requests that came, bodies that are waited for, responses that may go on, streams that ended.
+  /// Requests that came (a few; what is left wakes the connection), bodies that are waited for,
+  /// responses that may go on, streams that ended.
   void run();
   /// The connection is ending: so do all requests, now.
   void end_requests();
@@ -96,6 +97,7 @@ class H3Session {
   nghttp3_conn* native_ = nullptr;
   std::unordered_map<std::int64_t, std::unique_ptr<H3Stream>> streams_;
   std::vector<std::int64_t> work_;
+  std::vector<std::int64_t> turn_;  ///< in `run`
   std::int64_t copied_ = 0;
   bool starved_ = false;  ///< in `take`: a stream had nothing
 

@@ -18,6 +18,8 @@ namespace {
 constexpr int kHttp3 = 0x300;
 /// libh2o is asked for more when less than this waits to be sent.
 constexpr std::size_t kLowWater = 64 * 1024;
+/// Places of acknowledged pieces that are kept before the others move up.
+constexpr std::size_t kMostGone = 32;
 
 schema::EdgeLimits const& limits_of(H3Session& session) {
   return session.connection().endpoint().commons().options.limits;
@@ -169,12 +171,14 @@ void H3Stream::end_request() {
   body_ = {};
 }
 
-void H3Stream::run() {
-  if (given_up_) return end_request();
-  if (request_ended_) return;
-  if (head_complete_ && !started_) start();
+bool H3Stream::run() {
+  if (given_up_) end_request();
+  if (request_ended_) return false;
+  const bool begins = head_complete_ && !started_;
+  if (begins) start();
   if (body_.wanted && !given_up_) deliver_body();
   if (proceed_due_ && !given_up_) proceed();
+  return begins;
 }
 
 // --- The response -------------------------------------------------------------------------------
@@ -327,17 +331,17 @@ nghttp3_ssize H3Stream::read(nghttp3_vec* out, std::size_t room, std::uint32_t& 
 void H3Stream::on_acked(std::uint64_t size) {
   acked_ += size;
   acked_of_first_ += size;
-  while (unread_at_ > 0 && acked_of_first_ >= pieces_.front().size) {
-    const Piece& first = pieces_.front();
+  while (unacked_at_ < unread_at_ && acked_of_first_ >= pieces_[unacked_at_].size) {
+    const Piece first = std::move(pieces_[unacked_at_++]);
     acked_of_first_ -= first.size;
     held_ -= first.size;
-    if (first.copy != nullptr) {
-      copied_ -= first.size;
-      session_.count_copied(-static_cast<std::int64_t>(first.size));
-    }
-    pieces_.pop_front();
-    --unread_at_;
+    if (first.copy == nullptr) continue;
+    copied_ -= first.size;
+    session_.count_copied(-static_cast<std::int64_t>(first.size));
   }
+  if (unacked_at_ < kMostGone && unacked_at_ < pieces_.size()) return;
+  pieces_.erase(pieces_.begin(), pieces_.begin() + static_cast<std::ptrdiff_t>(unacked_at_));
+  unread_at_ -= std::exchange(unacked_at_, 0);
 }
 
 void H3Stream::send_interim(h2o_req_t* request, int status, const h2o_header_t* headers,

@@ -4,11 +4,11 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "appliance/base/ref.h"
 #include "appliance/base/timer_heap.h"
@@ -60,7 +60,8 @@ class H3Stream {
 
   // For the session, outside of the libraries.
   bool scheduled = false;
-  void run();
+  /// True: a request has begun.
+  bool run();
   void end_request();
   /// The octets of the next h2o_send stay as long as `keeper` is held, so that they need not be
   /// copied. Nothing happens for requests of other protocols, or when it is null.
@@ -128,7 +129,8 @@ class H3Stream {
   bool closed_ = false;
 
   base::Ref<cache::Body> lent_;  ///< see `lend`
-  std::deque<Piece> pieces_;     ///< those that are not acknowledged, the oldest first
+  std::vector<Piece> pieces_;    ///< the oldest first
+  std::size_t unacked_at_ = 0;   ///< the first one that is not acknowledged; those before are gone
   std::size_t unread_at_ = 0;    ///< the first one that nghttp3 has not taken
   std::size_t unread_ = 0;       ///< octets
   std::uint64_t acked_of_first_ = 0;

@@ -20,8 +20,9 @@ constexpr std::uint64_t kMaxRequests = 100;
 constexpr std::uint64_t kUniStreams = 3;
 /// Ids that the client may hold for moving to other addresses.
 constexpr std::uint64_t kActiveIds = 7;
-/// What fits the paths of nearly everybody behind an Ethernet: found out by probing.
-constexpr std::size_t kLargestDatagram = 1452;
+/// Payloads of datagrams that are tried on a path (RFC 8899): Ethernet, then jumbo frames where
+/// that went well, and less where it did not (tunnels, PPPoE). IPv6's header and UDP's come on top.
+constexpr std::uint16_t kProbes[] = {1500 - 48, kLargestDatagram, 1454 - 48, 1390 - 48, 1280 - 48};
 
 }  // namespace
 
@@ -153,6 +154,8 @@ ngtcp2_settings make_settings(const schema::EdgeLimits& limits, const ngtcp2_pkt
   settings.max_window = kWidestWindow;
   settings.max_stream_window = kWidestWindow;
   settings.max_tx_udp_payload_size = kLargestDatagram;
+  settings.pmtud_probes = kProbes;
+  settings.pmtud_probeslen = std::size(kProbes);
   settings.handshake_timeout = quic_duration(limits.request_header_timeout);
   if (token != QuicSecrets::Token::None) {
     settings.token = header.token;
@@ -173,6 +176,7 @@ ngtcp2_transport_params make_parameters(const schema::EdgeLimits& limits,
   parameters.initial_max_data = kConnectionWindow;
   parameters.initial_max_streams_bidi = kMaxRequests;
   parameters.initial_max_streams_uni = kUniStreams;
+  parameters.max_udp_payload_size = kLargestReceived;
   parameters.max_idle_timeout = quic_duration(limits.idle_timeout);
   parameters.active_connection_id_limit = kActiveIds;
   parameters.grease_quic_bit = 1;

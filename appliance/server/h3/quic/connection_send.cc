@@ -12,7 +12,6 @@ namespace {
 
 /// What one call of the kernel may be given: a datagram of IPv4 at most.
 constexpr std::size_t kMaxBurst = 65000;
-constexpr std::size_t kMaxPacket = 1500;
 constexpr std::size_t kMaxPieces = 16;
 /// UDP_SEGMENT cuts into 64 at most.
 constexpr std::size_t kMaxSegments = 60;
@@ -22,7 +21,7 @@ constexpr Duration kRetrySend = std::chrono::milliseconds(1);
 
 /// Packets that go together: same path, same mark, same size but for the last.
 struct QuicConnection::Burst {
-  std::array<std::uint8_t, kMaxBurst + kMaxPacket> octets;
+  std::array<std::uint8_t, kMaxBurst + kLargestDatagram> octets;
   std::size_t size = 0;
   std::size_t segment = 0;
   std::uint8_t ecn = 0;
@@ -90,7 +89,8 @@ void QuicConnection::send() {
 QuicConnection::Wrote QuicConnection::write_packet(Burst& burst, ngtcp2_tstamp now) {
   // The same for every call until a packet is complete.
   std::uint8_t* const out = burst.octets.data() + burst.size;
-  const std::size_t room = std::min(kMaxPacket, ngtcp2_conn_get_max_tx_udp_payload_size(native_));
+  const std::size_t room =
+      std::min(kLargestDatagram, ngtcp2_conn_get_max_tx_udp_payload_size(native_));
   nghttp3_conn* http = session_ == nullptr ? nullptr : session_->native();
   while (true) {
     std::int64_t stream = end_due_;

@@ -19,7 +19,6 @@ namespace {
 
 constexpr std::size_t kBatch = 32;
 constexpr int kBatches = 8;  ///< before other events get their turn
-constexpr std::size_t kMaxDatagram = 2048;
 /// For bursts while a worker is busy; the system's own limit holds where it is lower.
 constexpr int kBufferSize = 4 << 20;
 
@@ -135,14 +134,14 @@ UdpSocket::UdpSocket(int descriptor) : descriptor_(descriptor) {
 UdpSocket::~UdpSocket() { close(descriptor_); }
 
 void UdpSocket::receive(const std::function<void(const Datagram&)>& take) {
-  std::array<std::array<std::uint8_t, kMaxDatagram>, kBatch> octets;
+  std::array<std::array<std::uint8_t, kLargestReceived>, kBatch> octets;
   std::array<std::array<std::uint8_t, 128>, kBatch> controls;
   std::array<mmsghdr, kBatch> messages{};
   std::array<iovec, kBatch> pieces;
   std::array<Datagram, kBatch> datagrams;
   for (int batch = 0; batch < kBatches; ++batch) {
     for (std::size_t i = 0; i < kBatch; ++i) {
-      pieces[i] = {.iov_base = octets[i].data(), .iov_len = kMaxDatagram};
+      pieces[i] = {.iov_base = octets[i].data(), .iov_len = kLargestReceived};
       msghdr& message = messages[i].msg_hdr;
       message.msg_name = &datagrams[i].path.remote.raw;
       message.msg_namelen = sizeof datagrams[i].path.remote.raw;
@@ -155,7 +154,7 @@ void UdpSocket::receive(const std::function<void(const Datagram&)>& take) {
     if (count <= 0) return;
     for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
       const msghdr& message = messages[i].msg_hdr;
-      // Larger than any that we let peers send.
+      // Larger than peers may send.
       if ((message.msg_flags & MSG_TRUNC) != 0) continue;
       Datagram& datagram = datagrams[i];
       datagram.octets = {octets[i].data(), messages[i].msg_len};

@@ -11,6 +11,12 @@
 
 namespace headgate::server {
 
+/// The longest payload that is sent: what a jumbo frame of 9,000 octets holds beside the headers of
+/// IPv6 and UDP.
+constexpr std::size_t kLargestDatagram = 9000 - 48;
+/// The longest that is taken; peers are told.
+constexpr std::size_t kLargestReceived = 2048;
+
 /// One datagram that has come. Views are valid during the call that hands it over.
 struct Datagram {
   std::span<const std::uint8_t> octets;

@@ -28,7 +28,7 @@ def connect_to():
     clients = []
 
     def make(edge, **options):
-        clients.append(h3.RawClient(RAW, edge.https, deadline=DEADLINE, **options))
+        clients.append(h3.RawClient(RAW, edge.https, **{"deadline": DEADLINE, **options}))
         return clients[-1]
 
     yield make

@@ -12,9 +12,10 @@ import time
 class Relay:
     """Loses, doubles and reorders datagrams of both directions, each with a probability; the same `seed` does the same again.
     `rebind` is what a NAT does: from then on the edge sees the client under another port; answers to the one before still come through.
-    `to_edge` and `to_client` are seconds that a datagram takes, and may be changed at any time."""
+    `to_edge` and `to_client` are seconds that a datagram takes, and may be changed at any time; so may `most`, the octets that one may have."""
 
     def __init__(self, target, loss=0.0, double=0.0, reorder=0.0, seed=1):
+        self.target = target
         self._target = target.rpartition(":")[0], int(target.rpartition(":")[2])
         self._loss, self._double, self._reorder = loss, double, reorder
         self._random = random.Random(seed)
@@ -22,6 +23,8 @@ class Relay:
         self._lock = threading.Lock()
         self._client = None
         self.to_edge = self.to_client = 0.0
+        self.most = None
+        self.largest = 0         # of what has come through from the edge
         self._late, self._count = [], itertools.count()  # (when, number, from the client, datagram), the next one first
         self._kept = {}          # a datagram a direction that waits for the next one to overtake it
         self.lost = self.passed = 0
@@ -77,9 +80,11 @@ class Relay:
         if source is self._front:
             self._client = sender
             self.sent.append(octets)
-        if self._random.random() < self._loss:
+        if self._random.random() < self._loss or (self.most is not None and len(octets) > self.most):
             self.lost += 1
             return
+        if source is not self._front:
+            self.largest = max(self.largest, len(octets))
         if self._random.random() < self._reorder and source not in self._kept:
             self._kept[source] = octets
             return

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: MIT
+"""What an edge bears of QUIC clients that say nothing, take nothing or are gone; and paths of all sizes and families."""
+import json
+import socket
+
+import pytest
+
+import h3_raw as h3
+from h3_raw import headers
+from harness import DEADLINE, Http3Client, cache_policy, distribution, until
+from origin import Reply
+from relay import Relay
+from test_http3 import gtlsclient, serve3  # noqa: F401, a fixture
+from test_http3_frames import connect_to  # noqa: F401, a fixture
+from test_http3_paths import PATTERN, SIZE, events
+from test_http3_restart import restarted
+
+
+@pytest.fixture
+def limited(serve3, tmp_path):
+    """An edge with limits of the Edge file."""
+
+    def start(**limits):
+        config = tmp_path / "edge.yaml"
+        config.write_text(json.dumps({"apiVersion": "headgate/v1", "kind": "Edge", "spec": {"limits": limits}}))
+        return serve3(flags=["--config", config])
+
+    return start
+
+
+# --- Time ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [False, True], ids=["who-never-asks", "who-has-asked"])
+def test_a_client_without_a_request_is_sent_away(limited, connect_to, origin, asked):
+    origin.page("/page", "hello\n")
+    client = connect_to(limited(idleTimeout="500ms"))
+    if asked:
+        assert client.request().status == 200
+    # Without a word when QUIC's own timer is first (RFC 9000 section 10.1), with one when ours is.
+    assert client.wait_closed() in (("app", h3.H3_NO_ERROR), ("ERR_IDLE_CLOSE", None))
+
+
+def test_a_head_that_does_not_come_to_its_end_is_given_up(limited, connect_to, origin):
+    origin.page("/page", "hello\n")
+    client = connect_to(limited(requestHeaderTimeout="300ms"))
+    number = client.open("bidi", headers()[:10])
+    assert client.answer(number).reset == h3.H3_REQUEST_INCOMPLETE
+    assert client.request().status == 200  # the others stay
+
+
+def test_a_response_that_nobody_takes_is_given_up_and_others_are_not(serve3, connect_to, origin):
+    origin.route("/page", Reply(size=SIZE, headers={"Cache-Control": "max-age=60"}))
+    origin.page("/small", "hello\n")
+    client = connect_to(serve3(), deadline=3 * DEADLINE)  # libh2o's patience, 60 s, has no field
+    number = client.open()
+    client.say("read", number, "no")
+    client.send(number, headers(), fin=True)
+    assert client.answer(number).reset == h3.H3_REQUEST_CANCELLED
+    assert client.request("/small").status == 200
+
+
+# --- Who is gone ---------------------------------------------------------------------------------------------------
+
+
+def test_stateless_resets_are_not_given_away(serve3, origin):
+    origin.page("/page")
+    edge = serve3()
+    with Relay(edge.https) as relay:
+        with Http3Client(relay.address) as client:
+            client.get("/page")
+        last = relay.sent[-1]  # a packet with a short header: the edge's id follows the first octet
+    assert last[0] & 0x80 == 0
+    restarted(edge)
+    sent = 2000
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as flood:
+        flood.connect(("127.0.0.1", int(edge.https.rpartition(":")[2])))
+        for _ in range(sent):
+            flood.send(last[:60].ljust(60, b"\0"))
+        until(lambda: events(edge)["stateless_reset"] + events(edge)["dropped"] >= sent, "the edge to have seen them")
+        assert 0 < events(edge)["stateless_reset"] < sent
+        flood.setblocking(False)
+        assert len(flood.recv(65535)) < 60  # shorter than what made it: RFC 9000 section 10.3.3
+
+
+# --- Paths ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mtu", [None, 1500, 1400, 1280], ids=lambda mtu: str(mtu))
+def test_packets_become_as_large_as_the_path_takes(serve3, origin, tmp_path, mtu):
+    origin.route("/page", Reply(size=SIZE, headers={"Cache-Control": "max-age=60"}))
+    edge = serve3()
+    largest = {None: 8952, 1500: 1452, 1400: 1342, 1280: 1232}[mtu]
+    with Relay(edge.https) as relay:
+        relay.most = None if mtu is None else mtu - 48
+        edge.https_addresses[0] = relay.address
+        gtlsclient(edge, "--no-http-dump", f"--download={tmp_path}", "--nstreams=20")
+        edge.https_addresses[0] = relay.target
+    assert (tmp_path / "page").read_bytes() == PATTERN[:SIZE]
+    assert relay.largest == largest
+
+
+@pytest.mark.parametrize("listen, hosts", [("[::1]:0", ["[::1]"]), ("[::]:0", ["[::1]", "127.0.0.1", "127.0.0.2"]), ("0.0.0.0:0", ["127.0.0.1", "127.0.0.2"])],
+                         ids=["IPv6", "every-address-of-both", "every-address-of-IPv4"])
+def test_clients_are_answered_from_the_address_that_they_ask(serve3, origin, listen, hosts):
+    origin.page("/page", "hello\n")
+    edge = serve3(flags=["--https", listen])
+    port = edge.output.wait_for(r"^headgate: https on (\S+)$", 2)[1][1].rpartition(":")[2]
+    for host in hosts:
+        with Http3Client(f"{host}:{port}") as client:
+            assert client.get("/page").body == b"hello\n"
+
+
+# --- Looking into it -----------------------------------------------------------------------------------------------
+
+
+def test_qlog_files_are_written_where_they_are_asked_for(repository, origin, run, tmp_path):
+    origin.page("/page", "hello\n")
+    repository.commit_of("shop.yaml", distribution(origin.port, httpVersion="http2and3"), cache_policy())
+    folder = tmp_path / "qlog"
+    folder.mkdir()
+    edge = run(env={"QLOGDIR": str(folder)})
+    for _ in range(2):
+        edge.h3("GET", "/page")
+    edge.stop()
+    files = list(folder.iterdir())
+    assert len(files) == 2
+    for file in files:
+        records = [json.loads(text) for text in file.read_text().split("\x1e")[1:]]
+        assert records[0]["qlog_format"] == "JSON-SEQ"
+        assert {"packet_sent", "packet_received"} <= {r["name"].rpartition(":")[2] for r in records[1:]}

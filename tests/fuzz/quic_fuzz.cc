@@ -95,8 +95,25 @@ class Line {
     if (::send(socket_, octets.data(), octets.size(), 0) > 0) sent_ += octets.size();
   }
 
-  /// Until the edge has seen all: it answers in turn, and says which versions it speaks.
+  /// Until the edge has seen all and said what it has to say: what it answers connections with goes
+  /// out after the answer to a question of the same moment, so it is asked twice.
   void wait() {
+    for (int i = 0; i < 2; ++i) ask();
+  }
+
+  ngtcp2_path path() {
+    socklen_t size = sizeof here_;
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&here_), &size);
+    size = sizeof there_;
+    getpeername(socket_, reinterpret_cast<sockaddr*>(&there_), &size);
+    return {{reinterpret_cast<ngtcp2_sockaddr*>(&here_), sizeof here_},
+            {reinterpret_cast<ngtcp2_sockaddr*>(&there_), sizeof there_},
+            nullptr};
+  }
+
+ private:
+  /// Which versions it speaks; what comes before the answer counts.
+  void ask() {
     constexpr std::string_view kProbe =
         "\xc0\x1a\x2a\x3a\x4a\x08question\x05"
         "probe";
@@ -115,17 +132,6 @@ class Line {
     }
   }
 
-  ngtcp2_path path() {
-    socklen_t size = sizeof here_;
-    getsockname(socket_, reinterpret_cast<sockaddr*>(&here_), &size);
-    size = sizeof there_;
-    getpeername(socket_, reinterpret_cast<sockaddr*>(&there_), &size);
-    return {{reinterpret_cast<ngtcp2_sockaddr*>(&here_), sizeof here_},
-            {reinterpret_cast<ngtcp2_sockaddr*>(&there_), sizeof there_},
-            nullptr};
-  }
-
- private:
   int socket_;
   std::size_t sent_ = 0;
   std::size_t received_ = 0;

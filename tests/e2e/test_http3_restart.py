@@ -6,7 +6,7 @@ import h3_raw as h3
 from h3_raw import headers
 from test_http3 import gtlsclient, serve3  # noqa: F401, a fixture
 from test_http3_frames import connect_to  # noqa: F401, a fixture
-from test_http3_paths import events, flooded
+from test_http3_paths import events, flooded, patient  # noqa: F401, a fixture
 
 
 def restarted(edge):
@@ -32,9 +32,9 @@ def test_clients_of_a_killed_edge_are_told_by_the_next_one(serve3, connect_to, o
     assert connect_to(edge).request().status == 200
 
 
-def test_a_token_of_a_killed_edge_is_proof_to_the_next_one(serve3, origin, tmp_path):
+def test_a_token_of_a_killed_edge_is_proof_to_the_next_one(patient, origin, tmp_path):
     origin.page("/page")
-    edge = serve3()
+    edge = patient()
     token = f"--token-file={tmp_path / 'token'}"
     gtlsclient(edge, token)
     restarted(edge)

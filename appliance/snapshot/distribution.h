@@ -79,7 +79,7 @@ struct Distribution {
   bool cloudfront_compat = false;
   bool http2 = true;
   bool http3 = false;
-  bool early_data = false;  ///< with http3
+  bool early_data = false;                         ///< with http3
   std::shared_ptr<const Certificate> certificate;  ///< null: the edge's self-signed one
   schema::MinimumProtocolVersion minimum_protocol_version =
       schema::MinimumProtocolVersion::Tls1_2021;

@@ -155,7 +155,7 @@ std::string check_invalidation_path(std::string& text) {
     return expected.empty() ? "" : "a cache tag has " + expected;
   }
   if (text.empty() || text.size() > 4000) return "1 to 4000 characters";
-  if (text[0] != '/') text.insert(0, "/");
+  if (text[0] != '/') text.insert(text.begin(), '/');
   if (!all_of(text, [](char c) { return is_visible(c) && c != '#'; }))
     return "percent-encode spaces, # and other characters than ASCII";
   return "";

@@ -109,7 +109,8 @@ class ScriptedOrigin:
         self.port = self._socket.getsockname()[1]
         self._steps = {}
         self._lock = threading.Lock()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def script(self, key, step, body):
         """From now on requests for /key/… are answered by `step`; the list of requests that come."""
@@ -119,6 +120,8 @@ class ScriptedOrigin:
         return asked
 
     def close(self):
+        self._socket.shutdown(socket.SHUT_RDWR)  # or the thread goes on accepting, by then perhaps for the next socket of that number
+        self._acceptor.join()
         self._socket.close()
 
     def _accept(self):

@@ -231,7 +231,7 @@ class _Connection:
         self.wait(reply.wait_body)
         sent, length = 0, reply.length()
         stops = [stop for stop in (reply.truncate, reply.reset, reply.hang_after,
-                                   reply.wait_after and reply.wait_after[0]) if stop is not None]
+                                   reply.wait_after and reply.wait_after[0], reply.trickle and reply.trickle[0]) if stop is not None]
         step = reply.drip[0] if reply.drip else 65536
         while True:
             if reply.wait_after and sent == reply.wait_after[0]:
@@ -244,7 +244,8 @@ class _Connection:
                 self.hang()
             if sent >= length:
                 break
-            end = min([sent + step, length] + [stop for stop in stops if stop > sent])
+            trickles = reply.trickle and sent >= reply.trickle[0] and not reply.trickle[1].is_set()
+            end = min([sent + (16 if trickles else step), length] + [stop for stop in stops if stop > sent])
             octets = reply.octets(sent, end)
             if reply.framing == "chunked":
                 octets = b"%x\r\n%s\r\n" % (len(octets), octets)
@@ -252,6 +253,8 @@ class _Connection:
             sent = end
             if reply.drip:
                 time.sleep(reply.drip[1])
+            if trickles:
+                reply.trickle[1].wait(0.001)
         if reply.framing == "chunked":
             self.send(b"0\r\n\r\n")
 

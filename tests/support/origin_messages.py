@@ -93,6 +93,7 @@ class Reply:
     wait_after: tuple = None            # (octets, event): in the middle of the body
     delay: float = 0                    # seconds before the head; prefer an event
     drip: tuple = None                  # (octets, seconds): so much at a time
+    trickle: tuple = None               # (octets, event): from there on little, but never nothing, until the event
     early: bool = False                 # answer without reading the request's body (such a request is counted, not recorded)
     on_body: object = None              # called with each piece of the request's body as it comes
     # --- faults ---

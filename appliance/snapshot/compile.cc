@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 
+#include "appliance/http/path.h"
 #include "appliance/snapshot/configuration.h"
 #include "appliance/snapshot/secret/secrets.h"
 #include "schema/text.h"
@@ -201,7 +202,8 @@ class Compiler {
     out->early_data = out->http3 && source->early_data;
     out->minimum_protocol_version = source->viewer_certificate.minimum_protocol_version;
     out->certificate = certificate(source->viewer_certificate.certificate_ref);
-    out->default_root_object = source->default_root_object;
+    if (!source->default_root_object.empty())
+      out->default_root_path = http::canonical_target("/" + source->default_root_object);
     out->stale_while_revalidate = source->stale.while_revalidate;
     out->stale_if_error = source->stale.if_error;
     out->compression = Compression(source->compression);
@@ -289,7 +291,7 @@ class Compiler {
     ErrorPage page;
     page.error_code = source.error_code;
     page.response_code = source.response_code.value_or(source.error_code);
-    page.page_path = source.response_page_path;
+    page.page_path = http::canonical_target(source.response_page_path);
     if (!source.inline_body.empty()) page.inline_body = cache::Body::of(source.inline_body);
     page.content_type = source.inline_body_type;
     page.caching_min_ttl = source.error_caching_min_ttl;

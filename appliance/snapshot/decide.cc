@@ -6,6 +6,7 @@
 #include "appliance/http/accept_encoding.h"
 #include "appliance/http/authority.h"
 #include "appliance/http/method.h"
+#include "appliance/http/path.h"
 #include "appliance/http/query.h"
 #include "appliance/snapshot/request/cache_key.h"
 #include "appliance/snapshot/request/normalize.h"
@@ -62,12 +63,25 @@ class Walk {
     decision_.host = persist_in(memory_, authority->host);
     if (facts_.target == "*" && facts_.method == "OPTIONS") {
       decision_.path = "*";
-    } else if (facts_.target.starts_with('/')) {
-      http::split_target(facts_.target, decision_.path, decision_.query);
-    } else {
+    } else if (!facts_.target.starts_with('/') || !split_target()) {
       return deny(400, Reason::BadRequest);
     }
     if (times_in_cdn_loop(facts_.fields) >= kMaxHops) return deny(508, Reason::LoopDetected);
+    return true;
+  }
+
+  /// Everything after this knows the path in its one form only.
+  bool split_target() {
+    std::string_view sent;
+    http::split_target(facts_.target, sent, decision_.query);
+    const auto canonical = http::canonical_path(sent, memory_);
+    const bool fragment = decision_.query.find('#') != std::string_view::npos;
+    if (!canonical.refusal.empty() || fragment) {
+      note("path", "refused: {}", fragment ? "a fragment (#)" : canonical.refusal);
+      return false;
+    }
+    decision_.path = canonical.path;
+    if (decision_.path != sent) note("path", "{} is {}", sent, decision_.path);
     return true;
   }
 
@@ -123,7 +137,9 @@ class Walk {
     // back.
     if (explicit_port_ && facts_.https_port != 443)
       location += ":" + std::to_string(facts_.https_port);
-    location += facts_.target == "*" ? std::string_view("/") : facts_.target;
+    location += facts_.target == "*" ? std::string_view("/") : decision_.path;
+    if (const auto query = facts_.target.find('?'); query != std::string_view::npos)
+      location += facts_.target.substr(query);
     return persist_in(memory_, location);
   }
 
@@ -135,9 +151,9 @@ class Walk {
 
   void serve() {
     decision_.action = Decision::Action::Serve;
-    const auto& root = decision_.distribution->default_root_object;
+    const auto& root = decision_.distribution->default_root_path;
     if (decision_.path == "/" && !root.empty()) {
-      decision_.path = persist_in(memory_, "/" + root);
+      decision_.path = root;
       note("default root object", "{}", decision_.path);
     }
     const CachePolicy& policy = *decision_.behavior->cache_policy;

@@ -54,7 +54,7 @@ struct Decision {
   const Behavior* behavior = nullptr;
   // Serve:
   std::string_view host;             ///< lower case, without port
-  std::string_view path;             ///< after the default root object
+  std::string_view path;             ///< http::canonical_path, after the default root object
   std::string_view query;            ///< without '?'; as the cache policy normalises it
   std::string_view authority;        ///< the viewer's Host, as the cache policy normalises it
   std::string_view language;         ///< that the cache policy makes of Accept-Language; or empty

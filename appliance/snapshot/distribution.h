@@ -83,7 +83,7 @@ struct Distribution {
   std::shared_ptr<const Certificate> certificate;  ///< null: the edge's self-signed one
   schema::MinimumProtocolVersion minimum_protocol_version =
       schema::MinimumProtocolVersion::Tls1_2021;
-  std::string default_root_object;
+  std::string default_root_path;  ///< "/index.html"; empty: none
   std::vector<Origin> origins;
   std::vector<std::shared_ptr<const origin::Group>> groups;
   std::vector<Behavior> behaviors;  ///< in order; the default one last

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "appliance/http/path.h"
 #include "schema/codes.h"
 
 namespace headgate::reconciler {
@@ -14,7 +15,8 @@ using Mode = schema::Invalidation::Mode;
 cache::PurgeSelect purge_select(const LedgerEntry& entry) {
   const schema::InvalidationSelect& from = entry.select;
   cache::PurgeSelect select;
-  select.paths = from.paths;
+  // As the cache's keys have them.
+  for (const std::string& path : from.paths) select.paths.push_back(http::canonical_target(path));
   select.tags = from.tags;
   select.hosts = from.hosts;
   select.content_types = from.content_types;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +19,7 @@
 #include "appliance/http/conditional.h"
 #include "appliance/http/cookie.h"
 #include "appliance/http/hop_by_hop.h"
+#include "appliance/http/path.h"
 #include "appliance/http/query.h"
 #include "appliance/http/structured.h"
 #include "appliance/http/vary.h"
@@ -154,6 +156,19 @@ void fuzz_authority(std::string_view input) {
   if (!authority->host.ends_with('.')) HG_ASSERT(parse_authority(text)->host == authority->host);
 }
 
+void fuzz_path(std::string_view input) {
+  const std::string path = "/" + std::string(input);
+  std::pmr::monotonic_buffer_resource memory;
+  const auto canonical = canonical_path(path, memory);
+  if (!canonical.refusal.empty()) return;
+  HG_ASSERT(canonical.path.starts_with('/'));
+  HG_ASSERT(canonical_path(canonical.path, memory).path == canonical.path);
+  for (const char c : canonical.path) HG_ASSERT(c > 0x20 && c < 0x7f && c != '#' && c != '\\');
+  const std::string framed = std::string(canonical.path) + "/";
+  for (const char* dots : {"/./", "/../", "/..%2F", "%2F../", "/..%5C", "%5C../", "/..;", "/.;"})
+    HG_ASSERT(framed.find(dots) == std::string::npos);
+}
+
 void fuzz_structured(std::string_view input) {
   parse_sf_dictionary(read_fields(input), "cache-control");
   std::string text = "k=";
@@ -189,9 +204,9 @@ void fuzz_accept(std::string_view input) {
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   if (size == 0) return 0;
-  constexpr std::array kTargets = {fuzz_caching,   fuzz_date,       fuzz_conditional,
-                                   fuzz_query,     fuzz_cookie,     fuzz_vary,
-                                   fuzz_authority, fuzz_structured, fuzz_accept};
+  constexpr std::array kTargets = {fuzz_caching, fuzz_date, fuzz_conditional, fuzz_query,
+                                   fuzz_cookie,  fuzz_vary, fuzz_authority,   fuzz_structured,
+                                   fuzz_accept,  fuzz_path};
   kTargets[data[0] % kTargets.size()](
       std::string_view(reinterpret_cast<const char*>(data) + 1, size - 1));
   return 0;

@@ -101,6 +101,33 @@ TEST_CASE("the first behavior that matches the viewer's path serves, else the de
   CHECK(behavior("https://shop.example.com/api") == "*");
 }
 
+TEST_CASE("behaviors, keys and redirects know one form of a path") {
+  const auto configuration = compile(kShop);
+  for (const char* path :
+       {"/api/x", "/%61pi/x", "/de/../api/x", "/de/%2e%2E/api/./x", "/../api/x"}) {
+    CAPTURE(path);
+    const Decided decided(configuration, "GET", std::string("https://shop.example.com") + path, {},
+                          "DE");
+    CHECK(decided.decision.behavior->pattern.text() == "/api/*");
+    CHECK(decided.decision.path == "/api/x");
+    CHECK(
+        Decided(configuration, "GET", std::string("http://shop.example.com/x/..") + path + "?q=%7e")
+            .decision.path == "/api/x");
+  }
+  CHECK(
+      Decided(configuration, "GET", "https://shop.example.com/b/../%7ea?q=%7e").decision.key.path ==
+      "/~a?q=%7e");
+  CHECK(Decided(configuration, "GET", "http://shop.example.com/b/%2e%2e/%7ea?b=/../%7e")
+            .decision.location == "https://shop.example.com/~a?b=/../%7e");
+}
+
+TEST_CASE("a path that servers disagree about is a bad request") {
+  const auto configuration = compile(kShop);
+  for (const char* path : {"/%zz", "/a%00", "/de/..%2fapi/x", "/a\\..\\b"})
+    check_denied({configuration, "GET", std::string("https://shop.example.com") + path},
+                 {400, Reason::BadRequest});
+}
+
 TEST_CASE(
     "http is redirected by 301 for GET and HEAD, by 307 for the rest, and refused below HTTP/1.1") {
   const auto configuration = compile(kShop);

@@ -70,6 +70,26 @@ def test_slow_head_and_idle_connection_are_closed(start):
     assert slow.read_to_end() == idle.read_to_end() == b""
 
 
+def test_being_idle_between_requests_has_a_deadline_of_its_own(start):
+    """0022"""
+    get = b"GET /echo HTTP/1.1\r\nHost: a\r\n\r\n"
+    patient = start({"http1.req_timeout": 300, "http1.idle_timeout": 60000})
+    client = patient.http1()
+    for _ in range(2):
+        client.send(get)
+        client.read_until(b"none\n")
+        time.sleep(1)  # three times req_timeout
+    client.send(get[:10])  # from here on it is a head
+    assert client.read_to_end() == b""
+
+    hasty = start({"http1.req_timeout": 60000, "http1.idle_timeout": 300})
+    client = hasty.http1()
+    time.sleep(1)
+    client.send(get)  # the first request is not waited for by idle_timeout
+    client.read_until(b"none\n")
+    assert client.read_to_end() == b""
+
+
 def test_time_being_idle_is_not_taken_from_the_head(start):
     server = start({"http1.req_timeout": 3000})
     client = server.http1()

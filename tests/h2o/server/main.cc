@@ -162,6 +162,7 @@ int run(int argc, char** argv) {
   }
 
   State state;
+  state.limits = &count_limits(conf);
   h2o_hostconf_t* host =
       h2o_config_register_host(&conf, h2o_iovec_init(H2O_STRLIT("default")), 65535);
   auto* handler = reinterpret_cast<Handler*>(

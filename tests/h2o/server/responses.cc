@@ -231,6 +231,8 @@ void control(State& state, h2o_req_t* req) {
   line("upload_errors", state.upload_errors);
   line("upload_ends", state.upload_ends);
   line("uploads_alive", state.uploads_alive);
+  for (size_t i = 0; i != state.limits->size(); ++i)
+    line(("limit_" + std::to_string(i)).c_str(), (*state.limits)[i]);
   send_text(req, 200, text);
 }
 

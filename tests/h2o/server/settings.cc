@@ -30,7 +30,9 @@ bool set_any(Conf& conf, std::string_view name, long value) {
   HG_FIELD(stream_request_body)
   HG_FIELD(write_progress.window)
   HG_FIELD(write_progress.min_bytes)
+  HG_FIELD(handshake_timeout)
   HG_FIELD(http1.req_timeout)
+  HG_FIELD(http1.idle_timeout)
   HG_FIELD(http1.accept_http2_preface)
   HG_FIELD(http1.upgrade_to_http2)
   HG_FIELD(http1.body_timeout)
@@ -44,6 +46,7 @@ bool set_any(Conf& conf, std::string_view name, long value) {
   HG_FIELD(http2.idle_timeout)
   HG_FIELD(http2.graceful_shutdown_timeout)
   HG_FIELD(http2.max_concurrent_requests_per_connection)
+  HG_FIELD(http2.max_concurrent_streams)
   HG_FIELD(http2.max_header_list_size)
   HG_FIELD(http2.max_header_fields)
   HG_FIELD(http2.max_continuations)
@@ -67,7 +70,22 @@ bool set_any(Conf& conf, std::string_view name, long value) {
 #undef HG_FIELD
 #undef HG_BUDGET
 
+LimitCounts limit_counts{};
+
+template <class Conf>
+void count_limits_if_told(Conf& conf) {
+  if constexpr (requires { conf.on_limit; })
+    conf.on_limit = [](auto*, auto limit) {
+      limit_counts.at(static_cast<std::size_t>(limit)) += 1;
+    };
+}
+
 }  // namespace
+
+const LimitCounts& count_limits(h2o_globalconf_t& conf) {
+  count_limits_if_told(conf);
+  return limit_counts;
+}
 
 bool set_field(h2o_globalconf_t& conf, std::string_view name, long value) {
   return set_any(conf, name, value);

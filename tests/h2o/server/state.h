@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include "tests/h2o/server/settings.h"
+
 namespace headgate::h2o_test {
 
 /// Work that a request has postponed until somebody asks for /release on the control port.
@@ -20,6 +22,7 @@ struct Held {
 /// Threads: one; everything runs on the loop.
 struct State {
   h2o_context_t* context = nullptr;
+  const LimitCounts* limits = nullptr;
   std::map<long, std::string> objects;  // bodies by size; they live as long as the server
   std::list<Held*> held;
 

@@ -32,6 +32,8 @@ std::string_view code(Reason reason) {
       return "loop_detected";
     case Reason::BodyTooLarge:
       return "body_too_large";
+    case Reason::UrlTooLong:
+      return "url_too_long";
     case Reason::OriginFailure:
       return "origin_failure";
     case Reason::Overloaded:
@@ -46,6 +48,7 @@ std::string_view proxy_error(Reason reason) {
   switch (reason) {
     case Reason::BadRequest:
     case Reason::BodyTooLarge:
+    case Reason::UrlTooLong:
       return "http_request_error";
     case Reason::UnknownHost:
     case Reason::Misdirected:

@@ -22,6 +22,7 @@ enum class Reason : std::uint8_t {
   Geo,                   ///< restrictions.geo: 403
   LoopDetected,          ///< CDN-Loop names this edge: 508
   BodyTooLarge,          ///< 413
+  UrlTooLong,            ///< limits.maxUrl: 414
   OriginFailure,         ///< 502 or 504, with an RFC 9209 error type
   Overloaded,            ///< a limit of the edge: 503
   kCount,

@@ -30,6 +30,7 @@ inline constexpr std::size_t kOutcomes = static_cast<std::size_t>(CacheOutcome::
 inline constexpr std::size_t kReasons = static_cast<std::size_t>(guard::Reason::kCount);
 inline constexpr std::size_t kTransports = static_cast<std::size_t>(Transport::kCount);
 inline constexpr std::size_t kQuicEvents = static_cast<std::size_t>(QuicEvent::kCount);
+inline constexpr std::size_t kLimits = static_cast<std::size_t>(guard::Limit::kCount);
 inline constexpr std::array<std::string_view, 6> kStatusClasses = {"none", "1xx", "2xx",
                                                                    "3xx",  "4xx", "5xx"};
 
@@ -114,6 +115,8 @@ struct alignas(64) WorkerCells {
   std::array<Cell, kQuicEvents> quic_events;
   Cell connections_closed;
   Cell tls_handshakes_failed;
+  std::array<Cell, kLimits> limits_exceeded;
+  Cell malformed_requests;
   Cell origin_requests;
   Cell origin_requests_ended;
   Cell origin_requests_failed;

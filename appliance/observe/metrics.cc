@@ -51,6 +51,10 @@ void WorkerMetrics::tls_handshake_failed() { cells_->tls_handshakes_failed.add(1
 void WorkerMetrics::quic_event(QuicEvent event) {
   cells_->quic_events[static_cast<std::size_t>(event)].add(1);
 }
+void WorkerMetrics::limit_exceeded(guard::Limit limit) {
+  cells_->limits_exceeded[static_cast<std::size_t>(limit)].add(1);
+}
+void WorkerMetrics::malformed_request() { cells_->malformed_requests.add(1); }
 void WorkerMetrics::origin_request_started() { cells_->origin_requests.add(1); }
 void WorkerMetrics::origin_request_ended(bool failed) {
   cells_->origin_requests_ended.add(1);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "appliance/guard/limit.h"
 #include "appliance/observe/record.h"
 
 namespace headgate::observe {
@@ -39,6 +40,9 @@ class WorkerMetrics {
   void connection_closed();
   void tls_handshake_failed();
   void quic_event(QuicEvent event);
+  void limit_exceeded(guard::Limit limit);
+  /// What came was no request of HTTP/1.
+  void malformed_request();
   void origin_request_started();
   void origin_request_ended(bool failed);
 

@@ -151,6 +151,15 @@ void write_totals(MetricsText& page, const std::vector<const WorkerCells*>& work
                 sum([i](const WorkerCells& cells) { return cells.quic_events[i].value(); }));
   counter("headgate_tls_handshake_failures_total", "TLS handshakes with clients that failed.",
           &WorkerCells::tls_handshakes_failed);
+  page.family("headgate_limit_exceeded_total", "counter",
+              "Connections, streams and requests that were ended since they exceeded a limit.");
+  for (std::size_t i = 0; i < kLimits; ++i)
+    page.sample("headgate_limit_exceeded_total",
+                label("limit", guard::name(static_cast<guard::Limit>(i))),
+                sum([&](const WorkerCells& cells) { return cells.limits_exceeded[i].value(); }));
+  counter("headgate_malformed_requests_total",
+          "Connections that were ended since what came on them was no request of HTTP/1.",
+          &WorkerCells::malformed_requests);
 
   const auto ended =
       sum([](const WorkerCells& cells) { return cells.origin_requests_ended.value(); });

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "appliance/base/background.h"
+#include "appliance/server/connection/limits.h"
 #include "appliance/server/exchange/exchange.h"
 
 namespace headgate::server {
@@ -20,10 +21,6 @@ constexpr Duration kLogFlushInterval = std::chrono::milliseconds(100);
 int on_request(h2o_handler_t*, h2o_req_t* request) {
   Exchange::begin(*request, Worker::of(request->conn->ctx));
   return 0;
-}
-
-std::uint64_t milliseconds(Duration duration) {
-  return static_cast<std::uint64_t>(duration.count());
 }
 
 /// Closes the descriptor when the loop has ended before it could be handed over.
@@ -45,14 +42,9 @@ void configure(h2o_globalconf_t& h2o, const EdgeOptions& options) {
   h2o_config_init(&h2o);
   h2o.server_name = h2o_iovec_init(nullptr, 0);
   h2o.stream_request_body = 1;
-  h2o.max_request_entity_size = options.limits.max_request_body;
   h2o.http1.upgrade_to_http2 = 0;  // RFC 9113 section 3.1 has dropped it
   h2o.http1.accept_http2_preface = 1;
-  h2o.http1.req_timeout = milliseconds(options.limits.request_header_timeout);
-  h2o.http1.body_timeout = milliseconds(options.limits.body_timeout);
-  h2o.http2.idle_timeout = milliseconds(options.limits.idle_timeout);
-  h2o.http2.header_timeout = milliseconds(options.limits.request_header_timeout);
-  h2o.http2.body_timeout = milliseconds(options.limits.body_timeout);
+  configure_limits(h2o, options.limits);
 
   // One host and one path for everything: routing is the snapshot's business.
   h2o_hostconf_t* host =
@@ -74,6 +66,7 @@ Commons::Commons(EdgeOptions options_, snapshot::SnapshotHolder& snapshots_,
       access_log(access_log_),
       tls(std::move(tls_)),
       quic(std::move(quic_)),
+      admission(options.limits),
       store(options.cache_memory, options.threads),
       encodings((options.threads + 1) / 2) {
   configure(h2o, options);

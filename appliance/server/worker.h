@@ -12,6 +12,7 @@
 
 #include "appliance/cache/fill.h"
 #include "appliance/cache/store.h"
+#include "appliance/guard/admission.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/origin/client.h"
@@ -44,6 +45,7 @@ struct Commons {
   observe::AccessLog* access_log;
   const std::unique_ptr<Tls> tls;
   const std::unique_ptr<Quic> quic;
+  guard::Admission admission;
   cache::Store store;
   cache::FillTable fills;
   cache::UriInvalidations changes;
@@ -79,6 +81,7 @@ class Worker {
   Commons& commons() { return commons_; }
   H2oLoop& loop() { return loop_; }
   LocalSnapshot& snapshots() { return snapshots_; }
+  observe::WorkerMetrics& metrics() { return metrics_; }
   FetchContext fetch_context() {
     return {
         loop_,    origins_, commons_.store, commons_.fills, commons_.changes, commons_.encodings,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Fields of `kind: Edge`, the machine's own file, and of `kind: Fleet`.
+#include "schema/fields/edge_limits.h"
 #include "schema/fields/envelope.h"
 #include "schema/fields/kinds.h"
 
@@ -54,25 +55,9 @@ void source_fields(Object<EdgeSource>& o) {
   });
 }
 
-void limits_fields(Object<EdgeLimits>& o) {
-  o.field("maxRequestBody", &EdgeLimits::max_request_body, "The largest body of a request.");
-  o.field("maxConnections", &EdgeLimits::max_connections,
-          "How many connections of viewers may be open.")
-      .at_least(1);
-  o.field("requestHeaderTimeout", &EdgeLimits::request_header_timeout,
-          "How long the head of a request may take.")
-      .at_least(100);
-  o.field("idleTimeout", &EdgeLimits::idle_timeout, "How long a connection may be idle.")
-      .at_least(100);
-  o.field("bodyTimeout", &EdgeLimits::body_timeout, "How long a body may make no progress.")
-      .at_least(100);
-}
-
 void spec_fields(Object<Edge>& o) {
   static const Object<EdgeSource> source("EdgeSource", "The repository that the edge follows.",
                                          source_fields);
-  static const Object<EdgeLimits> limits("EdgeLimits", "What viewers may ask of the machine.",
-                                         limits_fields);
   o.field("source", &Edge::source, source, "The repository that the edge follows.");
   o.field("state", &Edge::state,
           "Folder of the journal, snapshots and the mirror of the repository.")
@@ -95,7 +80,7 @@ void spec_fields(Object<Edge>& o) {
           "Networks whose PROXY protocol, Forwarded and X-Forwarded-For are believed.")
       .format(kCidr);
   o.field("labels", &Edge::labels, "Free names and values of this edge.");
-  o.field("limits", &Edge::limits, limits, "What viewers may ask of the machine.");
+  o.field("limits", &Edge::limits, edge_limits_table(), "What viewers may ask of the machine.");
   for (const char* name :
        {"verify", "cacheDisk", "snapshotDir", "cacheDirs", "parents", "wafDebugHeader", "logging"})
     o.later(name);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "schema/base/units.h"
+#include "schema/model/edge_limits.h"
 #include "schema/model/secret.h"
 #include "schema/model/warm.h"
 
@@ -128,14 +129,6 @@ struct EdgeSource {
   std::string ssh_key_file;
   std::string known_hosts;
   std::optional<Secret> webhook_secret;
-};
-
-struct EdgeLimits {
-  std::uint64_t max_request_body = std::uint64_t{1} << 30;
-  std::uint32_t max_connections = 65536;
-  Duration request_header_timeout = std::chrono::seconds(10);
-  Duration idle_timeout = std::chrono::seconds(60);
-  Duration body_timeout = std::chrono::seconds(30);
 };
 
 /// `kind: Edge`: the machine's own file, not in the repository it follows. Flags override it.

@@ -159,6 +159,10 @@ TEST_CASE("the page is the one of the golden file") {
   second.quic_event(QuicEvent::Retry);
   second.quic_event(QuicEvent::Forwarded);
   second.tls_handshake_failed();
+  first.limit_exceeded(headgate::guard::Limit::MaxConnections);
+  second.limit_exceeded(headgate::guard::Limit::MaxConnections);
+  second.limit_exceeded(headgate::guard::Limit::MaxUseless);
+  first.malformed_request();
   first.origin_request_started();
   first.origin_request_started();
   first.origin_request_ended(true);

@@ -27,6 +27,7 @@ template <class T>
 using Owned = std::unique_ptr<T, Free>;
 
 int failures_seen = 0;
+bool admits = true;
 
 /// Distributions a (own certificate), b (HTTP/1 only) and c (TLS 1.3 only), published.
 struct Edge {
@@ -46,7 +47,8 @@ struct Edge {
     published->configuration = compiled.configuration;
     holder.publish(std::move(published));
     failures_seen = 0;
-    tls = std::move(*Tls::make(holder, [](const SSL*) { ++failures_seen; }));
+    tls = std::move(*Tls::make(
+        holder, {[](const SSL*) { ++failures_seen; }, [](const SSL*) { return admits; }}));
   }
 
   static std::string yaml() {
@@ -143,7 +145,7 @@ TEST_CASE("a name gets its distribution's certificate; others, and none, the sel
 
 TEST_CASE("handshakes work before any configuration has been applied") {
   snapshot::SnapshotHolder holder;
-  const auto tls = std::move(*Tls::make(holder, nullptr));
+  const auto tls = std::move(*Tls::make(holder, {}));
   Client client;
   CHECK(client.connect(tls->context(), "a.example.com"));
 }
@@ -186,4 +188,14 @@ TEST_CASE("a session resumes under its own name and under no other (h2o defect 1
     client.connect(edge.tls->context(), "b.example.com", moved.get());
     CHECK(SSL_session_reused(client.server.get()) == 0);
   }
+}
+
+TEST_CASE("a handshake that is not admitted ends before it has cost anything, and is counted") {
+  const Edge edge;
+  Client client;
+  admits = false;
+  CHECK_FALSE(client.connect(edge.tls->context(), "a.example.com"));
+  CHECK(failures_seen > 0);
+  admits = true;
+  CHECK(client.connect(edge.tls->context(), "a.example.com"));
 }

@@ -3,11 +3,14 @@
 // end.
 #include "appliance/cli/run/appliance.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
 
 #include "appliance/cli/client/client.h"
+#include "appliance/cli/run/descriptors.h"
 #include "appliance/cli/run/quic_seed.h"
 #include "appliance/cli/run/status.h"
 #include "appliance/snapshot/secret/secrets.h"
@@ -111,6 +114,16 @@ Status Appliance::open_edge() {
   options.quic_seed = quic_seed_;
   // The name that QUIC's programs share for it.
   if (const char* folder = std::getenv("QLOGDIR")) options.qlog_folder = folder;
+  HG_TRY(const std::uint64_t descriptors, raise_descriptor_limit(), "starting");
+  // Half of them: a connection of a viewer may need one to an origin.
+  if (const std::uint32_t asked = options.limits.max_connections; asked > descriptors / 2) {
+    options.limits.max_connections = static_cast<std::uint32_t>(descriptors / 2);
+    if (asked != schema::EdgeLimits().max_connections)
+      log_(
+          fmt::format("limits.maxConnections: {} instead of {}, as the process may have {} files "
+                      "open (ulimit -Hn, LimitNOFILE=)",
+                      options.limits.max_connections, asked, descriptors));
+  }
   HG_TRY(options.trusted_proxies, trusted_proxies(settings_.trusted_proxies), "--trusted-proxy");
   auto started = server::Edge::start(std::move(options), snapshots_, metrics_, access_log_.get());
   if (!started) return tl::unexpected<Error>(std::move(started.error()));

@@ -1,15 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/server/connection/connections.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <optional>
 #include <utility>
 
 #include "appliance/server/worker.h"
 
 namespace headgate::server {
 namespace {
+
+using guard::Limit;
 
 /// Accepted at once before other events get their turn.
 constexpr int kAcceptBurst = 16;
@@ -29,7 +35,8 @@ struct Connections::Connection {
   Connections* owner;
   h2o_socket_t* socket;
   bool internal;
-  int requests = 0;  ///< under way
+  base::IpAddress client = {};  ///< whose limits it counts for; a trusted proxy is unspecified
+  int requests = 0;             ///< under way
 };
 
 /// A connection of a trusted proxy that has not yet shown how it begins.
@@ -53,11 +60,13 @@ Connections::Connections(Commons& commons, H2oLoop& loop, h2o_context_t& context
     : commons_(commons), loop_(loop), context_(context), metrics_(metrics) {
   internal_.ctx = &context_;
   internal_.hosts = commons_.h2o.hosts;
+  spare_descriptor_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 Connections::~Connections() {
   for (const auto& listener : listeners_)
     if (listener->socket != nullptr) h2o_socket_close(listener->socket);
+  if (spare_descriptor_ >= 0) close(spare_descriptor_);
 }
 
 void Connections::add_listener(int fd, bool tls) {
@@ -78,26 +87,60 @@ void Connections::add_listener(int fd, bool tls) {
 void Connections::accept(Listener& listener) {
   for (int i = 0; i < kAcceptBurst; ++i) {
     h2o_socket_t* socket = h2o_evloop_socket_accept(listener.socket);
-    if (socket == nullptr) return;
-    if (commons_.connections.load(std::memory_order_relaxed) >=
-        commons_.options.limits.max_connections) {
-      h2o_socket_close(socket);
-      continue;
+    if (socket == nullptr) {
+      if (errno == EMFILE || errno == ENFILE) shed(listener);
+      return;
     }
-    track(socket, false);
-    commons_.connections.fetch_add(1, std::memory_order_relaxed);
-    metrics_.connection_opened(listener.accept.ssl_ctx != nullptr ? observe::Transport::Tls
-                                                                  : observe::Transport::Tcp);
-
-    sockaddr_storage storage;
-    auto* peer = reinterpret_cast<sockaddr*>(&storage);
-    if (!commons_.options.trusted_proxies.empty() && h2o_socket_getpeername(socket, peer) != 0 &&
-        commons_.options.trusted_proxies.trusts(base::IpAddress::from_sockaddr(peer))) {
-      read_proxy_head(socket, listener);
+    const auto full = commons_.connections.load(std::memory_order_relaxed) >=
+                              commons_.options.limits.max_connections
+                          ? Limit::MaxConnections
+                          : commons_.admission.accept(loop_.now());
+    if (full) {
+      metrics_.limit_exceeded(*full);
+      h2o_socket_close(socket);
     } else {
-      h2o_accept(&listener.accept, socket);
+      take(listener, socket);
     }
   }
+}
+
+/// Without a descriptor nothing can be accepted, not even to be closed, and the listener would stay
+/// ready: the loop would spin.
+void Connections::shed(Listener& listener) {
+  metrics_.limit_exceeded(Limit::MaxConnections);
+  if (spare_descriptor_ >= 0) close(spare_descriptor_);
+  const int fd =
+      accept4(h2o_socket_get_fd(listener.socket), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (fd >= 0) close(fd);
+  spare_descriptor_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+void Connections::take(Listener& listener, h2o_socket_t* socket) {
+  sockaddr_storage storage;
+  auto* address = reinterpret_cast<sockaddr*>(&storage);
+  const auto peer = h2o_socket_getpeername(socket, address) != 0
+                        ? base::IpAddress::from_sockaddr(address)
+                        : base::IpAddress();
+  const auto& proxies = commons_.options.trusted_proxies;
+  const bool proxied = !proxies.empty() && proxies.trusts(peer);
+
+  Connection& connection = track(socket, false);
+  commons_.connections.fetch_add(1, std::memory_order_relaxed);
+  metrics_.connection_opened(listener.accept.ssl_ctx != nullptr ? observe::Transport::Tls
+                                                                : observe::Transport::Tcp);
+  if (proxied) return read_proxy_head(socket, listener);
+  if (!admit(connection, peer)) return h2o_socket_close(socket);
+  h2o_accept(&listener.accept, socket);
+}
+
+/// From here on `connection` counts for `client`, unless that has too many already.
+bool Connections::admit(Connection& connection, const base::IpAddress& client) {
+  if (const auto refused = commons_.admission.enter(client, loop_.now())) {
+    metrics_.limit_exceeded(*refused);
+    return false;
+  }
+  connection.client = client;
+  return true;
 }
 
 void Connections::add_internal(int fd) {
@@ -105,21 +148,23 @@ void Connections::add_internal(int fd) {
     close(fd);
     return;
   }
-  h2o_accept(&internal_, track(h2o_evloop_socket_create(loop_.h2o(), fd,
-                                                        H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION),
-                               true));
+  h2o_socket_t* socket =
+      h2o_evloop_socket_create(loop_.h2o(), fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+  track(socket, true);
+  h2o_accept(&internal_, socket);
 }
 
 /// Makes `socket` one of those that are open, until it is closed.
-h2o_socket_t* Connections::track(h2o_socket_t* socket, bool internal) {
+Connections::Connection& Connections::track(h2o_socket_t* socket, bool internal) {
   auto connection = std::make_unique<Connection>(Connection{this, socket, internal});
+  Connection& tracked = *connection;
   socket->on_close.data = connection.get();
   socket->on_close.cb = [](void* closed) {
     auto& gone = *static_cast<Connection*>(closed);
     gone.owner->on_closed(gone);
   };
-  open_.emplace(connection.get(), std::move(connection));
-  return socket;
+  open_.emplace(&tracked, std::move(connection));
+  return tracked;
 }
 
 void Connections::read_proxy_head(h2o_socket_t* socket, Listener& listener) {
@@ -148,7 +193,11 @@ void Connections::on_proxy_octets(ProxyHead& head, bool lost) {
       return;
     case guard::ProxyHeader::Status::Complete:
       h2o_buffer_consume(&socket->input, parsed.length);
-      if (parsed.source) set_peer(socket, *parsed.source, parsed.source_port);
+      if (parsed.source) {
+        auto& connection = *static_cast<Connection*>(socket->on_close.data);
+        if (!admit(connection, *parsed.source)) return h2o_socket_close(socket);
+        set_peer(socket, *parsed.source, parsed.source_port);
+      }
       break;
     case guard::ProxyHeader::Status::Absent:
       break;
@@ -185,6 +234,7 @@ void Connections::set_peer(h2o_socket_t* socket, const base::IpAddress& address,
 void Connections::on_closed(Connection& connection) {
   if (!connection.internal) {
     commons_.connections.fetch_sub(1, std::memory_order_relaxed);
+    commons_.admission.leave(connection.client);
     metrics_.connection_closed();
   }
   proxy_heads_.erase(connection.socket);
@@ -210,10 +260,22 @@ bool Connections::is_internal(h2o_conn_t* connection) {
   return known != nullptr && known->internal;
 }
 
-void Connections::handshake_failed(const SSL* connection) {
+Connections::Connection& Connections::of(const SSL* connection) {
   // libh2o's BIO knows its socket, and the socket its connection.
   const auto* socket = static_cast<const h2o_socket_t*>(BIO_get_data(SSL_get_rbio(connection)));
-  static_cast<const Connection*>(socket->on_close.data)->owner->metrics_.tls_handshake_failed();
+  return *static_cast<Connection*>(socket->on_close.data);
+}
+
+void Connections::handshake_failed(const SSL* connection) {
+  of(connection).owner->metrics_.tls_handshake_failed();
+}
+
+bool Connections::admit_handshake(const SSL* connection) {
+  const Connection& known = of(connection);
+  Connections& owner = *known.owner;
+  const auto refused = owner.commons_.admission.begin_handshake(known.client, owner.loop_.now());
+  if (refused) owner.metrics_.limit_exceeded(*refused);
+  return !refused;
 }
 
 void Connections::drain(base::UniqueFunction<void()> on_idle) {

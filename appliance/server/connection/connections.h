@@ -46,6 +46,8 @@ class Connections {
   static bool is_internal(h2o_conn_t* connection);
   /// For Tls: counts it with the worker that the connection belongs to.
   static void handshake_failed(const SSL* connection);
+  /// For Tls: whether the rates of handshakes have room for one more of this client.
+  static bool admit_handshake(const SSL* connection);
 
  private:
   struct Listener;
@@ -53,13 +55,17 @@ class Connections {
   struct ProxyHead;
 
   void accept(Listener& listener);
-  h2o_socket_t* track(h2o_socket_t* socket, bool internal);
+  void take(Listener& listener, h2o_socket_t* socket);
+  bool admit(Connection& connection, const base::IpAddress& client);
+  void shed(Listener& listener);
+  Connection& track(h2o_socket_t* socket, bool internal);
   void read_proxy_head(h2o_socket_t* socket, Listener& listener);
   void on_proxy_octets(ProxyHead& head, bool lost);
   void admit_after_proxy_head(ProxyHead& head);
   static void set_peer(h2o_socket_t* socket, const base::IpAddress& address, std::uint16_t port);
   void on_closed(Connection& connection);
   static Connection* find(h2o_conn_t* connection);
+  static Connection& of(const SSL* connection);
 
   Commons& commons_;
   H2oLoop& loop_;
@@ -69,6 +75,7 @@ class Connections {
   h2o_accept_ctx_t internal_{};  ///< of connections from the edge itself
   std::unordered_map<Connection*, std::unique_ptr<Connection>> open_;
   std::unordered_map<h2o_socket_t*, std::unique_ptr<ProxyHead>> proxy_heads_;
+  int spare_descriptor_;  ///< given up for a moment when the process has no other
   base::UniqueFunction<void()> on_idle_;
   bool draining_ = false;
 };

@@ -74,20 +74,19 @@ int select_protocol(SSL* connection, const unsigned char** out, unsigned char* o
 
 }  // namespace
 
-Result<std::unique_ptr<Tls>> Tls::make(snapshot::SnapshotHolder& snapshots,
-                                       HandshakeFailed on_failure) {
+Result<std::unique_ptr<Tls>> Tls::make(snapshot::SnapshotHolder& snapshots, Callbacks callbacks) {
   HG_TRY(auto self_signed, snapshot::Certificate::self_signed({"localhost", "127.0.0.1", "::1"}),
          "starting TLS");
-  std::unique_ptr<Tls> tls(new Tls(snapshots, std::move(self_signed), on_failure));
+  std::unique_ptr<Tls> tls(new Tls(snapshots, std::move(self_signed), callbacks));
   if (tls->context_ == nullptr) return fail(Blame::Self, "starting TLS: no OpenSSL context");
   return tls;
 }
 
 Tls::Tls(snapshot::SnapshotHolder& snapshots,
-         std::shared_ptr<const snapshot::Certificate> self_signed, HandshakeFailed on_failure)
+         std::shared_ptr<const snapshot::Certificate> self_signed, Callbacks callbacks)
     : snapshots_(snapshots),
       self_signed_(std::move(self_signed)),
-      on_failure_(on_failure),
+      callbacks_(callbacks),
       context_(SSL_CTX_new(TLS_server_method())) {
   if (context_ == nullptr) return;
   SSL_CTX_set_min_proto_version(context_, TLS1_2_VERSION);
@@ -114,10 +113,12 @@ void Tls::on_info(const SSL* connection, int where, int value) {
       SSL_is_init_finished(connection) == 1)
     return;
   const auto* self = static_cast<const Tls*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(connection)));
-  if (self->on_failure_ != nullptr) self->on_failure_(connection);
+  if (self->callbacks_.failed != nullptr) self->callbacks_.failed(connection);
 }
 
 int Tls::on_client_hello(SSL* connection) const {
+  if (callbacks_.admitted != nullptr && !callbacks_.admitted(connection))
+    return SSL_CLIENT_HELLO_ERROR;
   const auto snapshot = snapshots_.get();
   const auto name = http::parse_authority(server_name(connection));
   const std::string host = name ? name->host : std::string();

@@ -19,10 +19,15 @@ namespace headgate::server {
 /// the session id context is a hash of the name. Threads: handshakes on any.
 class Tls {
  public:
-  /// Called on the handshake's thread when a fatal alert, of either side, ends it. May be null.
-  using HandshakeFailed = void (*)(const SSL* connection);
+  /// Called on the handshake's thread; each may be null.
+  struct Callbacks {
+    /// When a fatal alert, of either side, ends it.
+    void (*failed)(const SSL* connection) = nullptr;
+    /// Before it costs anything; false ends it.
+    bool (*admitted)(const SSL* connection) = nullptr;
+  };
   static Result<std::unique_ptr<Tls>> make(snapshot::SnapshotHolder& snapshots,
-                                           HandshakeFailed on_failure);
+                                           Callbacks callbacks);
   ~Tls();
   Tls(const Tls&) = delete;
   Tls& operator=(const Tls&) = delete;
@@ -33,7 +38,7 @@ class Tls {
 
  private:
   Tls(snapshot::SnapshotHolder& snapshots, std::shared_ptr<const snapshot::Certificate> self_signed,
-      HandshakeFailed on_failure);
+      Callbacks callbacks);
   static void on_info(const SSL* connection, int where, int value);
   int on_client_hello(SSL* connection) const;
   bool install(SSL* connection, const snapshot::Certificate& certificate) const;
@@ -41,7 +46,7 @@ class Tls {
 
   snapshot::SnapshotHolder& snapshots_;
   std::shared_ptr<const snapshot::Certificate> self_signed_;
-  HandshakeFailed on_failure_;
+  Callbacks callbacks_;
   SSL_CTX* context_;
 };
 

@@ -77,6 +77,11 @@ void Exchange::run() {
   if (!pin_)
     return respond_error(503, Reason::NoConfiguration, "destination_unavailable",
                          "nothing has been applied yet");
+  if (facts_.target.size() > worker_.commons().options.limits.max_url) {
+    worker_.metrics().limit_exceeded(guard::Limit::MaxUrl);
+    return respond_error(414, Reason::UrlTooLong, guard::proxy_error(Reason::UrlTooLong),
+                         guard::code(Reason::UrlTooLong));
+  }
   decide();
   if (is_misdirected())
     return respond_error(421, Reason::Misdirected, guard::proxy_error(Reason::Misdirected),

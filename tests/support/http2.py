@@ -1,6 +1,7 @@
 """A raw HTTP/2 client: sends frames as they are and collects what comes back."""
 import collections
 import socket
+import ssl
 import struct
 import time
 
@@ -9,7 +10,8 @@ import hpack
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
 END_STREAM, ACK, END_HEADERS, PADDED = 1, 1, 4, 8
 HEADER_TABLE_SIZE, MAX_CONCURRENT_STREAMS, INITIAL_WINDOW_SIZE, MAX_HEADER_LIST_SIZE = 1, 3, 4, 6
-NO_ERROR, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, REFUSED_STREAM, CANCEL, ENHANCE_YOUR_CALM = 0, 1, 3, 5, 7, 8, 11
+NO_ERROR, PROTOCOL_ERROR, FLOW_CONTROL_ERROR, STREAM_CLOSED, FRAME_SIZE_ERROR, REFUSED_STREAM, CANCEL = 0, 1, 3, 5, 6, 7, 8
+COMPRESSION_ERROR, ENHANCE_YOUR_CALM = 9, 11
 LARGEST = 0x7FFFFFFF
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
@@ -47,8 +49,9 @@ def get(stream, path):
 class Client:
     """A connection; what has arrived so far is in the dictionaries by stream."""
 
-    def __init__(self, port, timeout, settings=b"", receive_buffer=None, window=0, preface=True):
+    def __init__(self, port, timeout, settings=b"", receive_buffer=None, window=0, preface=True, tls=False):
         self.timeout = timeout
+        self.scheme = "https" if tls else "http"
         self.encoder, self.decoder = hpack.Encoder(), hpack.Decoder()
         self.encoder.huffman = False
         self.status, self.fields, self.resets, self.windows = {}, {}, {}, {}
@@ -57,7 +60,8 @@ class Client:
         self.ended = set()
         self.goaways, self.settings, self.header_blocks = [], [], []
         self.closed = False
-        self.pongs = self.pings = 0
+        self.pongs = self.pings = self.settings_acks = 0
+        self.pong = None
         self._input = b""
         self.socket = socket.socket()
         if receive_buffer:
@@ -65,6 +69,11 @@ class Client:
         self.socket.settimeout(timeout)
         self.socket.connect(("127.0.0.1", port))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+            context.set_alpn_protocols(["h2"])
+            self.socket = context.wrap_socket(self.socket, server_hostname="localhost")
         if preface:
             self.send(PREFACE + frame(SETTINGS, 0, 0, settings))
         if window:
@@ -80,7 +89,7 @@ class Client:
 
     def block(self, path="/object/1024", method="GET", fields=(), authority="a"):
         """A header block; `authority` None leaves it out."""
-        head = [(":method", method), (":scheme", "http"), (":path", path)]
+        head = [(":method", method), (":scheme", self.scheme), (":path", path)]
         return self.encoder.encode(head + ([(":authority", authority)] if authority is not None else []) + list(fields))
 
     def request(self, stream, path="/object/1024", **options):
@@ -95,7 +104,7 @@ class Client:
         self.socket.settimeout(self.timeout if timeout is None else timeout)
         try:
             received = self.socket.recv(65536)
-        except (socket.timeout, TimeoutError, BlockingIOError):
+        except (TimeoutError, BlockingIOError, ssl.SSLWantReadError):
             return False
         except OSError:
             received = b""
@@ -124,10 +133,13 @@ class Client:
             self.statuses.setdefault(stream, []).append(self.status[stream])
         elif kind == RST_STREAM:
             self.resets.setdefault(stream, []).append(int.from_bytes(payload, "big"))
-        elif kind == SETTINGS and not flags & ACK:
+        elif kind == SETTINGS and flags & ACK:
+            self.settings_acks += 1
+        elif kind == SETTINGS:
             self.settings.append(dict(struct.unpack(">HI", payload[i : i + 6]) for i in range(0, len(payload), 6)))
         elif kind == PING:
             self.pongs += flags & ACK
+            self.pong = payload
         elif kind == GOAWAY:
             self.goaways.append((int.from_bytes(payload[:4], "big"), int.from_bytes(payload[4:8], "big")))
         elif kind == WINDOW_UPDATE:

@@ -156,7 +156,7 @@ ngtcp2_settings make_settings(const schema::EdgeLimits& limits, const ngtcp2_pkt
   settings.max_tx_udp_payload_size = kLargestDatagram;
   settings.pmtud_probes = kProbes;
   settings.pmtud_probeslen = std::size(kProbes);
-  settings.handshake_timeout = quic_duration(limits.request_header_timeout);
+  settings.handshake_timeout = quic_duration(limits.handshake_timeout);
   if (token != QuicSecrets::Token::None) {
     settings.token = header.token;
     settings.tokenlen = header.tokenlen;
@@ -252,6 +252,9 @@ void QuicConnection::on_handshake_completed() {
   if (handshaking_) {
     handshaking_ = false;
     endpoint_.handshake_ended();
+    const auto client = base::IpAddress::from_sockaddr(&peer_.raw.sa);
+    if (!endpoint_.admit(client)) return fail(NGHTTP3_H3_EXCESSIVE_LOAD);
+    admitted_ = client;
   }
   tls_->send_ticket();
   const auto token = endpoint_.commons().quic->secrets.make_new_token(peer_.view());
@@ -347,7 +350,7 @@ void QuicConnection::leave_open(State next) {
   if (state_ == State::Open) {
     if (handshaking_) endpoint_.handshake_ended();
     handshaking_ = false;
-    endpoint_.connection_ended();
+    endpoint_.connection_ended(admitted_);
   }
   state_ = next;
   retry_send_.cancel();

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "appliance/base/ip_address.h"
 #include "appliance/base/timer_heap.h"
 #include "appliance/server/h3/crypto/secrets.h"
 #include "appliance/server/h3/crypto/tls.h"
@@ -99,7 +100,8 @@ class QuicConnection {
   bool failed_ = false;      ///< `error_` is to be sent
   bool handshaking_ = true;  ///< counted as such by the endpoint
   bool draining_ = false;
-  ngtcp2_cid client_id_{};  ///< the id that the client had chosen for us
+  base::IpAddress admitted_;  ///< whose limits it counts for
+  ngtcp2_cid client_id_{};    ///< the id that the client had chosen for us
   QuicAddress peer_;
   QuicAddress local_;
   ngtcp2_tstamp end_at_ = UINT64_MAX;  ///< in Closing and Draining

@@ -133,15 +133,22 @@ void QuicEndpoint::accept(const Datagram& datagram) {
       ngtcp2_accept(&header, datagram.octets.data(), datagram.octets.size()) != 0 ||
       header.type != NGTCP2_PKT_INITIAL)
     return metrics_.quic_event(QuicEvent::Dropped);
-  if (draining_ || commons_.connections.load(std::memory_order_relaxed) >=
-                       commons_.options.limits.max_connections)
+  if (draining_) return refuse(datagram, header);
+  if (commons_.connections.load(std::memory_order_relaxed) >=
+      commons_.options.limits.max_connections) {
+    metrics_.limit_exceeded(guard::Limit::MaxConnections);
     return refuse(datagram, header);
+  }
   ngtcp2_cid original_id{};
   const auto token =
       commons_.quic->secrets.verify_token(header, datagram.path.remote.view(), original_id);
   if (handshakes_ >= kMaxHandshakes) return metrics_.quic_event(QuicEvent::Dropped);
   if (handshakes_ >= kRetryFrom && token == QuicSecrets::Token::None)
     return send_retry(datagram, header);
+  if (const auto full = admit_handshake(datagram, token)) {
+    metrics_.limit_exceeded(*full);
+    return refuse(datagram, header);
+  }
 
   auto connection = QuicConnection::make(*this, datagram, header, token, original_id);
   if (connection == nullptr) return metrics_.quic_event(QuicEvent::Dropped);
@@ -153,6 +160,24 @@ void QuicEndpoint::accept(const Datagram& datagram) {
   metrics_.connection_opened(observe::Transport::Quic);
   made.receive(datagram);
   schedule(made);
+}
+
+/// An address that nobody has proved to be the sender's is nobody's: else anybody could use up
+/// another one's limits.
+std::optional<guard::Limit> QuicEndpoint::admit_handshake(const Datagram& datagram,
+                                                          QuicSecrets::Token token) {
+  const auto now = loop_.now();
+  if (const auto full = commons_.admission.accept(now)) return full;
+  const bool proved = token != QuicSecrets::Token::None;
+  return commons_.admission.begin_handshake(
+      proved ? base::IpAddress::from_sockaddr(&datagram.path.remote.raw.sa) : base::IpAddress(),
+      now);
+}
+
+bool QuicEndpoint::admit(const base::IpAddress& client) {
+  const auto full = commons_.admission.enter(client, loop_.now());
+  if (full) metrics_.limit_exceeded(*full);
+  return !full;
 }
 
 void QuicEndpoint::reply(std::span<const std::uint8_t> octets, const Datagram& to) {
@@ -271,8 +296,9 @@ void QuicEndpoint::flush() {
   if (draining_ && serving_ == 0 && on_idle_) std::exchange(on_idle_, {})();
 }
 
-void QuicEndpoint::connection_ended() {
+void QuicEndpoint::connection_ended(const base::IpAddress& client) {
   --serving_;
+  commons_.admission.leave(client);
   commons_.connections.fetch_sub(1, std::memory_order_relaxed);
   metrics_.connection_closed();
 }

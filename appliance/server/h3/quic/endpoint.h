@@ -6,13 +6,16 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <set>
 #include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "appliance/base/ip_address.h"
 #include "appliance/base/unique_function.h"
+#include "appliance/guard/limit.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/server/h2o.h"
 #include "appliance/server/h2o_loop.h"
@@ -59,9 +62,12 @@ class QuicEndpoint {
   void remove_id(const ngtcp2_cid& id);
   /// `connection` has something to send, to do or to end: it is flushed soon, once.
   void schedule(QuicConnection& connection);
-  /// A connection, or its handshake, has ended.
+  /// Whether a client that has proved its address may have one more connection; if so, that counts
+  /// until `connection_ended(client)`.
+  bool admit(const base::IpAddress& client);
+  /// A connection, or its handshake, has ended. `client` is unspecified if it was never admitted.
   void handshake_ended() { --handshakes_; }
-  void connection_ended();
+  void connection_ended(const base::IpAddress& client);
 
  private:
   struct IdKey {
@@ -86,6 +92,7 @@ class QuicEndpoint {
   void send_stateless_reset(const Datagram& datagram, std::span<const std::uint8_t> id);
   bool may_reset();
   void refuse(const Datagram& datagram, const ngtcp2_pkt_hd& header);
+  std::optional<guard::Limit> admit_handshake(const Datagram& datagram, QuicSecrets::Token token);
   void reply(std::span<const std::uint8_t> octets, const Datagram& to);
   void flush();
   void set_timer(QuicConnection& connection);

@@ -100,7 +100,9 @@ void limits_fields(Object<EdgeLimits>& o) {
           "How long a client may take less than `minSend` of what waits for it; 0s is for ever.");
   o.field("minSend", &EdgeLimits::min_send, "How much it has to take within `sendTimeout`.")
       .range(1, 16 * kMiB);
-  o.field("http2", &EdgeLimits::http2, http2, "What one connection of HTTP/2 may cost.");
+  o.field("http2", &EdgeLimits::http2, http2,
+          "What one connection of HTTP/2 may cost; `maxConcurrentStreams` and `maxResets` hold for "
+          "HTTP/3, too.");
 }
 
 }  // namespace

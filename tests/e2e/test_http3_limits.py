@@ -49,15 +49,65 @@ def test_a_head_that_does_not_come_to_its_end_is_given_up(limited, connect_to, o
     assert client.request().status == 200  # the others stay
 
 
-def test_a_response_that_nobody_takes_is_given_up_and_others_are_not(serve3, connect_to, origin):
+def test_a_response_that_nobody_takes_is_given_up_and_others_are_not(limited, connect_to, origin):
     origin.route("/page", Reply(size=SIZE, headers={"Cache-Control": "max-age=60"}))
     origin.page("/small", "hello\n")
-    client = connect_to(serve3(), deadline=3 * DEADLINE)  # libh2o's patience, 60 s, has no field
+    edge = limited(sendTimeout="1s")
+    client = connect_to(edge)
     number = client.open()
     client.say("read", number, "no")
     client.send(number, headers(), fin=True)
     assert client.answer(number).reset == h3.H3_REQUEST_CANCELLED
     assert client.request("/small").status == 200
+    assert edge.metric("headgate_limit_exceeded_total")['limit="sendTimeout"'] == 1
+
+
+# --- Numbers -------------------------------------------------------------------------------------------------------
+
+
+def exceeded(edge, limit):
+    return edge.metric("headgate_limit_exceeded_total")[f'limit="{limit}"']
+
+
+def test_an_address_has_as_many_connections_as_it_may(limited, connect_to, origin):
+    origin.page("/page", "hello\n")
+    edge = limited(maxConnectionsPerAddress=2)
+    first, second = connect_to(edge), connect_to(edge)
+    assert first.request().status == second.request().status == 200
+    assert connect_to(edge).wait_closed() == ("app", h3.H3_EXCESSIVE_LOAD)
+    assert exceeded(edge, "maxConnectionsPerAddress") == 1
+    first.close()
+    until(lambda: edge.metric("headgate_connections_open")[""] == 1, "the end of the first")
+    assert connect_to(edge).request().status == 200
+
+
+def test_all_handshakes_together_have_a_rate(limited, connect_to, origin):
+    origin.page("/page", "hello\n")
+    edge = limited(handshakeRate=1)  # ten at once
+    done = [connect_to(edge) for _ in range(10)]
+    assert all(client.request().status == 200 for client in done)
+    refused = [connect_to(edge, prepare=False) for _ in range(5)]
+    until(lambda: exceeded(edge, "handshakeRate") >= 1, "a refusal")
+    del refused
+
+
+def test_requests_that_are_given_up_have_a_number(limited, connect_to, origin):
+    origin.route("/page", Reply(hang=True))
+    edge = limited(http2={"maxResets": 5, "maxConcurrentStreams": 100})
+    client = connect_to(edge)
+    for _ in range(7):
+        stream = client.open("bidi", headers(), fin=True)
+        client.say("stop", stream, h3.H3_REQUEST_CANCELLED)
+    assert client.wait_closed() == ("app", h3.H3_EXCESSIVE_LOAD)
+    assert exceeded(edge, "http2.maxResets") == 1
+
+
+def test_what_is_too_large_is_counted(limited, connect_to, origin):
+    edge = limited(maxHeaderSize="1KiB", maxUrl="200")
+    client = connect_to(edge)
+    assert client.request("/page", "GET", "shop.test", ("x", "y" * 2000)).status == 431
+    assert client.request("/" + "a" * 300).status == 414
+    assert exceeded(edge, "maxHeaderSize") == exceeded(edge, "maxUrl") == 1
 
 
 # --- Who is gone ---------------------------------------------------------------------------------------------------

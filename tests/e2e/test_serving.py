@@ -219,8 +219,8 @@ def test_an_expired_page_is_revalidated(serve, origin):
     assert [r.header("If-None-Match") for r in origin.requests_to("/page")] == [None, '"1"']
 
 
-@pytest.mark.parametrize("target", ["/a%20b?q=%2F", "/%E2%82%AC", "/a//b", "/a/./b", "/a;b,c"])
-def test_the_path_goes_to_the_origin_as_it_was_sent(serve, origin, target):
+@pytest.mark.parametrize("target", ["/a%20b?q=%2F/./x", "/%E2%82%AC", "/a//b", "/a%2Fb", "/a;b,c"])
+def test_a_canonical_path_goes_to_the_origin_as_it_was_sent(serve, origin, target):
     path = target.partition("?")[0]
     origin.page(path)
     edge = serve(cache_policy("all-queries", queryStrings={"behavior": "all"}), default=behavior(cachePolicy="all-queries"))

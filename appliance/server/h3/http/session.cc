@@ -18,10 +18,6 @@ constexpr std::int64_t kMaxCopied = 8 * 1024 * 1024;
 /// The room of QPACK's table, and of what may wait for it (RFC 9204 section 5).
 constexpr std::size_t kTableCapacity = 4096;
 constexpr std::size_t kBlockedStreams = 100;
-/// Requests given up by their client that are forgiven at once, and how long it takes to forgive
-/// all of them: as with HTTP/2.
-constexpr double kMaxAbandoned = 200;
-constexpr Duration kForgiveness = std::chrono::seconds(10);
 /// The first responses are on their way while the next requests of a burst are served.
 constexpr unsigned kRequestsATurn = 16;
 constexpr Duration kStallCheck = std::chrono::seconds(10);
@@ -275,12 +271,17 @@ void H3Session::on_refused(std::int64_t stream) {
 
 /// Rapid reset (CVE-2023-44487): a client that asks and does not wait costs more than it spends.
 void H3Session::count_abandoned() {
+  const auto& limits = connection_.endpoint().commons().options.limits.http2;
+  if (limits.max_resets == 0) return;
   const base::MonoTime now = connection_.endpoint().loop().now();
-  const double forgiven = kMaxAbandoned * static_cast<double>((now - abandoned_at_).count()) /
-                          static_cast<double>(kForgiveness.count());
+  // As with HTTP/2: all of them are forgiven in the time to which the number applies.
+  const double forgiven = limits.max_resets * static_cast<double>((now - abandoned_at_).count()) /
+                          static_cast<double>(limits.per.count());
   abandoned_ = std::max(0.0, abandoned_ - forgiven) + 1;
   abandoned_at_ = now;
-  if (abandoned_ > kMaxAbandoned) connection_.fail(NGHTTP3_H3_EXCESSIVE_LOAD);
+  if (abandoned_ <= limits.max_resets) return;
+  connection_.endpoint().metrics().limit_exceeded(guard::Limit::MaxResets);
+  connection_.fail(NGHTTP3_H3_EXCESSIVE_LOAD);
 }
 
 // --- Outside of the libraries -------------------------------------------------------------------

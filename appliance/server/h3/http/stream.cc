@@ -84,16 +84,25 @@ void H3Stream::start() {
   // RFC 8470 section 5.1: by now its client may have proved that it is there.
   early_ = early_ && ngtcp2_conn_get_handshake_completed(session_.connection().native()) == 0;
   const char* reason = nullptr;
-  if (const int status = head_.verdict(reason); status != 0) return refuse(status, reason);
+  if (const int status = head_.verdict(reason); status != 0) {
+    if (status == 431) note(guard::Limit::MaxHeaderSize);
+    return refuse(status, reason);
+  }
   const std::uint64_t most = limits_of(session_).max_request_body;
   if (!request_complete_ || !body_.waiting.empty()) {
-    if (head_.content_length() != SIZE_MAX && head_.content_length() > most)
+    if (head_.content_length() != SIZE_MAX && head_.content_length() > most) {
+      note(guard::Limit::MaxRequestBody);
       return refuse(413, "the request's body is too large");
+    }
     request_.body.read = on_body_wanted;
     request_.body.content_length = head_.content_length();
     request_.timestamps.request_body_begin_at = request_.timestamps.request_begin_at;
   }
   h2o_process_request(&request_);
+}
+
+void H3Stream::note(guard::Limit exceeded) {
+  session_.connection().endpoint().metrics().limit_exceeded(exceeded);
 }
 
 void H3Stream::refuse(int status, const char* page) {
@@ -132,6 +141,7 @@ void H3Stream::deliver_body() {
 
 /// The rest of the body does not come, or is not wanted.
 void H3Stream::lose_body(int status) {
+  note(status == 413 ? guard::Limit::MaxRequestBody : guard::Limit::BodyTimeout);
   deadline_.cancel();
   if (std::exchange(body_.wanted, false))
     std::exchange(request_.body.cb, nullptr)(&request_, request_.body.data,
@@ -143,7 +153,9 @@ void H3Stream::lose_body(int status) {
 
 void H3Stream::on_deadline() {
   if (request_ended_ || given_up_) return;
-  head_complete_ ? lose_body(408) : reset(NGHTTP3_H3_REQUEST_INCOMPLETE);
+  if (head_complete_) return lose_body(408);
+  note(guard::Limit::RequestHeaderTimeout);
+  reset(NGHTTP3_H3_REQUEST_INCOMPLETE);
 }
 
 void H3Stream::return_credit(std::size_t size) {
@@ -185,12 +197,13 @@ bool H3Stream::run() {
 
 bool H3Stream::is_stalled(base::MonoTime now) {
   const auto& least = session_.h2o().ctx->globalconf->write_progress;
-  if (held_ == 0 || given_up_) {
+  if (held_ == 0 || given_up_ || least.window == 0) {
     stall_seen_ = false;
     return false;
   }
   if (!stall_seen_ || now - stall_seen_at_ >= Duration(least.window)) {
     if (stall_seen_ && acked_ - stall_acked_ < least.min_bytes) {
+      note(guard::Limit::SendTimeout);
       nghttp3_conn_shutdown_stream_write(session_.native(), id_);
       static_cast<void>(ngtcp2_conn_shutdown_stream(session_.connection().native(), 0, id_,
                                                     NGHTTP3_H3_REQUEST_CANCELLED));

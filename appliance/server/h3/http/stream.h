@@ -13,6 +13,7 @@
 #include "appliance/base/ref.h"
 #include "appliance/base/timer_heap.h"
 #include "appliance/cache/body.h"
+#include "appliance/guard/limit.h"
 #include "appliance/server/h2o.h"
 #include "appliance/server/h3/http/request_head.h"
 #include "appliance/server/h3/quic/library.h"
@@ -101,6 +102,7 @@ class H3Stream {
   void refuse(int status, const char* page);
   void deliver_body();
   void lose_body(int status);
+  void note(guard::Limit exceeded);
   void reset(std::uint64_t code);
   void on_deadline();
   void send(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state);

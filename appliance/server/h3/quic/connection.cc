@@ -15,7 +15,6 @@ namespace {
 constexpr std::uint64_t kStreamWindow = 256 * 1024;
 constexpr std::uint64_t kConnectionWindow = 1024 * 1024;
 constexpr std::uint64_t kWidestWindow = 6 * 1024 * 1024;
-constexpr std::uint64_t kMaxRequests = 100;
 /// RFC 9114 section 6.2: the control stream and QPACK's two.
 constexpr std::uint64_t kUniStreams = 3;
 /// Ids that the client may hold for moving to other addresses.
@@ -174,7 +173,7 @@ ngtcp2_transport_params make_parameters(const schema::EdgeLimits& limits,
   parameters.initial_max_stream_data_bidi_remote = kStreamWindow;
   parameters.initial_max_stream_data_uni = kStreamWindow;
   parameters.initial_max_data = kConnectionWindow;
-  parameters.initial_max_streams_bidi = kMaxRequests;
+  parameters.initial_max_streams_bidi = limits.http2.max_concurrent_streams;
   parameters.initial_max_streams_uni = kUniStreams;
   parameters.max_udp_payload_size = kLargestReceived;
   parameters.max_idle_timeout = quic_duration(limits.idle_timeout);
@@ -245,7 +244,7 @@ QuicConnection::~QuicConnection() {
 bool QuicConnection::begin_session() {
   if (session_ != nullptr) return true;
   session_ = std::make_unique<H3Session>(*this);
-  return session_->open(kMaxRequests);
+  return session_->open(endpoint_.commons().options.limits.http2.max_concurrent_streams);
 }
 
 void QuicConnection::on_handshake_completed() {

@@ -279,7 +279,8 @@ void H3Session::count_abandoned() {
                           static_cast<double>(limits.per.count());
   abandoned_ = std::max(0.0, abandoned_ - forgiven) + 1;
   abandoned_at_ = now;
-  if (abandoned_ <= limits.max_resets) return;
+  if (abandoned_ <= limits.max_resets || sent_away_) return;
+  sent_away_ = true;
   connection_.endpoint().metrics().limit_exceeded(guard::Limit::MaxResets);
   connection_.fail(NGHTTP3_H3_EXCESSIVE_LOAD);
 }

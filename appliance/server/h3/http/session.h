@@ -110,6 +110,7 @@ class H3Session {
 
   // A leaky bucket of requests that their client did not wait for.
   double abandoned_ = 0;
+  bool sent_away_ = false;  ///< since it abandons too many
   base::MonoTime abandoned_at_;
 };
 

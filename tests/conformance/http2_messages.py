@@ -238,8 +238,8 @@ for name, pieces in {"8.1.1/1 less content than content-length, in one DATA": [b
     @case(name)
     def _(client, pieces=pieces):
         open_post(client, fields=[("content-length", "4")])
-        for number, piece in enumerate(pieces, 1):
-            client.send(data(1, piece, end=number == len(pieces)))
+        # At once: after the length that was announced the origin may answer.
+        client.send(*[data(1, piece, end=number == len(pieces)) for number, piece in enumerate(pieces, 1)])
         refused(client, 1, PROTOCOL_ERROR)
 
 

@@ -74,6 +74,10 @@ const std::vector<CodeInfo>& codes() {
        "Serve it from an origin."},
       {Code::BehaviorUnknown, "There is no behavior with that path pattern.", "See the hint."},
       {Code::HostUnknown, "A distribution does not serve a host.", "See the hint."},
+      {Code::WebAclUnknown, "There is no such web ACL.", "Add a `kind: WebACL`."},
+      {Code::IpSetUnknown, "A web ACL has no such IP set.", "Add it to `ipSets`."},
+      {Code::LabelUnknown, "No earlier rule of a web ACL sets a label, and none of its bots.",
+       "Set it with `labels`, move the rule that sets it up, or name the bot in `bots`."},
 
       {Code::TtlOrder, "`minTTL` ≤ `defaultTTL` ≤ `maxTTL` does not hold.",
        "CloudFront's `InvalidTTLOrder`."},
@@ -91,6 +95,9 @@ const std::vector<CodeInfo>& codes() {
       {Code::NoEffect, "A setting does nothing beside the others.", "See the hint."},
       {Code::InvalidationExpired, "The `ttl` of an invalidation is over.",
        "Remove its file: what it did stays done."},
+      {Code::RegexSyntax, "A regular expression cannot be compiled.",
+       "The message says at which character."},
+      {Code::NeverMatches, "A statement can never match.", "See the hint."},
 
       {Code::InvalidationDigestMismatch, "An invalidation ran before with other content.",
        "Give it a new name or `nonce`."},

@@ -61,6 +61,9 @@ enum class Code : int {
   ReferencedFileTooLarge = 1311,
   BehaviorUnknown = 1312,
   HostUnknown = 1313,
+  WebAclUnknown = 1314,
+  IpSetUnknown = 1315,
+  LabelUnknown = 1316,
 
   TtlOrder = 1401,
   NotPem = 1402,
@@ -73,6 +76,8 @@ enum class Code : int {
   CountryUnknown = 1409,
   NoEffect = 1410,
   InvalidationExpired = 1411,
+  RegexSyntax = 1412,
+  NeverMatches = 1413,
 
   InvalidationDigestMismatch = 1501,
   ExpectationFailed = 1502,

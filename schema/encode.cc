@@ -29,6 +29,9 @@ Json to_json(const ResponseHeadersPolicy& resource, const EncodeOptions& options
 Json to_json(const Certificate& resource, const EncodeOptions& options) {
   return certificate_table().encode(&resource, options);
 }
+Json to_json(const WebAcl& resource, const EncodeOptions& options) {
+  return web_acl_table().encode(&resource, options);
+}
 Json to_json(const Invalidation& resource, const EncodeOptions& options) {
   return invalidation_table().encode(&resource, options);
 }
@@ -55,6 +58,7 @@ Json to_json(const Model& model, const EncodeOptions& options) {
   put_map(out, "OriginRequestPolicy", model.origin_request_policies, options);
   put_map(out, "ResponseHeadersPolicy", model.response_headers_policies, options);
   put_map(out, "Certificate", model.certificates, options);
+  put_map(out, "WebACL", model.web_acls, options);
   put_map(out, "Invalidation", model.invalidations, options);
   put_map(out, "InvalidationSchedule", model.invalidation_schedules, options);
   put_map(out, "WarmList", model.warm_lists, options);

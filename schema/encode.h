@@ -30,6 +30,7 @@ Json to_json(const CachePolicy& resource, const EncodeOptions& options = {});
 Json to_json(const OriginRequestPolicy& resource, const EncodeOptions& options = {});
 Json to_json(const ResponseHeadersPolicy& resource, const EncodeOptions& options = {});
 Json to_json(const Certificate& resource, const EncodeOptions& options = {});
+Json to_json(const WebAcl& resource, const EncodeOptions& options = {});
 Json to_json(const Invalidation& resource, const EncodeOptions& options = {});
 Json to_json(const InvalidationSchedule& resource, const EncodeOptions& options = {});
 Json to_json(const WarmList& resource, const EncodeOptions& options = {});

@@ -79,6 +79,12 @@ void spec_fields(Object<Edge>& o) {
   o.field("trustedProxies", &Edge::trusted_proxies,
           "Networks whose PROXY protocol, Forwarded and X-Forwarded-For are believed.")
       .format(kCidr);
+  o.field("resolvers", &Edge::resolvers,
+          "DNS servers that tell whether bots are who they say: `ADDR` or `ADDR:PORT`; without it "
+          "the system's.")
+      .items(0, 8)
+      .format(kResolver)
+      .unique();
   o.field("labels", &Edge::labels, "Free names and values of this edge.");
   o.field("limits", &Edge::limits, edge_limits_table(), "What viewers may ask of the machine.");
   for (const char* name :

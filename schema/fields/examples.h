@@ -11,6 +11,7 @@ metadata:
   name: shop
 spec:
   aliases: [shop.example.com]
+  webAclRef: shop-waf
   origins:
     - id: web
       domainName: web.example.com
@@ -61,6 +62,24 @@ metadata: { name: shop-cert }
 spec:
   certificate: { file: certs/shop.pem }
   privateKey: { valueFrom: { file: /run/credentials/headgate/shop.key } }
+)";
+
+inline constexpr const char* kWebAclExample = R"(apiVersion: headgate/v1
+kind: WebACL
+metadata: { name: shop-waf }
+spec:
+  ipSets: { office: [203.0.113.0/24, "2001:db8::/32"] }
+  rules:
+    - name: admin-outsiders
+      when: { all: [{ path: { prefix: /admin } }, { not: { ip: office } }] }
+      labels: ["admin:outsider"]
+      action: { block: { status: 404 } }
+    - name: injections
+      when: { any: [{ args: { sqli: true, transform: [url_decode_uni] } }, { xss: { fields: [query, body] } }] }
+      action: block
+    - name: login-rate
+      rate: { limit: 20, window: 1m, key: [ip], when: { path: { exact: /login } } }
+      action: { challenge: { bits: 18, immunity: 5m } }
 )";
 
 inline constexpr const char* kInvalidationExample = R"(apiVersion: headgate/v1

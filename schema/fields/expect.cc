@@ -18,6 +18,7 @@ void request_fields(Object<ExpectCase::Request>& o) {
   o.field("country", &Request::country, "The viewer's country, instead of looking the address up.")
       .format(kCountry);
   o.field("ip", &Request::ip, "The viewer's address.").format(kIpAddress);
+  o.field("body", &Request::body, "The request's body, for web ACLs.");
 }
 
 void expected_fields(Object<ExpectCase::Expected>& o) {
@@ -25,6 +26,8 @@ void expected_fields(Object<ExpectCase::Expected>& o) {
   o.field("status", &Expected::status, "The status code of an answer that the edge makes itself.")
       .range(100, 599);
   o.field("reason", &Expected::reason, "Why the edge refuses, such as `geo` or `method`.");
+  o.field("rule", &Expected::rule, "The rule of a web ACL that refuses or challenges the request.")
+      .format(kResourceName);
   o.field("distribution", &Expected::distribution, "The distribution that answers.")
       .format(kResourceName);
   o.field("behavior", &Expected::behavior,

@@ -30,6 +30,7 @@ const std::vector<Kind>& kinds() {
       kind<ResponseHeadersPolicy, response_headers_policy_table>("ResponseHeadersPolicy",
                                                                  kResponseHeadersPolicyExample),
       kind<Certificate, certificate_table>("Certificate", kCertificateExample),
+      kind<WebAcl, web_acl_table>("WebACL", kWebAclExample),
       kind<Invalidation, invalidation_table>("Invalidation", kInvalidationExample),
       kind<InvalidationSchedule, invalidation_schedule_table>("InvalidationSchedule",
                                                               kInvalidationScheduleExample),
@@ -48,8 +49,7 @@ const Kind* find_kind(std::string_view name) {
 }
 
 const std::vector<std::string>& later_kinds() {
-  static const std::vector<std::string> list = {"WebACL",
-                                                "KeyGroup",
+  static const std::vector<std::string> list = {"KeyGroup",
                                                 "PublicKey",
                                                 "Function",
                                                 "KeyValueStore",

@@ -17,8 +17,9 @@ using AnyResource =
                  std::shared_ptr<const OriginRequestPolicy>,
                  std::shared_ptr<const ResponseHeadersPolicy>, std::shared_ptr<const Certificate>,
                  std::shared_ptr<const Invalidation>, std::shared_ptr<const InvalidationSchedule>,
-                 std::shared_ptr<const WarmList>, std::shared_ptr<const Expect>,
-                 std::shared_ptr<const Fleet>, std::shared_ptr<const Edge>>;
+                 std::shared_ptr<const WarmList>, std::shared_ptr<const WebAcl>,
+                 std::shared_ptr<const Expect>, std::shared_ptr<const Fleet>,
+                 std::shared_ptr<const Edge>>;
 
 /// A kind of resource. `table` describes the whole document, `apiVersion` to `spec`.
 struct Kind {
@@ -47,6 +48,7 @@ const ObjectType& cache_policy_table();
 const ObjectType& origin_request_policy_table();
 const ObjectType& response_headers_policy_table();
 const ObjectType& certificate_table();
+const ObjectType& web_acl_table();
 const ObjectType& invalidation_table();
 const ObjectType& invalidation_schedule_table();
 const ObjectType& warm_list_table();

@@ -41,6 +41,9 @@ struct GeoRestriction {
 /// Ready-made behaviors for adaptive streaming; an extension.
 enum class StreamingProfile { Hls, Dash };
 
+/// `webAclRef` of a behavior that no web ACL is for.
+inline constexpr const char* kNoWebAcl = "none";
+
 struct CacheBehavior {
   std::string path_pattern;  ///< "*" in the default behavior
   std::string target_origin_id;
@@ -52,6 +55,7 @@ struct CacheBehavior {
   std::string response_headers_policy;                    ///< empty: none
   bool compress = false;
   std::optional<GeoRestriction> geo;  ///< YAML: restrictions.geo; absent: the distribution's
+  std::string web_acl;  ///< YAML: webAclRef; empty: the distribution's; kNoWebAcl: none
   /// As written; the loader makes two behaviors of it, which have none: see expand_profiles.
   std::optional<StreamingProfile> profile;
   std::string written_at;  ///< its place below `spec`, "cacheBehaviors.3", for diagnostics
@@ -99,7 +103,8 @@ struct Distribution {
   ViewerCertificate viewer_certificate;
   std::vector<Origin> origins;
   std::vector<OriginGroup> origin_groups;
-  GeoRestriction geo;  ///< YAML: restrictions.geo
+  GeoRestriction geo;   ///< YAML: restrictions.geo
+  std::string web_acl;  ///< YAML: webAclRef; empty: none
   CacheBehavior default_cache_behavior;
   std::vector<CacheBehavior> cache_behaviors;  ///< first match wins, the default last
   std::vector<CustomErrorResponse> custom_error_responses;

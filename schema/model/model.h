@@ -11,6 +11,7 @@
 #include "schema/model/distribution.h"
 #include "schema/model/policy.h"
 #include "schema/model/resources.h"
+#include "schema/model/web_acl.h"
 
 namespace headgate::schema {
 
@@ -23,6 +24,7 @@ struct Model {
   std::map<std::string, std::shared_ptr<const OriginRequestPolicy>> origin_request_policies;
   std::map<std::string, std::shared_ptr<const ResponseHeadersPolicy>> response_headers_policies;
   std::map<std::string, std::shared_ptr<const Certificate>> certificates;
+  std::map<std::string, std::shared_ptr<const WebAcl>> web_acls;
   std::map<std::string, std::shared_ptr<const Invalidation>> invalidations;  ///< by id
   std::map<std::string, std::shared_ptr<const InvalidationSchedule>> invalidation_schedules;
   std::map<std::string, std::shared_ptr<const WarmList>> warm_lists;

@@ -90,10 +90,12 @@ struct ExpectCase {
     std::vector<std::pair<std::string, std::string>> headers;
     std::string country;  ///< instead of a look-up; "" unknown
     std::string ip;       ///< client's address
+    std::string body;     ///< what web ACLs see
   } request;
   struct Expected {
     std::optional<int> status;  ///< of an answer that the edge makes itself
-    std::string reason;         ///< denial reason code: geo, method, …
+    std::string reason;         ///< denial reason code: geo, method, waf, …
+    std::string rule;           ///< of a web ACL, that refuses or challenges
     std::string distribution;
     std::string behavior;   ///< path pattern
     std::string origin_id;  ///< origin or origin group
@@ -147,8 +149,10 @@ struct Edge {
   std::uint64_t cache_memory = std::uint64_t{1} << 30;
   std::vector<std::string>
       trusted_proxies;  ///< CIDRs whose PROXY, Forwarded and X-Forwarded-For are believed
+  std::vector<std::string> resolvers;  ///< DNS servers, ADDR or ADDR:PORT; empty: the system's
   std::map<std::string, std::string> labels;
   EdgeLimits limits;
+  std::string waf_debug_header;  ///< only a flag; empty: none
 };
 
 }  // namespace headgate::schema

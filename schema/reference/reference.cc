@@ -7,6 +7,7 @@
 #include <set>
 
 #include "schema/fields/kinds.h"
+#include "schema/model/known_bots.h"
 #include "schema/model/managed.h"
 #include "schema/model/streaming.h"
 
@@ -74,10 +75,9 @@ class Reference {
   /// The maps within, in the order of their fields, each once in the whole reference.
   void nested(const ObjectType& table) {
     std::vector<const ObjectType*> next;
-    for (const Field& field : table.fields()) {
-      const ObjectType* object = field.type->object();
-      if (object != nullptr && seen_.insert(object->name()).second) next.push_back(object);
-    }
+    for (const Field& field : table.fields())
+      for (const ObjectType* object : field.type->objects())
+        if (seen_.insert(object->name()).second) next.push_back(object);
     for (const ObjectType* object : next) {
       if (object->fields().empty()) {
         out_ += fmt::format("#### {}\n\n{}\n\n", object->name(), object->doc());
@@ -135,7 +135,8 @@ std::string reference_markdown() {
   Reference reference;
   for (const Kind& kind : kinds()) reference.kind(kind);
   return reference.take() + "### Streaming profiles\n\n" + kStreamingProfiles +
-         streaming_policies_markdown() + "\n### Managed policies\n\n" + managed_policies_markdown();
+         streaming_policies_markdown() + "\n### Managed policies\n\n" +
+         managed_policies_markdown() + "\n### Known bots\n\n" + known_bots_markdown();
 }
 
 }  // namespace headgate::schema

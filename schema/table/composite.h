@@ -70,6 +70,7 @@ class OptionalOf final : public Type {
     return inner_.label(constraint);
   }
   const ObjectType* object() const override { return inner_.object(); }
+  std::vector<const ObjectType*> objects() const override { return inner_.objects(); }
 
  private:
   const Type& inner_;

@@ -68,6 +68,11 @@ class Type {
   virtual std::string label(const Constraint& constraint) const = 0;
   /// The object that this type is, or is a list of; null for others.
   virtual const ObjectType* object() const { return nullptr; }
+  /// All objects that it may be, for the reference.
+  virtual std::vector<const ObjectType*> objects() const {
+    if (object() == nullptr) return {};
+    return {object()};
+  }
 };
 
 /// How T is written; one instance per type.

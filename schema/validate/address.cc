@@ -108,6 +108,26 @@ std::string check_admin(std::string& text) {
   return check_listen(text).empty() ? "" : "ADDR:PORT or unix:PATH";
 }
 
+/// RFC 1035 section 4.2: servers of names listen on port 53.
+std::string check_resolver(std::string& text) {
+  constexpr const char* kExpected = "ADDR or ADDR:PORT, as in 127.0.0.1:5353 or [::1]:53";
+  std::string address = text;
+  unsigned port = 53;
+  if (!canonical_ip(address)) {
+    const std::size_t colon = text.rfind(':');
+    if (colon == std::string::npos ||
+        !parse_number(std::string_view(text).substr(colon + 1), 65535, port) || port == 0)
+      return kExpected;
+    address = text.substr(0, colon);
+    const bool bracketed = address.starts_with('[');
+    if (!canonical_ip(address)) return kExpected;
+    if ((address.find(':') == std::string::npos) == bracketed) return kExpected;
+  }
+  if (address.find(':') != std::string::npos) address = fmt::format("[{}]", address);
+  text = fmt::format("{}:{}", address, port);
+  return "";
+}
+
 }  // namespace
 
 const Format kAlias{"an alias", nullptr, check_alias};
@@ -117,6 +137,7 @@ const Format kIpAddress{"an IP address", "^[0-9A-Fa-f.:\\[\\]]+$", check_ip};
 const Format kCidr{"a network", "^[0-9A-Fa-f.:]+(/[0-9]{1,3})?$", check_cidr};
 const Format kListen{"an address to listen on", "^.*:[0-9]{1,5}$", check_listen};
 const Format kAdmin{"an address to listen on", "^(unix:.+|.*:[0-9]{1,5})$", check_admin};
+const Format kResolver{"the address of a DNS server", "^[0-9A-Fa-f.:\\[\\]]+$", check_resolver};
 
 bool canonical_ip(std::string& text) {
   std::string address = text;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_map>
 
 #include "schema/model/alias.h"
@@ -32,6 +33,11 @@ class Linker {
     for (const auto& resource : resources_) {
       file_ = resource.get();
       std::visit([&](const auto& value) { check(value); }, resource->value);
+    }
+    for (const auto& resource : resources_) {
+      file_ = resource.get();
+      if (const auto* acl = std::get_if<std::shared_ptr<const WebAcl>>(&resource->value))
+        check_used(**acl);
     }
     if (model_.distributions.empty() && !has_errors(out_)) {
       Diagnostic nothing;
@@ -116,6 +122,14 @@ class Linker {
   void add(const std::shared_ptr<const Certificate>& value) {
     if (claim(value->name)) model_.certificates[value->name] = value;
   }
+  void add(const std::shared_ptr<const WebAcl>& value) {
+    if (value->name == kNoWebAcl)
+      error(Code::Malformed, mark("metadata.name"),
+            fmt::format("{} is not a name for a WebACL", in_quotes(value->name)),
+            "in webAclRef it means that there is no one");
+    else if (claim(value->name))
+      model_.web_acls[value->name] = value;
+  }
   void add(const std::shared_ptr<const Invalidation>& value) {
     if (claim(value->name)) model_.invalidations[value->id()] = value;
   }
@@ -175,6 +189,16 @@ class Linker {
                  model_.response_headers_policies, find_managed_response_headers_policy,
                  managed_response_headers_policy_names, "ResponseHeadersPolicy");
     check_compression(behavior, path);
+    if (behavior.web_acl != kNoWebAcl) check_web_acl_ref(behavior.web_acl, path + ".webAclRef");
+  }
+
+  void check_web_acl_ref(const std::string& reference, const std::string& path) {
+    if (reference.empty()) return;
+    used_acls_.insert(reference);
+    if (model_.web_acls.contains(reference)) return;
+    error(Code::WebAclUnknown, mark(path),
+          fmt::format("there is no WebACL {}", in_quotes(reference)),
+          did_you_mean(reference, keys(model_.web_acls), "add a `kind: WebACL` of that name"));
   }
 
   /// Not under a policy that caches nothing: CloudFront's console writes `compress` everywhere.
@@ -193,6 +217,7 @@ class Linker {
   }
 
   void check(const std::shared_ptr<const Distribution>& value) {
+    check_web_acl_ref(value->web_acl, "spec.webAclRef");
     check_behavior(value->default_cache_behavior);
     for (const CacheBehavior& behavior : value->cache_behaviors) check_behavior(behavior);
     const std::string& reference = value->viewer_certificate.certificate_ref;
@@ -245,6 +270,7 @@ class Linker {
             did_you_mean(expected.origin_id, ids, fmt::format("ids: {}", join(ids))));
   }
 
+  void check(const std::shared_ptr<const WebAcl>&) {}
   void check(const std::shared_ptr<const CachePolicy>&) {}
   void check(const std::shared_ptr<const OriginRequestPolicy>&) {}
   void check(const std::shared_ptr<const ResponseHeadersPolicy>&) {}
@@ -297,6 +323,15 @@ class Linker {
           did_you_mean(behavior, patterns, fmt::format("behaviors: {}", join(patterns))));
   }
 
+  /// Rules that guard nothing are most likely meant to guard something.
+  void check_used(const WebAcl& acl) {
+    if (used_acls_.contains(acl.name)) return;
+    Decoder(file_->file, nullptr, out_)
+        .warning(Code::NoEffect, mark("metadata.name"),
+                 fmt::format("no distribution uses the WebACL {}", in_quotes(acl.name)),
+                 "name it as webAclRef in a distribution or behavior");
+  }
+
   template <class Map>
   static std::vector<std::string> keys(const Map& map) {
     std::vector<std::string> out;
@@ -311,6 +346,7 @@ class Linker {
   const Resource* file_ = nullptr;
   std::unordered_map<std::string, const Resource*> names_;
   std::unordered_map<std::string, const Resource*> aliases_;
+  std::set<std::string> used_acls_;
   std::string fleet_file_;
 };
 

@@ -35,8 +35,9 @@ extern const Format kUrl;               ///< absolute, http or https
 extern const Format kCountry;           ///< ISO 3166-1 alpha-2; upper-cased
 extern const Format kIpAddress;
 extern const Format kCidr;
-extern const Format kListen;  ///< ADDR:PORT
-extern const Format kAdmin;   ///< ADDR:PORT or unix:PATH
+extern const Format kListen;    ///< ADDR:PORT
+extern const Format kAdmin;     ///< ADDR:PORT or unix:PATH
+extern const Format kResolver;  ///< ADDR or ADDR:PORT; the port is added where it is missing
 extern const Format kNotEmpty;
 
 /// Whether `text` is an IPv4 or IPv6 address, which is rewritten to its canonical spelling.

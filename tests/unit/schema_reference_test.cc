@@ -167,7 +167,7 @@ TEST_CASE("the JSON Schema refuses what the decoder refuses") {
            "  comment: true\n",
            "  comment:\n",
            "  httpVersion: http/2\n",
-           "  webAclRef: x\n",
+           "  webAclRef: a b\n",
            "  stale: { ifError: 5 minutes }\n",
            "  stale: { ifError: -1 }\n",
            "  stale: 5s\n",
@@ -195,6 +195,19 @@ TEST_CASE("the JSON Schema refuses what the decoder refuses") {
            "apiVersion: headgate/v2\nkind: Fleet\n",
            "apiVersion: headgate/v1\nkind: Distributon\n",
            "apiVersion: headgate/v1\nkind: WebACL\n",
+           "apiVersion: headgate/v1\nkind: WebACL\nmetadata: { name: a }\nspec: { rules: [] }\n",
+           "apiVersion: headgate/v1\nkind: WebACL\nmetadata: { name: a }\nspec: { rules: [{ name: "
+           "r, "
+           "action: drop }] }\n",
+           "apiVersion: headgate/v1\nkind: WebACL\nmetadata: { name: a }\nspec: { rules: [{ name: "
+           "r, "
+           "when: { not: { pth: { exact: /a } } }, action: block }] }\n",
+           "apiVersion: headgate/v1\nkind: WebACL\nmetadata: { name: a }\nspec: { rules: [{ name: "
+           "r, "
+           "when: { path: { size: { gt: 1, lt: 2 } } }, action: block }] }\n",
+           "apiVersion: headgate/v1\nkind: WebACL\nmetadata: { name: a }\nspec: { rules: [{ name: "
+           "r, "
+           "rate: { limit: 0 }, action: block }] }\n",
            "apiVersion: headgate/v1\n",
            "apiVersion: headgate/v1\nkind: CachePolicy\nspec: {}\n",
            "apiVersion: headgate/v1\nkind: CachePolicy\nmetadata: { name: a/b }\nspec: {}\n",

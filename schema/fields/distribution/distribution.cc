@@ -76,6 +76,9 @@ void behavior_fields(Object<CacheBehavior>& o) {
            r.field("geo", &CacheBehavior::geo, optional_geo_type(),
                    "Restricts content by the viewer's country.");
          });
+  o.field("webAclRef", &CacheBehavior::web_acl,
+          "The name of a `kind: WebACL` instead of the distribution's; `none` for no one.")
+      .format(kResourceName);
   o.later("smoothStreaming", "false");
   for (const char* name : {"trustedKeyGroups",
                            "trustedSigners",
@@ -240,6 +243,9 @@ void spec_fields(Object<Distribution>& o) {
   o.nest("restrictions", "Restrictions", "Who may get content.", [](Object<Distribution>& r) {
     r.field("geo", &Distribution::geo, geo_type(), "Restricts content by the viewer's country.");
   });
+  o.field("webAclRef", &Distribution::web_acl,
+          "The name of a `kind: WebACL` whose rules every request has to pass, cached or not.")
+      .format(kResourceName);
   o.field("defaultCacheBehavior", &Distribution::default_cache_behavior, default_behavior_type(),
           "What happens to requests that no other behavior matches.")
       .required();
@@ -251,9 +257,9 @@ void spec_fields(Object<Distribution>& o) {
           "What is compressed where a behavior says so, and how hard.");
   o.field("stale", &Distribution::stale, stale_type(), "When expired content is served.");
   o.later("staging", "false");
-  for (const char* name : {"webAclRef", "edgeSelector", "cacheTags", "logging", "slo", "rollout",
-                           "priceClass", "continuousDeploymentPolicy", "indexDocuments", "tenant",
-                           "viewerMtls", "maxOfflineServe", "anycastIpList", "prune", "suspend"})
+  for (const char* name : {"edgeSelector", "cacheTags", "logging", "slo", "rollout", "priceClass",
+                           "continuousDeploymentPolicy", "indexDocuments", "tenant", "viewerMtls",
+                           "maxOfflineServe", "anycastIpList", "prune", "suspend"})
     o.later(name);
   o.check(check_distribution);
 }

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "schema/model/model.h"
@@ -59,6 +60,13 @@ const char* media_type(const std::string& path) {
   return kMediaTypes[0].type;
 }
 
+/// `denied.html`: one word with the ending of a page.
+bool is_file_name(const std::string& text) {
+  return text.find_first_of(" \t\n<>{}\"") == std::string::npos &&
+         std::any_of(kMediaTypes.begin(), kMediaTypes.end(),
+                     [&](const MediaType& known) { return text.ends_with(known.ending); });
+}
+
 }  // namespace
 
 bool FileTextType::decode(const Node& node, void* out, const Constraint&, Decoder& decoder) const {
@@ -111,6 +119,26 @@ bool CertificateChainType::store(void* out, std::string content, const std::stri
 
 Json CertificateChainType::encode(const void* value, const EncodeOptions&) const {
   return content_marker(static_cast<const Certificate*>(value)->chain_pem);
+}
+
+bool WafBodyType::decode(const Node& node, void* out, const Constraint& constraint,
+                         Decoder& decoder) const {
+  if (node.kind != Node::Kind::Scalar || !is_file_name(node.text))
+    return FileTextType::decode(node, out, constraint, decoder);
+  std::optional<ReferencedFile> content = decoder.read_referenced(node, node.text);
+  return content && store(out, std::move(content->content), content->path, node, decoder);
+}
+
+bool WafBodyType::store(void* out, std::string content, const std::string& path, const Node&,
+                        Decoder&) const {
+  auto& action = *static_cast<WafAction*>(out);
+  action.body = std::move(content);
+  action.body_type = path.empty() ? "text/plain; charset=utf-8" : media_type(path);
+  return true;
+}
+
+Json WafBodyType::encode(const void* value, const EncodeOptions&) const {
+  return content_marker(static_cast<const WafAction*>(value)->body);
 }
 
 bool InlineBodyType::store(void* out, std::string content, const std::string& path, const Node&,

@@ -37,6 +37,16 @@ class CertificateChainType final : public FileTextType {
   bool store(void*, std::string, const std::string&, const Node&, Decoder&) const override;
 };
 
+/// `body` of a web ACL's block, on a WafAction. A text that looks like a file's name is one.
+class WafBodyType final : public FileTextType {
+ public:
+  bool decode(const Node&, void*, const Constraint&, Decoder&) const override;
+  Json encode(const void*, const EncodeOptions&) const override;
+
+ private:
+  bool store(void*, std::string, const std::string&, const Node&, Decoder&) const override;
+};
+
 /// `inlineBody`, on a CustomErrorResponse.
 class InlineBodyType final : public FileTextType {
  public:

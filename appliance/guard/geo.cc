@@ -89,6 +89,26 @@ class MmdbDatabase final : public GeoDatabase {
   explicit MmdbDatabase(std::unique_ptr<Mapped> file) : file_(std::move(file)) {}
 
   Country country(const base::IpAddress& address) const override {
+    const auto result = look_up(address);
+    Country country;
+    if (!result.found_entry) return {};
+    MMDB_entry_s entry = result.entry;
+    if (country_of(entry, country) != Lookup::Found) return {};
+    return country;
+  }
+
+  std::uint32_t asn(const base::IpAddress& address) const override {
+    auto result = look_up(address);
+    if (!result.found_entry) return 0;
+    MMDB_entry_data_s data{};
+    if (MMDB_get_value(&result.entry, &data, "autonomous_system_number", nullptr) != MMDB_SUCCESS ||
+        !data.has_data || data.type != MMDB_DATA_TYPE_UINT32)
+      return 0;
+    return data.uint32;
+  }
+
+ private:
+  MMDB_lookup_result_s look_up(const base::IpAddress& address) const {
     int error = MMDB_SUCCESS;
     MMDB_lookup_result_s result{};
     if (address.is_v4()) {
@@ -101,16 +121,11 @@ class MmdbDatabase final : public GeoDatabase {
       v6.sin6_family = AF_INET6;
       std::memcpy(&v6.sin6_addr, address.octets().data(), 16);
       result = MMDB_lookup_sockaddr(&file_->mmdb, reinterpret_cast<const sockaddr*>(&v6), &error);
-    } else {
-      return {};
     }
-    Country country;
-    if (error != MMDB_SUCCESS || !result.found_entry) return {};
-    if (country_of(result.entry, country) != Lookup::Found) return {};
-    return country;
+    if (error != MMDB_SUCCESS) result.found_entry = false;
+    return result;
   }
 
- private:
   std::unique_ptr<Mapped> file_;
 };
 

@@ -38,6 +38,9 @@ class GeoDatabase {
   /// Errors: Blame::Config with the path and what is wrong with the file.
   static Result<std::shared_ptr<const GeoDatabase>> open(const std::string& path);
   virtual Country country(const base::IpAddress& address) const = 0;
+  /// The number of the autonomous system (`autonomous_system_number`), where the file has them; 0:
+  /// unknown.
+  virtual std::uint32_t asn(const base::IpAddress& address) const = 0;
 };
 
 /// The operator's file, which others replace while we run. Threads: one at a time.

@@ -28,6 +28,12 @@ std::string_view code(Reason reason) {
       return "method";
     case Reason::Geo:
       return "geo";
+    case Reason::Waf:
+      return "waf";
+    case Reason::RateLimit:
+      return "rate_limit";
+    case Reason::Challenge:
+      return "challenge";
     case Reason::LoopDetected:
       return "loop_detected";
     case Reason::BodyTooLarge:
@@ -62,6 +68,9 @@ std::string_view proxy_error(Reason reason) {
     case Reason::HttpsOnly:
     case Reason::Method:
     case Reason::Geo:
+    case Reason::Waf:
+    case Reason::RateLimit:
+    case Reason::Challenge:
       return "http_request_denied";
     case Reason::RedirectToHttps:
       return "proxy_internal_response";

@@ -20,6 +20,9 @@ enum class Reason : std::uint8_t {
   RedirectToHttps,       ///< 301 or 307
   Method,                ///< allowedMethods: 405, or 403 with compat: cloudfront
   Geo,                   ///< restrictions.geo: 403
+  Waf,                   ///< a rule of a web ACL: 403, or what it says
+  RateLimit,             ///< a rate rule of a web ACL: 429, or what it says
+  Challenge,             ///< a web ACL asks for a proof of work: 403
   LoopDetected,          ///< CDN-Loop names this edge: 508
   BodyTooLarge,          ///< 413
   UrlTooLong,            ///< limits.maxUrl: 414

@@ -20,14 +20,18 @@
 
 namespace headgate::cache {
 
-/// A failure to get any response, shared by everyone who waits: the status to answer with and the
-/// reason for the log and Proxy-Status.
+/// A failure to get any response that may be used, shared by everyone who waits: the status to
+/// answer with and the reason for the log and Proxy-Status.
 struct FillFailure {
   int status = 502;
   std::string proxy_error;  ///< RFC 9209 section 2.3 error type: connection_timeout, …
   std::string details;      ///< for the log; escaped there
   /// Of a slice: the origin has another version by now, and the whole has been removed.
   bool outdated = false;
+  /// The rule of a web ACL that refuses the response; empty: none does. `details` then has the ids
+  /// of what matched.
+  std::string refused_by = {};
+  bool was_5xx = false;  ///< what was refused was an error
 };
 
 /// One fetch under way.

@@ -154,6 +154,21 @@ CanonicalPath canonical_path(std::string_view path, std::pmr::memory_resource& m
   return {written, writer.refusal()};
 }
 
+std::string_view decode_path(std::string_view canonical, std::pmr::memory_resource& memory) {
+  if (canonical.find('%') == std::string_view::npos) return canonical;
+  auto* const decoded = static_cast<char*>(memory.allocate(canonical.size(), 1));
+  std::size_t size = 0;
+  for (std::size_t i = 0; i < canonical.size(); ++i) {
+    char c = canonical[i];
+    if (c == '%' && i + 2 < canonical.size()) {
+      c = static_cast<char>(hex_value(canonical[i + 1]) * 16 + hex_value(canonical[i + 2]));
+      i += 2;
+    }
+    decoded[size++] = c;
+  }
+  return {decoded, size};
+}
+
 std::string canonical_target(std::string_view target) {
   std::string_view path;
   std::string_view query;

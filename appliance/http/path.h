@@ -32,6 +32,10 @@ struct CanonicalPath {
 /// RFC: 3986 sections 2.3, 5.2.4, 6.2.2
 CanonicalPath canonical_path(std::string_view path, std::pmr::memory_resource& memory);
 
+/// A canonical path with its escapes undone, once: "/a%2Fb%20c" is "/a/b c". What rules look at,
+/// not what anything is found by. Allocates only when something changes.
+std::string_view decode_path(std::string_view canonical, std::pmr::memory_resource& memory);
+
 /// For what a configuration names, which is not refused when no request can ask for it: a path
 /// with or without a query, its path in canonical form; as it is when that has none.
 std::string canonical_target(std::string_view target);

@@ -23,7 +23,7 @@ struct TextMember {
 };
 
 constexpr std::size_t kNameLimit = 128;
-constexpr std::array<TextMember, 17> kTextMembers = {{
+constexpr std::array<TextMember, 19> kTextMembers = {{
     {",\"country\":\"", &RequestRecord::country, 8},
     {",\"method\":\"", &RequestRecord::method, 64},
     {",\"scheme\":\"", &RequestRecord::scheme, 16},
@@ -40,6 +40,8 @@ constexpr std::array<TextMember, 17> kTextMembers = {{
     {",\"generation\":\"", &RequestRecord::generation, 64},
     {",\"proxy_error\":\"", &RequestRecord::proxy_error, 64},
     {",\"details\":\"", &RequestRecord::details, 512},
+    {",\"waf_rule\":\"", &RequestRecord::waf_rule, kNameLimit},
+    {",\"waf_matched\":\"", &RequestRecord::waf_matched, 512},
     {",\"content_type\":\"", &RequestRecord::content_type, kNameLimit},
 }};
 

@@ -48,7 +48,9 @@ struct RequestRecord {
   std::string_view generation;  ///< 412-9f3c2ab
   std::string_view
       proxy_error;  ///< RFC 9209 error type when the edge made the response because of an error
-  std::string_view details;  ///< of that error
+  std::string_view details;      ///< of that error
+  std::string_view waf_rule;     ///< that decided, by refusing or allowing
+  std::string_view waf_matched;  ///< all rules that matched, in their order, comma-separated
   std::string_view content_type;
   int status = 0;  ///< 0: the client left before there was one
   int origin_status = 0;

@@ -103,7 +103,8 @@ Result<std::unique_ptr<Edge>> Edge::start(EdgeOptions options, snapshot::Snapsho
                                           observe::AccessLog* access_log) {
   if (options.threads == 0) options.threads = 1;
   HG_TRY(auto tls,
-         Tls::make(snapshots, {Connections::handshake_failed, Connections::admit_handshake}),
+         Tls::make(snapshots, {Connections::handshake_failed, Connections::admit_handshake,
+                               Connections::client_hello}),
          "edge");
   HG_TRY(auto quic_tls, QuicTls::make(snapshots, tls->self_signed(), options.quic_seed), "edge");
   std::unique_ptr<Quic> quic(new Quic{QuicSecrets(options.quic_seed), std::move(quic_tls)});

@@ -33,6 +33,7 @@ struct EdgeOptions {
   std::uint64_t cache_memory = 0;
   guard::TrustedProxies trusted_proxies;
   schema::EdgeLimits limits;
+  std::string waf_debug_header;  ///< lower case; empty: responses do not tell which rules matched
   QuicSeed quic_seed = random_quic_seed();
   std::string qlog_folder;  ///< for a file a QUIC connection; empty: none
 };

@@ -13,6 +13,7 @@
 #include "appliance/cache/fill.h"
 #include "appliance/cache/store.h"
 #include "appliance/guard/admission.h"
+#include "appliance/guard/waf/rules/scratch.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/origin/client.h"
@@ -82,6 +83,7 @@ class Worker {
   H2oLoop& loop() { return loop_; }
   LocalSnapshot& snapshots() { return snapshots_; }
   observe::WorkerMetrics& metrics() { return metrics_; }
+  guard::waf::Scratch& waf_scratch() { return waf_scratch_; }
   FetchContext fetch_context() {
     return {
         loop_,    origins_, commons_.store, commons_.fills, commons_.changes, commons_.encodings,
@@ -115,6 +117,7 @@ class Worker {
   Jobs jobs_;
   LocalSnapshot snapshots_;
   Connections connections_;
+  guard::waf::Scratch waf_scratch_;
   std::vector<std::unique_ptr<QuicEndpoint>> endpoints_;
   std::size_t draining_ = 0;  ///< of connections_ and endpoints_: those that still have connections
   base::UniqueFunction<void()> on_idle_;

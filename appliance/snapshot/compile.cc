@@ -178,6 +178,7 @@ class Compiler {
     const auto behaviors = all_behaviors(source);
     for (std::size_t i = 0; i < behaviors.size(); ++i) {
       const Behavior& behavior = before.behaviors[i];
+      if (behavior.web_acl != web_acl(source, *behaviors[i])) return nullptr;
       if (behavior.cache_policy != cache_policy(behaviors[i]->cache_policy) ||
           behavior.origin_request_policy !=
               origin_request_policy(behaviors[i]->origin_request_policy) ||
@@ -282,6 +283,7 @@ class Compiler {
     if (source.compress && out.cache_policy != nullptr && !out.cache_policy->disabled())
       out.codings = out.cache_policy->codings;
     out.geo = compile_geo(source.geo.value_or(distribution.geo));
+    out.web_acl = web_acl(distribution, source);
     if (options_.metric_slot)
       out.metric_slot = options_.metric_slot(distribution.name, out.pattern.text());
     return out;
@@ -324,6 +326,50 @@ class Compiler {
   std::shared_ptr<const ResponseHeadersPolicy> response_headers_policy(
       const std::string& reference) {
     return policy(&Policies::response_headers, model_->find_response_headers_policy(reference));
+  }
+
+  /// Rules that a commit leaves alone are not compiled again, unless their secret is another one.
+  std::shared_ptr<const guard::waf::Acl> web_acl(const schema::Distribution& distribution,
+                                                 const schema::CacheBehavior& behavior) {
+    const std::string& reference =
+        behavior.web_acl.empty() ? distribution.web_acl : behavior.web_acl;
+    const auto source = model_->web_acls.find(reference);
+    if (reference.empty() || source == model_->web_acls.end()) return nullptr;  // or `none`
+    auto& now = configuration_->policies_.web_acls;
+    const schema::WebAcl* key = source->second.get();
+    if (const auto found = now.find(key); found != now.end()) return found->second.acl;
+    guard::waf::Acl::Options options;
+    options.shared = options_.waf;
+    options.patterns = options_.waf_patterns;
+    const base::Hash128 secret_hash = challenge_secret(*key, options);
+    Policies::WebAcl& out = now[key];
+    out.secret = secret_hash;
+    if (previous_ != nullptr) {
+      const auto& before = previous_->policies_.web_acls;
+      if (const auto found = before.find(key);
+          found != before.end() && found->second.secret == secret_hash)
+        out.acl = found->second.acl;
+    }
+    if (out.acl != nullptr) return out.acl;
+    auto compiled = guard::waf::Acl::compile(*key, options);
+    if (compiled)
+      out.acl = std::move(*compiled);
+    else
+      report(compiled.error().context);
+    return out.acl;
+  }
+
+  base::Hash128 challenge_secret(const schema::WebAcl& source, guard::waf::Acl::Options& options) {
+    constexpr std::size_t kShortestSecret = 16;
+    if (!source.challenge_secret || !options_.resolve_secrets) return {};
+    const std::string whose = "WebACL " + source.name + ", challenge.secret";
+    const schema::Redacted value = secret(*source.challenge_secret, whose);
+    if (value.empty()) return {};  // reported
+    if (value.reveal().size() < kShortestSecret)
+      report(fmt::format("{}: {} octets; give at least {}", whose, value.reveal().size(),
+                         kShortestSecret));
+    options.challenges = std::make_shared<const guard::waf::Challenges>(value.reveal());
+    return base::hash128(value.reveal());
   }
 
   schema::Redacted secret(const schema::Secret& source, const std::string& whose) {
@@ -376,10 +422,16 @@ class Compiler {
       return std::any_of(distribution->behaviors.begin(), distribution->behaviors.end(),
                          [](const auto& behavior) { return behavior.geo.restricts(); });
     });
-    if (restricts && options_.geo == nullptr)
-      configuration_->conditions_.push_back({"GeoDatabaseMissing",
-                                             "a distribution restricts by country, and there is no "
-                                             "--geoip database: every address counts as unknown"});
+    const auto& acls = configuration_->policies_.web_acls;
+    const bool asks = std::any_of(acls.begin(), acls.end(), [](const auto& each) {
+      return each.second.acl != nullptr && each.second.acl->uses_geo();
+    });
+    if ((restricts || asks) && options_.geo == nullptr)
+      configuration_->conditions_.push_back(
+          {"GeoDatabaseMissing",
+           fmt::format("a {} asks for countries or networks' owners, and there is no --geoip "
+                       "database: every address counts as unknown",
+                       restricts ? "distribution" : "WebACL")});
     std::string self_signed;
     for (const auto& distribution : all)
       if (distribution->source->viewer_certificate.certificate_ref.empty())

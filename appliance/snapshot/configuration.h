@@ -35,6 +35,11 @@ struct Policies {
   std::unordered_map<const schema::ResponseHeadersPolicy*,
                      std::shared_ptr<const ResponseHeadersPolicy>>
       response_headers;
+  struct WebAcl {
+    std::shared_ptr<const guard::waf::Acl> acl;
+    base::Hash128 secret;  ///< of its challenges; secrets change without a commit
+  };
+  std::unordered_map<const schema::WebAcl*, WebAcl> web_acls;
 };
 
 /// Threads: immutable.
@@ -74,6 +79,10 @@ struct CompileOptions {
   std::shared_ptr<const guard::GeoDatabase> geo;  ///< null: every address is of unknown country
   /// Gives (distribution, behavior) its number in the metrics; may be empty.
   std::function<std::uint32_t(std::string_view, std::string_view)> metric_slot;
+  /// What web ACLs count and keep; null: nothing is counted, as offline.
+  std::shared_ptr<guard::waf::Shared> waf;
+  /// Folder for compiled pattern databases of managed groups; empty: none.
+  std::string waf_patterns;
   /// Whether secrets and private keys are read: false for validate, diff, test and explain on
   /// machines that have none of them.
   bool resolve_secrets = true;

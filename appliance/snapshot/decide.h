@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory_resource>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,9 @@
 #include "appliance/cache/response.h"
 #include "appliance/guard/geo.h"
 #include "appliance/guard/reason.h"
+#include "appliance/guard/waf/fingerprint/client_hello.h"
+#include "appliance/guard/waf/rules/acl.h"
+#include "appliance/guard/waf/rules/scratch.h"
 #include "appliance/http/field.h"
 #include "appliance/snapshot/configuration.h"
 
@@ -24,13 +28,23 @@ struct RequestFacts {
   bool early_data = false;  ///< came before the handshake was over: may be a replay (RFC 8470)
   int http_version = 0x101;
   std::string_view authority;  ///< Host or :authority as sent, with its port
+  bool names_host = true;      ///< false: `authority` is ours, the request has none
   std::string_view target;     ///< path and query as sent
-  http::Fields fields;         ///< names in lower case, cookie crumbs joined
-  base::IpAddress client;      ///< whom guards judge
-  base::IpAddress peer;        ///< the socket's: what is appended to X-Forwarded-For
+  std::string_view request_id;
+  http::Fields fields;     ///< names in lower case, cookie crumbs joined
+  base::IpAddress client;  ///< whom guards judge
+  base::IpAddress peer;    ///< the socket's: what is appended to X-Forwarded-For
   guard::Country country;
   std::uint16_t https_port = 443;  ///< of this edge: where redirects to https go
-  bool warming = false;            ///< the edge asks itself: no viewer whom geo rules could judge
+  /// For web ACLs; null: none is asked, as about other targets than the viewer's.
+  guard::waf::Scratch* scratch = nullptr;
+  const guard::waf::Fingerprint* fingerprint = nullptr;  ///< of the TLS handshake; may be null
+  guard::waf::View::Body body_state = guard::waf::View::Body::None;
+  std::string_view body;                         ///< as far as web ACLs inspect it
+  std::optional<std::uint64_t> body_length;      ///< as announced
+  guard::waf::Inspection* inspection = nullptr;  ///< of a decision that was Inspect
+  bool offline = false;  ///< only what if: nothing is counted, nobody is asked
+  bool warming = false;  ///< the edge asks itself: no viewer whom geo rules could judge
 };
 
 /// What explain prints: one step, one line. Null on the request path.
@@ -45,13 +59,19 @@ class Trace {
 
 /// Views point into the facts, the configuration or the memory resource.
 struct Decision {
-  enum class Action { Serve, Redirect, Deny };
+  enum class Action {
+    Serve,
+    Redirect,
+    Deny,
+    Inspect,  ///< a web ACL wants the body: decide again with it, and with `inspection`
+  };
   Action action = Action::Deny;
   int status = 0;  ///< Redirect, Deny
   guard::Reason reason = guard::Reason::None;
   std::string_view location;  ///< Redirect
   const Distribution* distribution = nullptr;
   const Behavior* behavior = nullptr;
+  guard::waf::Inspection* inspection = nullptr;  ///< null: no web ACL was asked
   // Serve:
   std::string_view host;             ///< lower case, without port
   std::string_view path;             ///< http::canonical_path, after the default root object

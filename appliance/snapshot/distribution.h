@@ -11,6 +11,7 @@
 
 #include "appliance/cache/body.h"
 #include "appliance/guard/geo.h"
+#include "appliance/guard/waf/rules/acl.h"
 #include "appliance/http/caching.h"
 #include "appliance/origin/failover.h"
 #include "appliance/snapshot/policy/compression.h"
@@ -59,6 +60,7 @@ struct Behavior {
   /// Accept-Encoding is not in the key: one stored response has its encodings beside it.
   http::CodingSet codings;
   guard::GeoRule geo;
+  std::shared_ptr<const guard::waf::Acl> web_acl;  ///< null: none
   std::uint32_t metric_slot = 0;
 };
 

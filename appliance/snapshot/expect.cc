@@ -30,6 +30,13 @@ std::string text_of(const Map& map) {
   return "{" + text + "}";
 }
 
+/// The rule of a web ACL that refuses the request, or "none".
+std::string refusing_rule(const Decision& decision) {
+  const bool refused = decision.inspection != nullptr && decision.inspection->rule != nullptr &&
+                       decision.action == Decision::Action::Deny;
+  return refused ? decision.inspection->rule->name : "none";
+}
+
 /// What a distribution's response would carry beyond what the origin sends, or what the edge
 /// answers with.
 Map answer_headers(const Decision& decision, const RequestFacts& facts,
@@ -38,6 +45,9 @@ Map answer_headers(const Decision& decision, const RequestFacts& facts,
   if (decision.action == Decision::Action::Redirect) headers["location"] = decision.location;
   if (decision.reason == guard::Reason::Method && decision.status == 405)
     headers["allow"] = decision.behavior->allow;
+  if (decision.inspection != nullptr && decision.inspection->action != nullptr &&
+      decision.action == Decision::Action::Deny)
+    for (const auto& [name, value] : decision.inspection->action->headers) headers[name] = value;
   if (decision.behavior != nullptr && decision.behavior->response_headers_policy != nullptr) {
     std::pmr::vector<http::Field> lines(&memory);
     apply(*decision.behavior->response_headers_policy, facts.fields, {}, lines);
@@ -93,7 +103,8 @@ class CaseRun {
     auto offline = OfflineRequest::make(request.method, request.url, request.headers,
                                         request.country, request.ip, configuration_.geo().get());
     if (!offline) return offline.error().context;
-    const RequestFacts facts = offline->facts();
+    offline->set_body(request.body);
+    const RequestFacts facts = offline->facts(&scratch_);
     const Decision decision = decide(configuration_, facts, memory_);
     check_answer(decision, facts);
     if (decision.distribution != nullptr && decision.behavior != nullptr)
@@ -122,6 +133,7 @@ class CaseRun {
     if (!expected.reason.empty())
       compare("reason", std::string_view(expected.reason),
               decision.reason == guard::Reason::None ? "none" : guard::code(decision.reason));
+    if (!expected.rule.empty()) compare("rule", expected.rule, refusing_rule(decision));
     if (!expected.distribution.empty())
       compare("distribution", expected.distribution,
               decision.distribution == nullptr ? "none" : decision.distribution->name);
@@ -157,6 +169,7 @@ class CaseRun {
   const Configuration& configuration_;
   const schema::ExpectCase& source_;
   std::pmr::monotonic_buffer_resource memory_;
+  guard::waf::Scratch scratch_;
   std::optional<std::string> failure_;
 };
 
@@ -200,11 +213,13 @@ ExpectReport run_expectations(const Configuration& configuration) {
 }
 
 Result<std::string> explain(const Configuration& configuration, const ExplainRequest& request) {
-  HG_TRY(const OfflineRequest offline,
+  HG_TRY(OfflineRequest offline,
          OfflineRequest::make(request.method, request.url, request.headers, request.country,
                               request.ip, configuration.geo().get()),
          "explain");
-  const RequestFacts facts = offline.facts();
+  offline.set_body(request.body);
+  guard::waf::Scratch scratch;
+  const RequestFacts facts = offline.facts(&scratch);
   std::pmr::monotonic_buffer_resource memory;
   Trace trace;
   const Decision decision = decide(configuration, facts, memory, &trace);

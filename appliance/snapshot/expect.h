@@ -32,6 +32,7 @@ struct ExplainRequest {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string country;  ///< empty: by `ip` and the database
   std::string ip;
+  std::string body = {};
 };
 /// Errors: Blame::Config for a URL that is none.
 Result<std::string> explain(const Configuration& configuration, const ExplainRequest& request);

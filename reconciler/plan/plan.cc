@@ -23,12 +23,14 @@ schema::EncodeOptions options_for(schema::Defaults defaults) {
 bool uses(const schema::Distribution& distribution, const std::string& kind,
           const std::string& name) {
   const auto behavior_uses = [&](const schema::CacheBehavior& behavior) {
-    return (kind == "CachePolicy" && behavior.cache_policy == name) ||
+    return (kind == "WebACL" && behavior.web_acl == name) ||
+           (kind == "CachePolicy" && behavior.cache_policy == name) ||
            (kind == "OriginRequestPolicy" && behavior.origin_request_policy == name) ||
            (kind == "ResponseHeadersPolicy" && behavior.response_headers_policy == name);
   };
   if (kind == "Distribution") return distribution.name == name;
   if (kind == "Certificate") return distribution.viewer_certificate.certificate_ref == name;
+  if (kind == "WebACL" && distribution.web_acl == name) return true;
   return behavior_uses(distribution.default_cache_behavior) ||
          std::any_of(distribution.cache_behaviors.begin(), distribution.cache_behaviors.end(),
                      behavior_uses);

@@ -20,6 +20,13 @@ bool refused(std::string_view path) { return canonical(path).starts_with("refuse
 
 }  // namespace
 
+TEST_CASE("a canonical path is decoded once") {
+  std::pmr::monotonic_buffer_resource memory;
+  CHECK(decode_path("/a%2Fb%20c%25%32%35", memory) == "/a/b c%25");
+  const std::string_view plain = "/plain";
+  CHECK(decode_path(plain, memory).data() == plain.data());
+}
+
 TEST_CASE("a path that is canonical is itself, without a copy") {
   for (const std::string_view path : {"/", "/a/b.html", "/a.b/..c/.d", "/a;b=c,d/@:!$&'()*+",
                                       "/a//b//", "/a~-_b", "/...", "/..."}) {

@@ -3,6 +3,7 @@
 // takes it through.
 #include "appliance/cli/offline/configuration.h"
 
+#include <cstdlib>
 #include <filesystem>
 
 namespace headgate::cli {
@@ -15,6 +16,14 @@ Result<std::unique_ptr<schema::Tree>> tree_of(const Repository& repository,
   HG_TRY(const std::string commit, repository.resolve(revision), "finding the revision");
   HG_TRY(auto tree, repository.tree(commit), "reading {}", revision);
   return std::unique_ptr<schema::Tree>(std::move(tree));
+}
+
+/// Compiling a managed group takes seconds: the user's cache spares the next command that.
+std::string pattern_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache == '/') return std::string(cache) + "/headgate/waf";
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home == '/' ? std::string(home) + "/.cache/headgate/waf" : "";
 }
 
 }  // namespace
@@ -56,6 +65,7 @@ Result<reconciler::Staged<reconciler::Prepared>> load_configuration(schema::Load
                                                                     const std::string& geoip) {
   snapshot::CompileOptions options;
   options.resolve_secrets = false;
+  options.waf_patterns = pattern_folder();
   if (!geoip.empty()) {
     HG_TRY(options.geo, guard::GeoDatabase::open(geoip), "--geoip");
   }

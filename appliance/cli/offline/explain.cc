@@ -79,6 +79,8 @@ void add_explain(CLI::App& program, int* exit_code) {
       ->type_name("'Name: value'")
       ->take_all()
       ->allow_extra_args(false);
+  command->add_option("-d,--data", flags->request.body, "The request's body, for web ACLs.")
+      ->type_name("TEXT");
   add_flag_with_value(*command, "--country", flags->request.country,
                       "The client's country, instead of a look-up.", "CC");
   add_flag_with_value(*command, "--ip", flags->request.ip, "The client's address.", "ADDR");
@@ -90,7 +92,8 @@ void add_explain(CLI::App& program, int* exit_code) {
   add_flag_with_value(*command, "--geoip", flags->geoip, "Country database (MMDB), for --ip.",
                       "FILE");
   command->footer(
-      "The whole decision, one step a line: host, distribution, behavior, protocol, geo, methods, "
+      "The whole decision, one step a line: host, distribution, behavior, geo, web ACL, protocol, "
+      "methods, "
       "cache key,\n"
       "TTL, origin, response headers. Nothing is fetched and no daemon is asked.\n\n"
       "Examples:\n"

@@ -84,6 +84,8 @@ Status Appliance::open_reconciler() {
   options.activator.state = settings_.state;
   options.activator.log = log_;
   options.compile.geo = geo_;
+  options.compile.waf = waf_;
+  options.compile.waf_patterns = settings_.state + "/waf";
   options.compile.metric_slot = [this](std::string_view distribution, std::string_view behavior) {
     return metrics_.slot(distribution, behavior);
   };
@@ -111,6 +113,7 @@ Status Appliance::open_edge() {
   options.threads = worker_count(settings_.threads);
   options.cache_memory = settings_.cache_memory;
   options.limits = settings_.limits;
+  options.waf_debug_header = settings_.waf_debug_header;
   options.quic_seed = quic_seed_;
   // The name that QUIC's programs share for it.
   if (const char* folder = std::getenv("QLOGDIR")) options.qlog_folder = folder;
@@ -129,6 +132,7 @@ Status Appliance::open_edge() {
   if (!started) return tl::unexpected<Error>(std::move(started.error()));
   edge_ = std::move(*started);
   metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
+  metrics_.contribute([this] { return waf_families(*waf_); });
   metrics_.contribute([this] { return compression_families(edge_->encoding_stats()); });
   reconciler_->invalidator().set_sweep(
       [this](const cache::PurgeTable& purges) { return edge_->sweep(purges); });

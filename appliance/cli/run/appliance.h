@@ -61,6 +61,8 @@ class Appliance {
   std::optional<schema::Redacted> webhook_secret_;
   std::unique_ptr<observe::AccessLog> access_log_;
   observe::Metrics metrics_;
+  const std::shared_ptr<guard::waf::Shared> waf_ =
+      std::make_shared<guard::waf::Shared>(settings_.resolvers);
   snapshot::SnapshotHolder snapshots_;
   reconciler::Disk disk_;
   std::unique_ptr<reconciler::Reconciler> reconciler_;

@@ -98,6 +98,11 @@ Status check_listeners(schema::Edge& edge) {
 Status check_rest(schema::Edge& edge) {
   if (edge.state.empty()) return fail(Blame::Config, "--state: a folder is needed");
   if (edge.access_log.empty()) return fail(Blame::Config, "--access-log: PATH, - or off");
+  if (!edge.waf_debug_header.empty())
+    if (Status good =
+            check_form(schema::kLowerHeaderName, "--waf-debug-header", edge.waf_debug_header);
+        !good)
+      return good;
   for (std::string& network : edge.trusted_proxies)
     if (Status good = check_form(schema::kCidr, "--trusted-proxy", network); !good) return good;
   return {};
@@ -115,6 +120,7 @@ Status lay_over(schema::Edge& edge, const RunFlags& flags) {
   lay_over(edge.access_log, flags.access_log);
   lay_over(edge.trusted_proxies, flags.trusted_proxies);
   lay_over(edge.user, flags.user);
+  lay_over(edge.waf_debug_header, flags.waf_debug_header);
   return lay_over_quantities(edge, flags);
 }
 
@@ -153,6 +159,10 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
   add_list(command, "--trusted-proxy", flags.trusted_proxies,
            "Whose PROXY, Forwarded and X-Forwarded-For are believed; may be repeated.",
            "HEADGATE_TRUSTED_PROXY", "CIDR");
+  add_flag_with_value(command, "--waf-debug-header", flags.waf_debug_header,
+                      "For tests: every response lists the rules of web ACLs that matched in this "
+                      "header.",
+                      "NAME");
   add_flag_with_value(command, "--user", flags.user, "Become this user once the sockets are open.",
                       "NAME");
 }

@@ -49,6 +49,42 @@ std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
   };
 }
 
+std::vector<observe::Family> waf_families(const guard::waf::Shared& shared) {
+  observe::Family requests{"headgate_waf_requests_total",
+                           "Requests that a rule of a web ACL matched, by what it did; the rule "
+                           "default is the ACL's default action.",
+                           "counter",
+                           {}};
+  for (const auto& row : shared.rows())
+    for (std::size_t i = 0; i < static_cast<std::size_t>(guard::waf::RuleEffect::kCount); ++i) {
+      const auto effect = static_cast<guard::waf::RuleEffect>(i);
+      // Names are of letters, digits, dots, hyphens and underscores: nothing to escape.
+      if (const std::uint64_t count = row.tally->count(effect); count != 0)
+        requests.samples.push_back({fmt::format("acl=\"{}\",rule=\"{}\",action=\"{}\"", row.acl,
+                                                row.rule, guard::waf::name(effect)),
+                                    static_cast<double>(count)});
+    }
+  const guard::waf::RateTable::Stats rates = shared.rates().stats();
+  const guard::waf::Verdicts::Stats bots = shared.bots().stats();
+  observe::Family lookups{"headgate_waf_bot_lookups_total",
+                          "Addresses that DNS was asked about, by what it said; refused ones were "
+                          "not asked about, as too many were waiting.",
+                          "counter",
+                          {{"result=\"verified\"", static_cast<double>(bots.verified)},
+                           {"result=\"unverified\"", static_cast<double>(bots.unverified)},
+                           {"result=\"failed\"", static_cast<double>(bots.failed)},
+                           {"result=\"refused\"", static_cast<double>(bots.refused)}}};
+  return {std::move(requests),
+          std::move(lookups),
+          family("headgate_waf_bot_verdicts", "gauge", "Verdicts on addresses that are kept.",
+                 bots.verdicts),
+          family("headgate_waf_rate_keys", "gauge", "Keys that rate rules count.", rates.keys),
+          family("headgate_waf_rate_bytes", "gauge", "Memory of their windows.", rates.bytes),
+          family("headgate_waf_rate_keys_forgotten_total", "counter",
+                 "Keys that had to go although their window was not over, for want of room.",
+                 rates.forgotten)};
+}
+
 std::vector<observe::Family> compression_families(const server::EncodingStats& stats) {
   using OfCoding = server::EncodingStats::OfCoding;
   const auto by_coding = [&](const char* name, const char* help, auto value) {

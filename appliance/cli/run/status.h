@@ -6,6 +6,7 @@
 
 #include "appliance/cache/store.h"
 #include "appliance/cli/client/client.h"
+#include "appliance/guard/waf/rules/shared.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/server/transfer/encoding.h"
 #include "appliance/snapshot/configuration.h"
@@ -17,6 +18,9 @@ Json cache_json(const cache::StoreStats& stats);
 std::vector<observe::Family> cache_families(const cache::StoreStats& stats);
 /// What encoding responses has cost and brought, by encoding.
 std::vector<observe::Family> compression_families(const server::EncodingStats& stats);
+
+/// What rules of web ACLs have done, and what rate rules keep.
+std::vector<observe::Family> waf_families(const guard::waf::Shared& shared);
 
 /// One object a distribution: its certificate, or that it serves the self-signed one.
 Json certificates_json(const snapshot::Configuration& configuration);

@@ -37,6 +37,7 @@ struct Connections::Connection {
   bool internal;
   base::IpAddress client = {};  ///< whose limits it counts for; a trusted proxy is unspecified
   int requests = 0;             ///< under way
+  std::optional<guard::waf::Fingerprint> fingerprint{};
 };
 
 /// A connection of a trusted proxy that has not yet shown how it begins.
@@ -156,7 +157,7 @@ void Connections::add_internal(int fd) {
 
 /// Makes `socket` one of those that are open, until it is closed.
 Connections::Connection& Connections::track(h2o_socket_t* socket, bool internal) {
-  auto connection = std::make_unique<Connection>(Connection{this, socket, internal});
+  auto connection = std::make_unique<Connection>(Connection{this, socket, internal, {}, 0, {}});
   Connection& tracked = *connection;
   socket->on_close.data = connection.get();
   socket->on_close.cb = [](void* closed) {
@@ -276,6 +277,17 @@ bool Connections::admit_handshake(const SSL* connection) {
   const auto refused = owner.commons_.admission.begin_handshake(known.client, owner.loop_.now());
   if (refused) owner.metrics_.limit_exceeded(*refused);
   return !refused;
+}
+
+void Connections::client_hello(const SSL* connection, const guard::waf::ClientHello& hello) {
+  auto& fingerprint = of(connection).fingerprint;
+  // A client that was told to try again (RFC 8446 section 4.1.4) is known by its first try.
+  if (!fingerprint) fingerprint = guard::waf::fingerprint(hello);
+}
+
+const guard::waf::Fingerprint* Connections::fingerprint(h2o_conn_t* connection) {
+  const auto* known = find(connection);
+  return known == nullptr || !known->fingerprint ? nullptr : &*known->fingerprint;
 }
 
 void Connections::drain(base::UniqueFunction<void()> on_idle) {

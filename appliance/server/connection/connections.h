@@ -11,6 +11,7 @@
 #include "appliance/base/timer_heap.h"
 #include "appliance/base/unique_function.h"
 #include "appliance/guard/client_address.h"
+#include "appliance/guard/waf/fingerprint/client_hello.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/server/h2o.h"
 #include "appliance/server/h2o_loop.h"
@@ -44,6 +45,10 @@ class Connections {
   static void request_ended(h2o_conn_t* connection);
   /// Whether the edge itself is the client.
   static bool is_internal(h2o_conn_t* connection);
+  /// Of its TLS handshake; null without one.
+  static const guard::waf::Fingerprint* fingerprint(h2o_conn_t* connection);
+  /// For Tls: keeps it with the connection.
+  static void client_hello(const SSL* connection, const guard::waf::ClientHello& hello);
   /// For Tls: counts it with the worker that the connection belongs to.
   static void handshake_failed(const SSL* connection);
   /// For Tls: whether the rates of handshakes have room for one more of this client.

@@ -97,6 +97,7 @@ Tls::Tls(snapshot::SnapshotHolder& snapshots,
   SSL_CTX_set_alpn_select_cb(context_, select_protocol, nullptr);
   SSL_CTX_set_app_data(context_, this);
   SSL_CTX_set_info_callback(context_, on_info);
+  if (callbacks_.hello != nullptr) SSL_CTX_set_msg_callback(context_, on_message);
   SSL_CTX_set_client_hello_cb(
       context_,
       [](SSL* connection, int* alert, void* self) {
@@ -114,6 +115,17 @@ void Tls::on_info(const SSL* connection, int where, int value) {
     return;
   const auto* self = static_cast<const Tls*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(connection)));
   if (self->callbacks_.failed != nullptr) self->callbacks_.failed(connection);
+}
+
+/// The first handshake message as it came: OpenSSL's own view of it lacks the extensions that it
+/// does not know.
+void Tls::on_message(int sent, int, int type, const void* octets, std::size_t size, SSL* connection,
+                     void*) {
+  if (sent != 0 || type != SSL3_RT_HANDSHAKE) return;
+  SSL_set_msg_callback(connection, nullptr);
+  const auto* self = static_cast<const Tls*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(connection)));
+  const auto hello = guard::waf::parse_client_hello({static_cast<const char*>(octets), size});
+  if (hello) self->callbacks_.hello(connection, *hello);
 }
 
 int Tls::on_client_hello(SSL* connection) const {

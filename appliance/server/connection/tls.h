@@ -7,6 +7,7 @@
 
 #include <memory>
 
+#include "appliance/guard/waf/fingerprint/client_hello.h"
 #include "appliance/snapshot/secret/certificate.h"
 #include "appliance/snapshot/snapshot.h"
 #include "schema/base/result.h"
@@ -25,6 +26,8 @@ class Tls {
     void (*failed)(const SSL* connection) = nullptr;
     /// Before it costs anything; false ends it.
     bool (*admitted)(const SSL* connection) = nullptr;
+    /// With what the client sent first.
+    void (*hello)(const SSL* connection, const guard::waf::ClientHello& hello) = nullptr;
   };
   static Result<std::unique_ptr<Tls>> make(snapshot::SnapshotHolder& snapshots,
                                            Callbacks callbacks);
@@ -39,6 +42,8 @@ class Tls {
  private:
   Tls(snapshot::SnapshotHolder& snapshots, std::shared_ptr<const snapshot::Certificate> self_signed,
       Callbacks callbacks);
+  static void on_message(int sent, int version, int type, const void* octets, std::size_t size,
+                         SSL* connection, void* unused);
   static void on_info(const SSL* connection, int where, int value);
   int on_client_hello(SSL* connection) const;
   bool install(SSL* connection, const snapshot::Certificate& certificate) const;

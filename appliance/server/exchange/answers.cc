@@ -58,6 +58,12 @@ Reply Exchange::reply_of(int status, http::Fields fields, CacheOutcome outcome) 
   reply.sample = sample_;
   reply.proxy_error = proxy_error_;
   reply.reason = reason_;
+  reply.rule = refusing_rule();
+  const std::string& debug_header = worker_.commons().options.waf_debug_header;
+  if (!debug_header.empty()) {
+    reply.debug_header = debug_header;
+    reply.debug_value = matched_rules();
+  }
   return reply;
 }
 
@@ -263,11 +269,13 @@ void Exchange::respond_error(int status, Reason reason, std::string_view proxy_e
   } else if (respond_error_page(status)) {
     return;
   }
-  std::array<http::Field, 3> fields = {http::Field{"content-type", "text/plain; charset=utf-8"},
+  std::array<http::Field, 4> fields = {http::Field{"content-type", "text/plain; charset=utf-8"},
                                        http::Field{"cache-control", "no-store"}};
   std::size_t count = 2;
   if (reason == Reason::Method && status == 405)
     fields[count++] = {"allow", decision_.behavior->allow};
+  if (const std::string_view after = retry_after(); !after.empty())
+    fields[count++] = {"retry-after", after};
   respond_plain(status, {fields.data(), count});
 }
 
@@ -352,6 +360,12 @@ void Exchange::record() {
   if (pin_) record.generation = pin_->label;
   record.proxy_error = proxy_error_;
   record.details = details_;
+  record.waf_matched = matched_rules();
+  if (!refused_by_.empty()) {
+    record.waf_rule = refused_by_;
+  } else if (decision_.inspection != nullptr && decision_.inspection->rule != nullptr) {
+    record.waf_rule = decision_.inspection->rule->name;
+  }
   if (served_) record.content_type = http::find(served_->fields(), "content-type").value_or("");
   record.status = sender_.started() ? request_.res.status : 0;
   record.reason = reason_;

@@ -61,6 +61,7 @@ void Exchange::note_origin() {
   if (job == nullptr) return;
   origin_ = memory_.persist(job->origin_id());
   origin_status_ = job->origin_status();
+  if (response_matched_.empty()) response_matched_ = memory_.persist(job->matched_rules());
 }
 
 void Exchange::release_fetch() {
@@ -82,29 +83,43 @@ void Exchange::run() {
     return respond_error(414, Reason::UrlTooLong, guard::proxy_error(Reason::UrlTooLong),
                          guard::code(Reason::UrlTooLong));
   }
+  // The content of a HEAD means nothing (RFC 9110 section 9.3.2) and goes nowhere.
+  if (!head_only_ && Upload::present(request_)) facts_.body_state = guard::waf::View::Body::Pending;
+  facts_.scratch = &worker_.waf_scratch();
+  facts_.request_id = {request_id_.data(), request_id_.size() - 1};
   decide();
   if (is_misdirected())
     return respond_error(421, Reason::Misdirected, guard::proxy_error(Reason::Misdirected),
                          guard::code(Reason::Misdirected));
+  proceed();
+}
+
+void Exchange::proceed() {
   switch (decision_.action) {
+    case snapshot::Decision::Action::Inspect:
+      return inspect_body();
     case snapshot::Decision::Action::Deny:
-      return respond_error(decision_.status, decision_.reason, guard::proxy_error(decision_.reason),
-                           guard::code(decision_.reason));
+      return respond_denied();
     case snapshot::Decision::Action::Redirect:
       return respond_redirect();
     case snapshot::Decision::Action::Serve:
       break;
   }
-  if (!head_only_ &&
-      Upload::present(request_)) {  // the content of a HEAD means nothing: RFC 9110 section 9.3.2
-    upload_ = std::make_shared<Upload>(request_);
-    if (upload_->length().value_or(0) > worker_.commons().options.limits.max_request_body)
-      return respond_error(413, Reason::BodyTooLarge, guard::proxy_error(Reason::BodyTooLarge),
-                           guard::code(Reason::BodyTooLarge));
-  }
+  if (!accept_upload()) return;
   if (!http::is_safe(facts_.method)) changing_ = uri_of(facts_.target);
   if (decision_.uses_cache && upload_ == nullptr) return look_up();
   spares_origin() ? respond_sparing_origin() : go_alone();
+}
+
+/// Whether the request may go on; when it has a body, with an upload.
+bool Exchange::accept_upload() {
+  if (facts_.body_state == guard::waf::View::Body::None || upload_ != nullptr) return true;
+  upload_ = std::make_shared<Upload>(request_);
+  if (upload_->length().value_or(0) <= worker_.commons().options.limits.max_request_body)
+    return true;
+  respond_error(413, Reason::BodyTooLarge, guard::proxy_error(Reason::BodyTooLarge),
+                guard::code(Reason::BodyTooLarge));
+  return false;
 }
 
 void Exchange::decide() {
@@ -148,6 +163,7 @@ std::optional<std::uint64_t> Exchange::uri_of(std::string_view target) {
   snapshot::RequestFacts get = facts_;
   get.method = "GET";
   get.target = target;
+  get.scratch = nullptr;  // nobody asks for it
   const auto decision = snapshot::decide(*pin_->configuration, get, memory_);
   if (!decision.uses_cache) return std::nullopt;
   return cache::uri_hash(decision.key.distribution, decision.key.path);
@@ -310,6 +326,7 @@ FetchJob::Plan Exchange::plan(bool for_cache) {
   if (for_cache) plan.stale = stale_;
   plan.outlives_errors = for_cache && may_serve_on(Trouble::Answered5xx);
   plan.upload = upload_;
+  plan.inspection = response_inspection();
   plan.on_interim = [this](int status, http::Fields fields) {
     write_interim(request_, status, fields, memory_);
   };
@@ -389,9 +406,12 @@ void Exchange::on_settled() {
     }
     case cache::Fill::State::Failed: {
       assume_change();
-      if (!facts_.warming && may_serve_on(Trouble::Unreachable))
-        return respond_stored(stale_, CacheOutcome::StaleHit);
       const auto failure = fill_->failure();
+      const bool refused = !failure.refused_by.empty();
+      const auto trouble = failure.was_5xx ? Trouble::Answered5xx : Trouble::Unreachable;
+      if (!facts_.warming && (!refused || failure.was_5xx) && may_serve_on(trouble))
+        return respond_stored(stale_, CacheOutcome::StaleHit);
+      if (refused) return respond_refused(failure);
       return respond_error(failure.status, Reason::OriginFailure,
                            memory_.persist(failure.proxy_error), memory_.persist(failure.details));
     }

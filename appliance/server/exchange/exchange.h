@@ -30,7 +30,8 @@ class Worker;
 /// may be at any moment: the viewer leaves when it likes. The destructor is therefore where waiting
 /// ends and where the request is recorded, once.
 /// ```
-/// begin ─▶ deny, redirect ────────────────────────────────────────────▶ respond
+/// begin ─▶ inspect the body, when a web ACL asks for it, and decide again
+///       ─▶ deny, redirect ────────────────────────────────────────────▶ respond
 ///       ─▶ look up ─▶ fresh, or stale-while-revalidate ───────────────▶ respond
 ///                  ─▶ join a fill ─▶ wait ─▶ shared, or ours ─────────▶ respond
 ///                                         ─▶ private to another ▶ go alone ─▶ respond
@@ -52,6 +53,21 @@ class Exchange {
   void run();
   void decide();
   bool is_misdirected();
+  void proceed();
+
+  // Web ACLs: web_acl.cc.
+  void inspect_body();
+  void on_body_held();
+  void respond_denied();
+  void respond_blocked(int status, guard::Reason reason, const schema::WafAction& action);
+  void respond_refused(const cache::FillFailure& failure);
+  std::unique_ptr<const guard::waf::ResponseInspection> response_inspection();
+  void respond_challenge(const guard::waf::Inspection& inspection);
+  std::string_view refusing_rule() const;
+  std::string_view matched_rules();
+  std::string_view retry_after();
+
+  bool accept_upload();
 
   // Through the cache.
   cache::Store::Found find();
@@ -158,7 +174,9 @@ class Exchange {
   int origin_status_ = 0;
   std::string_view proxy_error_;
   std::string_view details_;
-  std::uint64_t received_ = 0;  ///< octets of the request's body
+  std::string_view refused_by_;        ///< the rule of a web ACL that refuses the response
+  std::string_view response_matched_;  ///< ids of rules that the response matched
+  std::uint64_t received_ = 0;         ///< octets of the request's body
 };
 
 }  // namespace headgate::server

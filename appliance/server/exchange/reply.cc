@@ -52,7 +52,8 @@ void add(h2o_req_t& request, std::string_view name, std::string_view value) {
 std::string_view proxy_status(const Reply& reply, PoolMemory& memory) {
   std::string text = fmt::format("headgate; error={}", reply.proxy_error);
   if (reply.reason != guard::Reason::None)
-    text += fmt::format("; details=\"{}\"", guard::code(reply.reason));
+    text += fmt::format("; details=\"{}{}{}\"", guard::code(reply.reason),
+                        reply.rule.empty() ? "" : " ", reply.rule);
   return memory.persist(text);
 }
 
@@ -87,6 +88,7 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
   if (!reply.alt_svc.empty()) add(request, "alt-svc", reply.alt_svc);
   add_server_timing(request, reply, memory);
   if (!reply.proxy_error.empty()) add(request, "proxy-status", proxy_status(reply, memory));
+  if (!reply.debug_header.empty()) add(request, reply.debug_header, reply.debug_value);
 }
 
 /// What the edge says about itself replaces what an origin or a policy said under the same name;

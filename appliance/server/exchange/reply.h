@@ -30,6 +30,9 @@ struct Reply {
   std::string_view request_id;
   std::string_view proxy_error;  ///< RFC 9209 error type, when the edge makes this response
   guard::Reason reason = guard::Reason::None;
+  std::string_view rule;          ///< of a web ACL, that refuses
+  std::string_view debug_header;  ///< empty: none
+  std::string_view debug_value;   ///< of that header
   std::optional<std::uint64_t> content_length;
   double sample = 0;  ///< in [0, 100): which share of responses this one belongs to
 };

@@ -15,7 +15,8 @@ struct PeerFacts {
   std::uint16_t port = 0;
   bool internal = false;  ///< the edge itself, to warm its cache
   bool tls = false;
-  std::string_view tls_version;  ///< static; empty without TLS
+  const guard::waf::Fingerprint* fingerprint = nullptr;  ///< of the connection; may be null
+  std::string_view tls_version;                          ///< static; empty without TLS
 };
 PeerFacts peer_facts(h2o_conn_t* connection);
 

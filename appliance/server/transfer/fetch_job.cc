@@ -5,6 +5,7 @@
 #include <random>
 
 #include "appliance/cache/slice.h"
+#include "appliance/guard/reason.h"
 #include "appliance/http/conditional.h"
 #include "appliance/http/hop_by_hop.h"
 #include "appliance/http/vary.h"
@@ -78,6 +79,7 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
                   patience_.schedule_after(kPatience);
                 }),
       requested_at_(context.loop.now()),
+      gate_(make_gate(std::move(plan.inspection))),
       fetch_(make_fetch()) {
   fill_ = lead_.fill();
   if (!fill_)
@@ -91,7 +93,17 @@ FetchJob::FetchJob(FetchContext context, Plan plan, cache::FillLead lead)
                   [](const auto& field) { return field.first == "authorization"; });
 }
 
+std::unique_ptr<ResponseGate> FetchJob::make_gate(
+    std::unique_ptr<const guard::waf::ResponseInspection> inspection) {
+  if (inspection == nullptr) return nullptr;
+  return std::make_unique<ResponseGate>(
+      *this, std::move(inspection), [this](int status, const guard::waf::ResponseVerdict& verdict) {
+        on_judged(status, verdict);
+      });
+}
+
 std::unique_ptr<origin::Fetch> FetchJob::make_fetch() {
+  if (gate_) gate_->restart();
   return std::make_unique<origin::Fetch>(
       context_.origins, context_.loop, behavior_->target, draft_.method,
       [this](const origin::Group::Member& member) {
@@ -99,7 +111,7 @@ std::unique_ptr<origin::Fetch> FetchJob::make_fetch() {
         request.body = upload_;
         return request;
       },
-      *this);
+      gate_ ? static_cast<origin::Sink&>(*gate_) : *this);
 }
 
 cache::Key FetchJob::key() const {
@@ -139,6 +151,20 @@ void FetchJob::on_interim(int status, http::Fields fields) {
   std::copy_if(fields.begin(), fields.end(), std::back_inserter(kept),
                [&](const http::Field& field) { return !hop_by_hop.drops(field.name); });
   on_interim_(status, kept);
+}
+
+/// What is refused is fetched no further, shared with nobody, and stored nowhere.
+void FetchJob::on_judged(int status, const guard::waf::ResponseVerdict& verdict) {
+  if (ended_) return;
+  matched_rules_ = verdict.matched;
+  if (verdict.refused_by == nullptr) return;
+  origin_status_ = status;
+  fill_->fail({.status = verdict.refused_by->action.status.value_or(403),
+               .proxy_error = std::string(guard::proxy_error(guard::Reason::Waf)),
+               .details = verdict.matched,
+               .refused_by = verdict.refused_by->name,
+               .was_5xx = status >= 500});
+  end(false);
 }
 
 void FetchJob::on_head(const origin::ResponseHead& head) {

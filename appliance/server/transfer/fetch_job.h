@@ -4,12 +4,14 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "appliance/base/ref.h"
 #include "appliance/base/timer_heap.h"
 #include "appliance/cache/fill.h"
 #include "appliance/origin/failover.h"
 #include "appliance/server/transfer/job.h"
+#include "appliance/server/transfer/response_gate.h"
 #include "appliance/server/transfer/upload.h"
 #include "appliance/snapshot/request/origin_request.h"
 #include "appliance/snapshot/snapshot.h"
@@ -40,6 +42,8 @@ class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob>
     base::Ref<cache::StoredResponse> stale;  ///< revalidated when it has validators; null: none
     bool outlives_errors = false;            ///< `stale` is not replaced by a 5xx
     std::shared_ptr<Upload> upload;          ///< null: no body
+    /// By which a web ACL judges the response before anybody has any of it; null: none does.
+    std::unique_ptr<const guard::waf::ResponseInspection> inspection;
     /// Interim responses, while the request that began this is there; may be null.
     base::UniqueFunction<void(int status, http::Fields fields)> on_interim;
   };
@@ -60,6 +64,8 @@ class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob>
   int origin_status() const { return origin_status_; }
   bool revalidated() const { return revalidated_; }
   bool stores() const { return stores_; }
+  /// Ids of rules of a web ACL that the response matched, joined by ','.
+  const std::string& matched_rules() const { return matched_rules_; }
 
   void on_interim(int status, http::Fields fields) override;
   void on_head(const origin::ResponseHead& head) override;
@@ -72,7 +78,10 @@ class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob>
  private:
   cache::Key key() const;
   std::vector<http::Field> end_to_end_fields(const origin::ResponseHead& head);
+  std::unique_ptr<ResponseGate> make_gate(
+      std::unique_ptr<const guard::waf::ResponseInspection> inspection);
   std::unique_ptr<origin::Fetch> make_fetch();
+  void on_judged(int status, const guard::waf::ResponseVerdict& verdict);
   void on_not_modified(const origin::ResponseHead& head);
   void ask_unconditionally();
   bool decide_storing(const cache::StoredResponse& response, const origin::ResponseHead& head);
@@ -122,6 +131,8 @@ class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob>
   base::Timer patience_;  ///< while a reader of a shared window pauses us
   base::MonoTime requested_at_;
   char date_[29] = {};
+  std::string matched_rules_;
+  std::unique_ptr<ResponseGate> gate_;    ///< null: nobody judges the response
   std::unique_ptr<origin::Fetch> fetch_;  ///< never null
 };
 

@@ -2,6 +2,7 @@
 #include "appliance/server/transfer/upload.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace headgate::server {
 
@@ -32,21 +33,54 @@ void Upload::detach() {
 std::optional<std::uint64_t> Upload::length() const { return length_; }
 
 std::string_view Upload::pull(std::size_t max) {
+  if (pulled_of_held_ < held_.size()) {
+    const std::string_view taken = std::string_view(held_).substr(pulled_of_held_, max);
+    pulled_of_held_ += taken.size();
+    return taken;
+  }
   if (!piece_.empty()) {
     const std::string_view taken = piece_.substr(0, max);
     piece_.remove_prefix(taken.size());
     return taken;
   }
-  if (request_ != nullptr && !ended_ && !asked_) {
-    asked_ = true;
-    h2o_req_body_read(
-        request_,
-        [](h2o_req_t*, void* self, h2o_iovec_t bytes, h2o_req_body_state_t state) {
-          static_cast<Upload*>(self)->on_piece(view(bytes), state);
-        },
-        this);
-  }
+  ask();
   return {};
+}
+
+void Upload::ask() {
+  if (request_ == nullptr || ended_ || asked_) return;
+  asked_ = true;
+  h2o_req_body_read(
+      request_,
+      [](h2o_req_t*, void* self, h2o_iovec_t bytes, h2o_req_body_state_t state) {
+        static_cast<Upload*>(self)->on_piece(view(bytes), state);
+      },
+      this);
+}
+
+void Upload::hold(std::size_t max, base::UniqueFunction<void()> on_held,
+                  base::UniqueFunction<void()> on_lost) {
+  set_callbacks(std::move(on_held), std::move(on_lost));
+  hold_max_ = max;
+  holding_ = true;
+  hold_more();
+}
+
+/// Takes what has come, and asks on; a loop, since thousands of small pieces may be there at once.
+void Upload::hold_more() {
+  while (true) {
+    held_ += piece_;
+    piece_ = {};
+    if (ended_ || held_.size() > hold_max_) {
+      holding_ = false;
+      if (on_ready_) std::exchange(on_ready_, {})();
+      return;
+    }
+    asking_ = true;
+    ask();
+    asking_ = false;
+    if (asked_ || request_ == nullptr) return;  // it comes later, or never
+  }
 }
 
 void Upload::on_piece(std::string_view octets, h2o_req_body_state_t state) {
@@ -59,6 +93,8 @@ void Upload::on_piece(std::string_view octets, h2o_req_body_state_t state) {
   received_ += octets.size();
   piece_ = octets;
   ended_ = state == H2O_REQ_BODY_END;
+  if (asking_) return;
+  if (holding_) return hold_more();
   if (on_ready_) on_ready_();
 }
 

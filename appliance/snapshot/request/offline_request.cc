@@ -74,8 +74,9 @@ Result<OfflineRequest> OfflineRequest::make(
   return request;
 }
 
-RequestFacts OfflineRequest::facts() const {
+RequestFacts OfflineRequest::facts(guard::waf::Scratch* scratch) const {
   RequestFacts facts;
+  facts.offline = true;
   facts.method = method_;
   facts.https = https_;
   facts.authority = authority_;
@@ -84,6 +85,12 @@ RequestFacts OfflineRequest::facts() const {
   facts.client = client_;
   facts.peer = client_;
   facts.country = country_;
+  facts.scratch = scratch;
+  facts.body = body_;
+  if (!body_.empty()) {
+    facts.body_state = guard::waf::View::Body::Whole;
+    facts.body_length = body_.size();
+  }
   return facts;
 }
 

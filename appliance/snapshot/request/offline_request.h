@@ -22,7 +22,10 @@ class OfflineRequest {
       const std::string& method, const std::string& url,
       const std::vector<std::pair<std::string, std::string>>& headers, const std::string& country,
       const std::string& ip, const guard::GeoDatabase* geo);
-  RequestFacts facts() const;
+  /// The content of the request; of none it has no body.
+  void set_body(std::string body) { body_ = std::move(body); }
+  /// `scratch`, for web ACLs, may be null: then none is asked.
+  RequestFacts facts(guard::waf::Scratch* scratch = nullptr) const;
 
  private:
   std::string method_;
@@ -30,6 +33,7 @@ class OfflineRequest {
   std::string authority_;
   std::string target_;
   http::FieldBlock fields_;
+  std::string body_;
   base::IpAddress client_;
   guard::Country country_;
 };

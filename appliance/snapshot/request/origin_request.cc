@@ -7,6 +7,7 @@
 #include "appliance/http/hop_by_hop.h"
 #include "appliance/http/query.h"
 #include "appliance/snapshot/request/cache_key.h"
+#include "schema/text.h"
 
 namespace headgate::snapshot {
 namespace {
@@ -56,6 +57,7 @@ class Drafter {
     add_accept_encoding();
     add_viewer_facts();
     add_proxy_fields();
+    insert_web_acl_fields();
     if (revalidates != nullptr) add_validators(*revalidates);
     return std::move(draft_);
   }
@@ -186,6 +188,16 @@ class Drafter {
     add("via", via + std::string(version) + " headgate");
     add("cdn-loop", loop + "headgate");
     if (facts_.early_data) add("early-data", "1");
+  }
+
+  /// What rules of a web ACL insert replaces what the viewer sent under that name.
+  void insert_web_acl_fields() {
+    if (decision_.inspection == nullptr) return;
+    for (const auto& [name, value] : decision_.inspection->inserted) {
+      const std::string lower = schema::to_lower(name);
+      std::erase_if(draft_.fields, [&](const auto& field) { return field.first == lower; });
+      add(lower, value);
+    }
   }
 
   /// RFC 9111 section 4.3.1.

@@ -171,6 +171,12 @@ QuicTlsSession::QuicTlsSession(QuicTls& tls, ngtcp2_conn* const& connection)
   HG_ASSERT(ngtcp2_crypto_gnutls_configure_server_session(session_) == 0);
   gnutls_session_set_ptr(session_, &reference_);
   gnutls_handshake_set_post_client_hello_function(session_, on_client_hello);
+  gnutls_handshake_set_hook_function(
+      session_, GNUTLS_HANDSHAKE_CLIENT_HELLO, GNUTLS_HOOK_PRE,
+      [](gnutls_session_t session, unsigned, unsigned, unsigned, const gnutls_datum_t* message) {
+        static_cast<Reference*>(gnutls_session_get_ptr(session))->self->note_fingerprint(*message);
+        return 0;
+      });
   static constexpr char kProtocol[] = "h3";
   const gnutls_datum_t protocol = {
       .data = reinterpret_cast<unsigned char*>(const_cast<char*>(kProtocol)),
@@ -189,6 +195,19 @@ int QuicTlsSession::on_client_hello(gnutls_session_t session) {
   const bool named =
       gnutls_server_name_get(session, name, &size, &type, 0) == 0 && type == GNUTLS_NAME_DNS;
   return reference->self->choose(named ? std::string_view(name, size) : std::string_view());
+}
+
+/// `message` is without its type and length.
+void QuicTlsSession::note_fingerprint(const gnutls_datum_t& message) {
+  // A client that was told to try again (RFC 8446 section 4.1.4) is known by its first try.
+  if (fingerprint_) return;
+  std::string octets = {'\x01', static_cast<char>(message.size >> 16),
+                        static_cast<char>(message.size >> 8), static_cast<char>(message.size)};
+  octets.append(reinterpret_cast<const char*>(message.data), message.size);
+  auto hello = guard::waf::parse_client_hello(octets);
+  if (!hello) return;
+  hello->quic = true;
+  fingerprint_ = guard::waf::fingerprint(*hello);
 }
 
 int QuicTlsSession::choose(std::string_view name) {

@@ -6,11 +6,13 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 
 #include "appliance/base/mutex.h"
+#include "appliance/guard/waf/fingerprint/client_hello.h"
 #include "appliance/server/h3/crypto/replay.h"
 #include "appliance/server/h3/crypto/secrets.h"
 #include "appliance/server/h3/quic/library.h"
@@ -76,6 +78,10 @@ class QuicTlsSession {
   /// Whether the certificate that this connection was made with speaks for `host` (lower case,
   /// without port). The self-signed one speaks for everybody: whoever accepted it has not asked.
   bool covers(const std::string& host);
+  /// Of the client's first message; null when it has not come.
+  const guard::waf::Fingerprint* fingerprint() const {
+    return fingerprint_ ? &*fingerprint_ : nullptr;
+  }
 
  private:
   /// ngtcp2 looks for the first member behind the session's pointer.
@@ -84,6 +90,7 @@ class QuicTlsSession {
     QuicTlsSession* self;
   };
   static int on_client_hello(gnutls_session_t session);
+  void note_fingerprint(const gnutls_datum_t& message);
   int choose(std::string_view name);
 
   QuicTls& tls_;
@@ -92,6 +99,7 @@ class QuicTlsSession {
   gnutls_session_t session_ = nullptr;
   std::shared_ptr<const QuicTls::Credentials> credentials_;   ///< GnuTLS only points at them
   std::shared_ptr<const snapshot::Certificate> certificate_;  ///< null: the self-signed one
+  std::optional<guard::waf::Fingerprint> fingerprint_;
   std::string covered_;  ///< the host that `covers` was asked for last, when it is covered
 };
 

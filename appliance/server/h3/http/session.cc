@@ -165,6 +165,10 @@ H3Session* H3Session::of(h2o_conn_t& connection) {
 
 bool H3Session::covers(const std::string& host) { return connection_.tls().covers(host); }
 
+const guard::waf::Fingerprint* H3Session::fingerprint() const {
+  return connection_.tls().fingerprint();
+}
+
 bool H3Session::open(std::uint64_t max_requests) {
   static const nghttp3_callbacks kCallbacks = H3Callbacks::table();
   nghttp3_settings settings;

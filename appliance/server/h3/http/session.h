@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "appliance/base/timer_heap.h"
+#include "appliance/guard/waf/fingerprint/client_hello.h"
 #include "appliance/server/h2o.h"
 #include "appliance/server/h3/http/stream.h"
 #include "appliance/server/h3/quic/library.h"
@@ -73,6 +74,9 @@ class H3Session {
 
   /// Whether the connection's certificate speaks for `host`.
   bool covers(const std::string& host);
+
+  /// Of the connection's TLS handshake; may be null.
+  const guard::waf::Fingerprint* fingerprint() const;
 
   /// The session of a request's connection; null for one of another protocol.
   static H3Session* of(h2o_conn_t& connection);

@@ -13,11 +13,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 import activation  # noqa: E402
 import hits  # noqa: E402
 import http3  # noqa: E402
+import waf  # noqa: E402
 from harness import ROOT  # noqa: E402
 
 
 def main():
-    names = [case.name for case in hits.CASES + http3.CASES] + ["activation"]
+    names = [case.name for case in hits.CASES + http3.CASES] + ["activation", "waf"]
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each comparison (5)")
     parser.add_argument("--seconds", type=int, default=4, help="length of each measurement (4)")
@@ -39,6 +40,8 @@ def main():
             results["http3"] = http3.measure(cases, Path(scratch), options.rounds)
         if "activation" in wanted:
             results["activation"] = activation.measure(Path(scratch), options.rounds)
+        if "waf" in wanted:
+            results["waf"] = waf.measure(options.rounds)
     (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     report(results)
     print(f"\nEvery number: {out / 'results.json'}")
@@ -65,6 +68,11 @@ def targets(results):
         entry = results["activation"]
         yield "activation, fetch to live", entry["fetch_to_live_s"]["median"], "<=", 1.0
         yield "activation, p99 of requests", entry["p99_ratio"], "<=", 2.0
+    for name, entry in results.get("waf", {}).items():
+        if entry["target"]:
+            yield f"CRS, {name}", entry["ratio"]["median"], ">=", entry["target"]
+        if entry["target_ms"]:
+            yield f"CRS, {name}, ms", entry["ours_us"] / 1000, "<=", entry["target_ms"]
 
 
 def met(entry):
@@ -99,6 +107,14 @@ def report(results):
         print(f"  fetch to live       min {live['min']:.3f} s   median {live['median']:.3f} s   max {live['max']:.3f} s   target <= 1 s")
         print(f"  p99 of requests     {entry['p99_quiet_us']} us without, {entry['p99_during_us']} us during: "
               f"{entry['p99_ratio']:.2f} times   target <= 2")
+    if "waf" in results:
+        print(f"\n{'CRS, paranoia 1':<28}{'libmodsecurity':>15}{'headgate':>10}   {'ratio: min':>10} {'median':>7} {'max':>7}   target")
+        print(f"{'':<28}{'microseconds of CPU':>25}")
+        for name, entry in results["waf"].items():
+            ratio = entry["ratio"]
+            target = f">= {entry['target']}" if entry["target"] else f"<= {entry['target_ms']} ms" if entry["target_ms"] else ""
+            print(f"{name:<28}{entry['libmodsecurity_us']:>15.0f}{entry['ours_us']:>10.0f}   {ratio['min']:>10.1f} {ratio['median']:>7.1f} "
+                  f"{ratio['max']:>7.1f}   {target}")
     missed = [entry for entry in targets(results) if not met(entry)]
     for what, value, relation, target in missed:
         print(f"\nMISSED: {what}: {value:.2f}, wanted {relation} {target}")

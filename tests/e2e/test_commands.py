@@ -25,7 +25,7 @@ def test_the_example_is_valid_without_a_warning_and_meets_its_expectations(store
     done = headgate("validate", storefront.path, check=0)
     assert not re.search(r"error|warning", done.stdout), done.stdout
     done = headgate("test", storefront.path, check=0)
-    assert re.search(r"\b12\b", done.stdout), done.stdout
+    assert re.search(r"\b16\b", done.stdout), done.stdout
 
 
 def test_the_example_runs_with_the_demo_origin(storefront, run):

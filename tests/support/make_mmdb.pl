@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Writes a tiny MMDB geo database for tests.
 #
-#   make_mmdb.pl [--layout nested|flat|none] [--ip-version 4|6] OUTPUT NETWORK=CC...
+#   make_mmdb.pl [--layout nested|flat|none] [--ip-version 4|6] OUTPUT NETWORK=CC[/ASN]...
 #
 # nested: MaxMind's, {country: {iso_code: "DE"}}; flat: ip-location-db's, {country_code: "DE"}; none: without a country,
 # as in a database of networks' owners. Networks are IPv4 or IPv6; IPv4 ones stand in an IPv6 tree at ::/96.
@@ -27,6 +27,7 @@ my %types = (
     iso_code                       => 'utf8_string',
     country_code                   => 'utf8_string',
     autonomous_system_organization => 'utf8_string',
+    autonomous_system_number       => 'uint32',
 );
 my $tree = MaxMind::DB::Writer::Tree->new(
     ip_version    => $ip_version,
@@ -40,12 +41,13 @@ my $tree = MaxMind::DB::Writer::Tree->new(
 );
 
 for my $entry (@ARGV) {
-    my ( $network, $code ) = $entry =~ m{^([0-9a-fA-F:./]+)=(\w+)$}
-        or die "$0: $entry is not NETWORK=CC\n";
+    my ( $network, $code, $asn ) = $entry =~ m{^([0-9a-fA-F:./]+)=(\w+)(?:/(\d+))?$}
+        or die "$0: $entry is not NETWORK=CC[/ASN]\n";
     my $record
         = $layout eq 'nested' ? { country => { iso_code => $code } }
         : $layout eq 'flat'   ? { country_code => $code }
         :                       { autonomous_system_organization => $code };
+    $record->{autonomous_system_number} = $asn if defined $asn;
     $tree->insert_network( $network, $record );
 }
 

@@ -9,7 +9,7 @@ namespace headgate::schema {
 
 /// Stable: a code is never reused for another meaning, a retired one leaves a gap.
 /// 10xx what a file is · 11xx the envelope · 12xx fields · 13xx references · 14xx what a resource
-/// means.
+/// means · 15xx invalidations and expectations · 16xx signatures.
 enum class Code : int {
   FileTooLarge = 1001,
   NotUtf8 = 1002,
@@ -82,6 +82,19 @@ enum class Code : int {
   InvalidationDigestMismatch = 1501,
   ExpectationFailed = 1502,
   TooManyInvalidationPatterns = 1503,
+
+  SignersInvalid = 1601,
+  CommitUnsigned = 1602,
+  SignatureInvalid = 1603,
+  SignerUnknown = 1604,
+  SignerNotAllowed = 1605,
+  TooFewSigners = 1606,
+  SelfGranting = 1607,
+  MergeSmuggling = 1608,
+  HistoryRewritten = 1609,
+  CommitReplayed = 1610,
+  KindNotAllowed = 1611,
+  CommitMalformed = 1612,
 };
 
 struct CodeInfo {

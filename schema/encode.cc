@@ -44,6 +44,9 @@ Json to_json(const WarmList& resource, const EncodeOptions& options) {
 Json to_json(const Expect& resource, const EncodeOptions& options) {
   return expect_table().encode(&resource, options);
 }
+Json to_json(const Signers& resource, const EncodeOptions& options) {
+  return signers_table().encode(&resource, options);
+}
 Json to_json(const Fleet& resource, const EncodeOptions& options) {
   return fleet_table().encode(&resource, options);
 }
@@ -63,6 +66,7 @@ Json to_json(const Model& model, const EncodeOptions& options) {
   put_map(out, "InvalidationSchedule", model.invalidation_schedules, options);
   put_map(out, "WarmList", model.warm_lists, options);
   for (const auto& expect : model.expects) out["Expect"][expect->name] = to_json(*expect, options);
+  if (model.signers) out["Signers"] = to_json(*model.signers, options);
   if (model.fleet) out["Fleet"] = to_json(*model.fleet, options);
   return out;
 }

@@ -35,6 +35,7 @@ Json to_json(const Invalidation& resource, const EncodeOptions& options = {});
 Json to_json(const InvalidationSchedule& resource, const EncodeOptions& options = {});
 Json to_json(const WarmList& resource, const EncodeOptions& options = {});
 Json to_json(const Expect& resource, const EncodeOptions& options = {});
+Json to_json(const Signers& resource, const EncodeOptions& options = {});
 Json to_json(const Fleet& resource, const EncodeOptions& options = {});
 Json to_json(const Edge& resource, const EncodeOptions& options = {});
 

@@ -74,6 +74,8 @@ class Repository {
   bool is_ancestor(const std::string& ancestor, const std::string& commit) const;
   /// The working folder with a '/' at its end; empty for a bare repository.
   std::string working_folder() const;
+  /// For those who read objects that the rest has no use for: trust/objects.
+  const std::shared_ptr<git_repository>& handle() const { return handle_; }
   /// Whether .gitignore and its kin leave `path` (relative to the working folder, a '/' at the end
   /// of folders) out.
   bool ignores(const std::string& path) const;

@@ -55,10 +55,30 @@ void source_fields(Object<EdgeSource>& o) {
   });
 }
 
+void verify_fields(Object<EdgeVerify>& o) {
+  o.field("allowedSigners", &EdgeVerify::allowed_signers,
+          "File of the SSH keys, in ssh-keygen's format, whose signature the first commit needs, "
+          "and every commit while the repository has no signers.yaml.")
+      .format(kNotEmpty);
+  o.field("openpgpKeyring", &EdgeVerify::openpgp_keyring,
+          "The same for OpenPGP: a file of public keys.")
+      .format(kNotEmpty);
+  o.field("trustedCommit", &EdgeVerify::trusted_commit,
+          "The operator's word for a commit: it, and by its signers.yaml what follows, may go live "
+          "as if it had been live before.")
+      .format(kCommitId);
+  o.later("mode", "range");
+}
+
 void spec_fields(Object<Edge>& o) {
   static const Object<EdgeSource> source("EdgeSource", "The repository that the edge follows.",
                                          source_fields);
   o.field("source", &Edge::source, source, "The repository that the edge follows.");
+  static const Object<EdgeVerify> verify(
+      "EdgeVerify", "Which commits are trusted; without it, all that the source gives.",
+      verify_fields);
+  o.field("verify", &Edge::verify, verify,
+          "Which commits are trusted; without it, all that the source gives.");
   o.field("state", &Edge::state,
           "Folder of the journal, snapshots and the mirror of the repository.")
       .format(kNotEmpty);
@@ -88,7 +108,7 @@ void spec_fields(Object<Edge>& o) {
   o.field("labels", &Edge::labels, "Free names and values of this edge.");
   o.field("limits", &Edge::limits, edge_limits_table(), "What viewers may ask of the machine.");
   for (const char* name :
-       {"verify", "cacheDisk", "snapshotDir", "cacheDirs", "parents", "wafDebugHeader", "logging"})
+       {"cacheDisk", "snapshotDir", "cacheDirs", "parents", "wafDebugHeader", "logging"})
     o.later(name);
 }
 

@@ -122,6 +122,21 @@ spec:
       expect: { status: 301, headers: { location: "https://shop.example.com/" } }
 )";
 
+inline constexpr const char* kSignersExample = R"(apiVersion: headgate/v1
+kind: Signers
+spec:
+  allowedSigners: |
+    alice@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOw27Kv+TotCXic/7C5l7uTkobwqSFL0IF9ISY3bAXQ6
+    bob@example.com ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIF3GTZKefx5k1xeAKkbNkk9Q5OKbjZGNuolNb+WWlTJ9
+    ci-bot ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIG4HW7Y0i3+BOfcdSTZ6yKls4U6NtzL0Jlwh8S6zW6wE
+  groups:
+    - { name: security, members: [alice@example.com, bob@example.com] }
+  rules:
+    - { paths: [signers.yaml, "waf/**"], signers: [security], required: 2 }
+    - { paths: ["invalidations/**"], signers: [ci-bot, security], kinds: [Invalidation] }
+    - { paths: ["**"], signers: [security] }
+)";
+
 inline constexpr const char* kFleetExample = R"(apiVersion: headgate/v1
 kind: Fleet
 metadata: { name: storefront, labels: { team: web } }

@@ -36,6 +36,7 @@ const std::vector<Kind>& kinds() {
                                                               kInvalidationScheduleExample),
       kind<WarmList, warm_list_table>("WarmList", kWarmListExample),
       kind<Expect, expect_table>("Expect", kExpectExample),
+      kind<Signers, signers_table>("Signers", kSignersExample),
       kind<Fleet, fleet_table>("Fleet", kFleetExample),
       kind<Edge, edge_table>("Edge", kEdgeExample, false),
   };
@@ -56,7 +57,6 @@ const std::vector<std::string>& later_kinds() {
                                                 "RealtimeLogConfig",
                                                 "ContentBundle",
                                                 "Rollout",
-                                                "Signers",
                                                 "OriginAccessControl",
                                                 "ContinuousDeploymentPolicy",
                                                 "FieldLevelEncryption"};

@@ -18,8 +18,8 @@ using AnyResource =
                  std::shared_ptr<const ResponseHeadersPolicy>, std::shared_ptr<const Certificate>,
                  std::shared_ptr<const Invalidation>, std::shared_ptr<const InvalidationSchedule>,
                  std::shared_ptr<const WarmList>, std::shared_ptr<const WebAcl>,
-                 std::shared_ptr<const Expect>, std::shared_ptr<const Fleet>,
-                 std::shared_ptr<const Edge>>;
+                 std::shared_ptr<const Expect>, std::shared_ptr<const Signers>,
+                 std::shared_ptr<const Fleet>, std::shared_ptr<const Edge>>;
 
 /// A kind of resource. `table` describes the whole document, `apiVersion` to `spec`.
 struct Kind {
@@ -53,6 +53,7 @@ const ObjectType& invalidation_table();
 const ObjectType& invalidation_schedule_table();
 const ObjectType& warm_list_table();
 const ObjectType& expect_table();
+const ObjectType& signers_table();
 const ObjectType& fleet_table();
 const ObjectType& edge_table();
 

@@ -133,10 +133,21 @@ struct EdgeSource {
   std::optional<Secret> webhook_secret;
 };
 
+/// What commits must prove before they go live. Off while it names nobody and no commit.
+struct EdgeVerify {
+  std::string allowed_signers;  ///< file of ssh-keygen's format; empty: none
+  std::string openpgp_keyring;  ///< file of public keys, armored or binary; empty: none
+  std::string trusted_commit;   ///< full id; empty: none
+  bool enabled() const {
+    return !allowed_signers.empty() || !openpgp_keyring.empty() || !trusted_commit.empty();
+  }
+};
+
 /// `kind: Edge`: the machine's own file, not in the repository it follows. Flags override it.
 struct Edge {
   std::string name;  ///< metadata.name; may be empty
   EdgeSource source;
+  EdgeVerify verify;
   std::string state = "/var/lib/headgate";
   std::vector<std::string> http;         ///< ADDR:PORT
   std::vector<std::string> https;        ///< ADDR:PORT

@@ -149,6 +149,15 @@ class Linker {
     model_.fleet = value;
     fleet_file_ = file_->file;
   }
+  void add(const std::shared_ptr<const Signers>& value) {
+    if (file_->file == kSignersFile && model_.signers == nullptr) {
+      model_.signers = value;
+      return;
+    }
+    error(Code::KindElsewhere, mark("kind"),
+          fmt::format("`kind: Signers` belongs into {}, once", kSignersFile),
+          "nobody reads it elsewhere");
+  }
   void add(const std::shared_ptr<const Edge>&) {}
 
   /// `find` gives a managed policy or null; a managed one in use becomes part of the model.
@@ -275,6 +284,7 @@ class Linker {
   void check(const std::shared_ptr<const OriginRequestPolicy>&) {}
   void check(const std::shared_ptr<const ResponseHeadersPolicy>&) {}
   void check(const std::shared_ptr<const Certificate>&) {}
+  void check(const std::shared_ptr<const Signers>&) {}
   void check(const std::shared_ptr<const Fleet>&) {}
   void check(const std::shared_ptr<const Edge>&) {}
 

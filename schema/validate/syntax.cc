@@ -168,6 +168,38 @@ std::string check_commit(std::string& text) {
   return good ? "" : "at least 7 hexadecimal digits";
 }
 
+std::string check_commit_id(std::string& text) {
+  const std::string expected = check_commit(text);
+  return expected.empty() && (text.size() == 40 || text.size() == 64)
+             ? ""
+             : "the whole id, as git rev-parse prints it";
+}
+
+std::string check_file_pattern(std::string& text) {
+  if (text.empty() || text.size() > 1024) return "1 to 1024 octets";
+  if (text.front() == '/') return "paths begin at the root of the repository, without a slash";
+  if (text.back() == '/') return "a folder's files are written " + text + "**";
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t end = std::min(text.find('/', at), text.size());
+    const std::string part = text.substr(at, end - at);
+    if (part.empty() || part == "." || part == "..") return "no empty parts, . or ..";
+    if (part != "**" && part.find("**") != std::string::npos)
+      return "** stands alone between slashes";
+    at = end + 1;
+  }
+  if (text.find_first_of("[]{}\\!") != std::string::npos) return "only *, ? and ** are special";
+  return "";
+}
+
+std::string check_signer_name(std::string& text) {
+  const bool good =
+      !text.empty() && text.size() <= 256 && text.front() != '-' &&
+      std::all_of(text.begin(), text.end(), [](char c) {
+        return c > ' ' && c < 0x7f && std::string_view("*?!,\"#").find(c) == std::string_view::npos;
+      });
+  return good ? "" : "a name such as alice@example.com, without blanks, commas and wildcards";
+}
+
 std::string check_cron(std::string& text) {
   const auto cron = Cron::parse(text);
   return cron ? "" : cron.error().context;
@@ -234,6 +266,9 @@ const Format kCron{"a schedule", "^(@[a-z]+|\\S+(\\s+\\S+){4})$", check_cron};
 const Format kInvalidationId{"an id", "^[ -~]{1,257}$", check_invalidation_id};
 const Format kUrl{"a URL", "^https?://[^/?#\\s][^#\\s]*$", check_url};
 const Format kNotEmpty{"a text", "^.", check_not_empty};
+const Format kCommitId{"a commit id", "^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$", check_commit_id};
+const Format kFilePattern{"a pattern of files", "^[^/].*$", check_file_pattern};
+const Format kSignerName{"a signer", "^[!-~]{1,256}$", check_signer_name};
 
 std::string forbidden_header(std::string_view name, HeaderUse use) {
   std::string lower = to_lower(name);

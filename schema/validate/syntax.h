@@ -39,6 +39,9 @@ extern const Format kListen;    ///< ADDR:PORT
 extern const Format kAdmin;     ///< ADDR:PORT or unix:PATH
 extern const Format kResolver;  ///< ADDR or ADDR:PORT; the port is added where it is missing
 extern const Format kNotEmpty;
+extern const Format kCommitId;     ///< a commit's whole hash; lower-cased
+extern const Format kFilePattern;  ///< "waf/**"; of files of a repository
+extern const Format kSignerName;   ///< what ssh-keygen calls a principal, without wildcards
 
 /// Whether `text` is an IPv4 or IPv6 address, which is rewritten to its canonical spelling.
 bool canonical_ip(std::string& text);

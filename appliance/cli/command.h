@@ -25,6 +25,7 @@ void add_run(CLI::App& program, int* exit_code);
 void add_validate(CLI::App& program, int* exit_code);
 void add_test(CLI::App& program, int* exit_code);
 void add_explain(CLI::App& program, int* exit_code);
+void add_verify(CLI::App& program, int* exit_code);
 void add_diff(CLI::App& program, int* exit_code);
 void add_status(CLI::App& program, int* exit_code);
 void add_wait(CLI::App& program, int* exit_code);
@@ -45,6 +46,15 @@ CLI::Option* add_flag_with_value(CLI::App& command, const std::string& flag, T& 
   for (const char c : flag.substr(2))
     variable += c == '-' ? '_' : static_cast<char>(c - ('a' <= c && c <= 'z' ? 32 : 0));
   return command.add_option(flag, value, help)->envname(variable)->type_name(type)->take_last();
+}
+
+/// --allowed-signers and --openpgp-keyring, into texts that may be optional.
+template <class T>
+void add_verify_flags(CLI::App& command, T& allowed_signers, T& openpgp_keyring) {
+  add_flag_with_value(command, "--allowed-signers", allowed_signers,
+                      "Whose SSH signatures are trusted before there is a signers.yaml.", "FILE");
+  add_flag_with_value(command, "--openpgp-keyring", openpgp_keyring,
+                      "The same for OpenPGP: a file of public keys.", "FILE");
 }
 
 /// One line on standard error: "headgate: …".

@@ -56,8 +56,9 @@ bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& o
       return true;
     }
     CommitInfo commit{at->commit, at->subject, "", ""};
-    const auto activated =
-        this->commit(at->digest, commit, {}, Json{{"resumedGeneration", at->generation}});
+    Json details{{"resumedGeneration", at->generation}};
+    if (at->verified) details.update(Json{{"verified", true}, {"signers", at->signers}});
+    const auto activated = this->commit(at->digest, commit, {}, details);
     if (!activated) {
       log(fmt::format("generation {} cannot be resumed: {}", at->generation,
                       activated.error().context));
@@ -82,7 +83,8 @@ Result<Prepared> Activator::load(const std::string& digest, schema::Loader& load
 }
 
 Result<Activation> Activator::activate(const Prepared& prepared, const schema::Tree& tree,
-                                       const CommitInfo& commit, bool history_rewritten) {
+                                       const CommitInfo& commit, bool history_rewritten,
+                                       const std::optional<std::vector<std::string>>& signers) {
   HG_TRY(const std::string packed, pack_tree(tree, prepared.files), "packing the configuration");
   const std::string digest = digest_of(packed);
   HG_CHECK(store_.write(digest, packed), "keeping the configuration");
@@ -95,6 +97,7 @@ Result<Activation> Activator::activate(const Prepared& prepared, const schema::T
     for (LedgerEntry& entry : entries) entry.rejected.clear();
   Json details = Json::object();
   if (history_rewritten) details["historyRewritten"] = true;
+  if (signers) details.update(Json{{"verified", true}, {"signers", *signers}});
   for (const auto& [name, schedule] : prepared.model->invalidation_schedules)
     if (is_new(name, *schedule))  // ticks count from its appearance
       details["schedules"][name] = format_timestamp(now());

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,11 @@ class Activator {
 
   /// Makes `prepared`, read from `tree`, the configuration of a new generation, together with the
   /// invalidations that have not been seen. Errors: Blame::Self when the state cannot be written;
-  /// nothing has changed then. `history_rewritten` goes into the record.
+  /// nothing has changed then. `history_rewritten` goes into the record, and
+  /// so does who signed the commit, when `signers` says that it was verified.
   Result<Activation> activate(const Prepared& prepared, const schema::Tree& tree,
-                              const CommitInfo& commit, bool history_rewritten);
+                              const CommitInfo& commit, bool history_rewritten,
+                              const std::optional<std::vector<std::string>>& signers = {});
 
   /// Purges without a commit, all of `invalidations` in one record: returns what is in the ledger
   /// under their ids, also of those that were there before. `schedules`: until when these have been

@@ -48,8 +48,8 @@ std::string rfc3339(base::WallTime time) {
 Board::Board(std::string source, std::string ref)
     : source_(std::move(source)), ref_(std::move(ref)) {
   const base::MutexLock lock(mutex_);
-  for (const char* type :
-       {"Ready", "Reconciling", "Stalled", "SourceReady", "Validated", "TestsPassed"})
+  for (const char* type : {"Ready", "Reconciling", "Stalled", "SourceReady", "SourceVerified",
+                           "Validated", "TestsPassed"})
     set_locked(type, Condition::Value::Unknown, "NotAttempted", "nothing has been attempted yet");
   set_locked("Stalled", Condition::Value::False, "Progressing", "");
 }
@@ -132,17 +132,20 @@ void Board::applied(const Activation& activation, const std::vector<schema::Diag
 void Board::refused(RefusedCommit commit) {
   const base::MutexLock lock(mutex_);
   const Stage stage = commit.refusal.stage;
+  const std::string why(reason(commit.refusal));
   const auto& diagnostics = commit.refusal.diagnostics;
   const std::string first = diagnostics.empty() ? "" : ": " + diagnostics.front().text();
   const std::string message = short_id(commit.commit) + first;
   const bool valid = stage == Stage::Test;
-  set_locked("Validated", valid ? Condition::Value::True : Condition::Value::False,
-             valid                     ? "Valid"
-             : stage == Stage::Compile ? "CompileFailed"
-                                       : "ValidationFailed",
-             valid ? short_id(commit.commit) : message);
+  if (stage == Stage::Verify) {
+    set_locked("SourceVerified", Condition::Value::False, why, message);
+    set_locked("Validated", Condition::Value::Unknown, "NotReached", short_id(commit.commit));
+  } else {
+    set_locked("Validated", valid ? Condition::Value::True : Condition::Value::False,
+               valid ? "Valid" : why, valid ? short_id(commit.commit) : message);
+  }
   if (valid)
-    set_locked("TestsPassed", Condition::Value::False, "ExpectationFailed", message);
+    set_locked("TestsPassed", Condition::Value::False, why, message);
   else
     set_locked("TestsPassed", Condition::Value::Unknown, "NotReached", short_id(commit.commit));
   set_locked("Stalled", Condition::Value::True, "CommitRefused",
@@ -223,7 +226,8 @@ Json Board::refusal_json() const {
   return Json{{"commit", refused_->commit},
               {"subject", refused_->subject},
               {"time", refused_->time},
-              {"stage", name(refused_->refusal.stage)}};
+              {"stage", name(refused_->refusal.stage)},
+              {"reason", reason(refused_->refusal)}};
 }
 
 Json Board::status() const {

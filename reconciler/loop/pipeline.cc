@@ -7,6 +7,8 @@
 #include <tuple>
 
 #include "appliance/snapshot/expect.h"
+#include "reconciler/trust/policy.h"
+#include "reconciler/trust/verifier.h"
 #include "schema/codes.h"
 
 namespace headgate::reconciler {
@@ -34,12 +36,30 @@ tl::unexpected<Refusal> refuse(Stage stage, std::vector<Diagnostic> diagnostics)
 
 std::string_view name(Stage stage) {
   switch (stage) {
+    case Stage::Verify:
+      return "verify";
     case Stage::Validate:
       return "validate";
     case Stage::Compile:
       return "compile";
     case Stage::Test:
       return "test";
+  }
+  return "";
+}
+
+std::string_view reason(const Refusal& refusal) {
+  switch (refusal.stage) {
+    case Stage::Verify:
+      return reason_of(refusal.diagnostics.empty()
+                           ? schema::Code::CommitMalformed
+                           : static_cast<schema::Code>(refusal.diagnostics.front().code));
+    case Stage::Validate:
+      return "ValidationFailed";
+    case Stage::Compile:
+      return "CompileFailed";
+    case Stage::Test:
+      return "ExpectationFailed";
   }
   return "";
 }
@@ -55,6 +75,12 @@ Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree,
                           const LedgerCheck& check) {
   schema::Loaded loaded = loader.load(tree);
   if (check && loaded.model != nullptr) add(loaded.diagnostics, check(*loaded.model));
+  if (loaded.model != nullptr && loaded.model->signers != nullptr)
+    if (const auto policy = Policy::from(*loaded.model->signers); !policy)
+      loaded.diagnostics.push_back({schema::kSignersFile, 0, 0, Diagnostic::Severity::Error,
+                                    static_cast<int>(schema::Code::SignersInvalid),
+                                    policy.error().context,
+                                    "who signs what follows must be clear"});
   if (loaded.model == nullptr || schema::has_errors(loaded.diagnostics))
     return refuse(Stage::Validate, std::move(loaded.diagnostics));
   Prepared prepared;

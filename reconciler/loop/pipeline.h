@@ -16,13 +16,16 @@
 namespace headgate::reconciler {
 
 /// Where a commit was refused.
-enum class Stage { Validate, Compile, Test };
-std::string_view name(Stage stage);  ///< "validate", "compile", "test"
+enum class Stage { Verify, Validate, Compile, Test };
+std::string_view name(Stage stage);  ///< "verify", "validate", "compile", "test"
 
 struct Refusal {
   Stage stage = Stage::Validate;
   std::vector<schema::Diagnostic> diagnostics;  ///< errors and warnings, by file and line
 };
+
+/// One word for conditions and events: "ValidationFailed", "MergeSmuggling", …
+std::string_view reason(const Refusal& refusal);
 
 template <class T>
 using Staged = tl::expected<T, Refusal>;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: MIT
-// The loop that makes the edge what the repository says: fetch, validate, compile, test, activate,
-// again and again.
+// The loop that makes the edge what the repository says: fetch, verify, validate, compile, test,
+// activate, again and again.
 //
 //   a round ends as   when                                        the edge        next round
 //   Unchanged         the ref names what is live, or what was     as before       after --poll
 //                     refused, and nobody asked again, or
 //                     nothing else has changed either
 //   Applied           every stage passed                          new generation  after --poll
-//   Refused           validate, compile or test found errors      as before       after --poll
+//   Refused           verify, validate, compile or test found     as before       after --poll
+//                     errors
 //   SourceFailed      the remote or the mirror cannot be read     as before       soon, then later
 //   StateFailed       the journal or a snapshot cannot be         as before       soon, then later
 //                     written
@@ -18,6 +19,7 @@
 #include <algorithm>
 
 #include "appliance/base/background.h"
+#include "reconciler/trust/machine.h"
 #include "schema/codes.h"
 #include "schema/text.h"
 
@@ -152,7 +154,12 @@ bool Reconciler::is_settled(const std::string& commit, bool asked) const {
     // What a machine lacks (a secret's file, say) may come without a commit.
     return !asked && refused_stage_ != Stage::Compile;
   const auto live = current();
-  return live != nullptr && live->commit == commit && !(asked && has_changed_outside(*live));
+  if (live == nullptr || live->commit != commit) return false;
+  if (options_.verify.enabled()) {  // it may have gone live before this was asked for
+    const base::MutexLock lock(state_mutex_);
+    if (!activator_->history().activations().back().verified) return false;
+  }
+  return !(asked && has_changed_outside(*live));
 }
 
 /// What cannot be read any more has changed, too.
@@ -161,6 +168,25 @@ bool Reconciler::has_changed_outside(const snapshot::Snapshot& live) const {
       std::shared_ptr<const schema::Model>(live.configuration, &live.configuration->model());
   const auto now = snapshot::compile(model, options_.compile, live.configuration.get());
   return now.configuration == nullptr || !now.configuration->has_outside_of(*live.configuration);
+}
+
+/// Nothing when nobody asked for it.
+Result<std::optional<Verdict>> Reconciler::verify(const std::string& commit) const {
+  if (!options_.verify.enabled()) return std::optional<Verdict>();
+  HG_TRY(auto machine, read_machine_policy(options_.verify), "verifying");
+  TrustAnchor anchor;
+  anchor.trusted_commit = options_.verify.trusted_commit;
+  {
+    const base::MutexLock lock(state_mutex_);
+    const auto& activations = activator_->history().activations();
+    if (!activations.empty() && activations.back().verified)
+      anchor.applied = activations.back().commit;
+  }
+  const Repository* repository = source_->repository();
+  if (repository == nullptr) return fail(Blame::Self, "no mirror");
+  HG_TRY(Verdict verdict, Verifier(*repository, std::move(machine)).verify(anchor, commit),
+         "verifying {}", commit);
+  return std::optional<Verdict>(std::move(verdict));
 }
 
 Round Reconciler::apply(const std::string& commit) {
@@ -174,6 +200,21 @@ Round Reconciler::apply(const std::string& commit) {
   }
   const GitTree& files = **tree;
   const auto live = current();
+
+  auto verdict = verify(commit);
+  if (!verdict) {
+    // The machine's own files and programs say nothing about the mirror.
+    if (verdict.error().blame == Blame::Self && verdict.error().retry != Retry::SameOrigin)
+      source_->distrust();
+    return on_source_failure(verdict.error().context);
+  }
+  std::optional<std::vector<std::string>> signers;
+  if (*verdict) {
+    if (!(*verdict)->good()) return refuse(*info, {Stage::Verify, (*verdict)->diagnostics});
+    signers = (*verdict)->signers;
+    board_.set("SourceVerified", Condition::Value::True, "Verified",
+               fmt::format("{}: {} commits", short_id(commit), (*verdict)->commits));
+  }
 
   auto staged = validate(loader_, files, [this](const schema::Model& model) {
     const base::MutexLock lock(state_mutex_);
@@ -197,7 +238,7 @@ Round Reconciler::apply(const std::string& commit) {
     const base::MutexLock lock(state_mutex_);
     late = objection(*staged);
     if (!late) {
-      activated = activator_->activate(*staged, files, *info, rewritten);
+      activated = activator_->activate(*staged, files, *info, rewritten, signers);
       if (activated) show_applied(*activated, staged->diagnostics);
     }
   }
@@ -246,6 +287,22 @@ void Reconciler::show_applied(const Activation& activation,
   board_.set("Validated", Condition::Value::True, "Valid", short_id(activation.commit));
   board_.set("TestsPassed", Condition::Value::True, "Passed", short_id(activation.commit));
   board_.set("Stalled", Condition::Value::False, "Progressing", "");
+  show_verified(activation);
+}
+
+void Reconciler::show_verified(const Activation& activation) {
+  if (activation.verified)
+    return board_.set("SourceVerified", Condition::Value::True, "Verified",
+                      fmt::format("{}, signed by {}", short_id(activation.commit),
+                                  schema::join(activation.signers)));
+  if (options_.verify.enabled())
+    return board_.set(
+        "SourceVerified", Condition::Value::Unknown, "AppliedBefore",
+        fmt::format("{} went live before commits were verified", short_id(activation.commit)));
+  const bool unheard = activator_->current()->configuration->model().signers != nullptr;
+  board_.set("SourceVerified", Condition::Value::Unknown, "NotConfigured",
+             fmt::format("{}this machine names no signers (--allowed-signers)",
+                         unheard ? "signers.yaml is not enforced: " : ""));
 }
 
 Round Reconciler::refuse(const CommitInfo& commit, Refusal refusal) {
@@ -260,6 +317,7 @@ Round Reconciler::refuse(const CommitInfo& commit, Refusal refusal) {
                 {"subject", commit.subject},
                 {"author", commit.author},
                 {"stage", name(refusal.stage)},
+                {"reason", reason(refusal)},
                 {"diagnostics", at_most(lines, kMaxRecordedDiagnostics)}});
     const auto live = current();
     log(fmt::format("{} is refused; {}", short_id(commit.id),

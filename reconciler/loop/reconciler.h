@@ -17,11 +17,13 @@
 #include "reconciler/loop/invalidator.h"
 #include "reconciler/loop/pace.h"
 #include "reconciler/source/source.h"
+#include "reconciler/trust/verifier.h"
 
 namespace headgate::reconciler {
 
 struct ReconcilerOptions {
   schema::EdgeSource source;
+  schema::EdgeVerify verify;
   ActivatorOptions activator;
   snapshot::CompileOptions compile;
   std::string version;  ///< of headgate, for the journal
@@ -74,6 +76,8 @@ class Reconciler {
   bool wait_for_next_round(bool* asked);
   Round run_round(bool asked);
   Round apply(const std::string& commit);
+  Result<std::optional<Verdict>> verify(const std::string& commit) const;
+  void show_verified(const Activation& activation);
   Round on_source_failure(const std::string& message);
   Round on_state_failure(const std::string& message);
   Round refuse(const CommitInfo& commit, Refusal refusal);

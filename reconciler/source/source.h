@@ -38,6 +38,8 @@ class Source {
   /// same.
   void distrust() { damaged_ = true; }
   Result<CommitInfo> describe(const std::string& commit) const;
+  /// The mirror, for reading; null before the first fetch.
+  const Repository* repository() const { return repository_ ? &*repository_ : nullptr; }
   bool is_ancestor(const std::string& ancestor, const std::string& commit) const;
   /// Packs what many small fetches left; cheap when there is nothing to do.
   Status maintain(const Cancellation* cancellation);

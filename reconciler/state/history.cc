@@ -43,6 +43,10 @@ Activation activation_of(const Json& json) {
   activation.time = text_of(json, "time");
   activation.subject = text_of(json, "subject");
   activation.invalidations = list_of(json, "invalidations").size();
+  for (const Json& signer : list_of(json, "signers"))
+    if (signer.is_string()) activation.signers.push_back(signer.get<std::string>());
+  const auto verified = json.find("verified");
+  activation.verified = verified != json.end() && verified->is_boolean() && verified->get<bool>();
   if (const std::uint64_t count = number_of(json, "invalidationCount"); count > 0)
     activation.invalidations = count;
   return activation;
@@ -58,6 +62,8 @@ Json to_json(const Activation& activation) {
   json["time"] = activation.time;
   json["subject"] = activation.subject;
   json["invalidationCount"] = activation.invalidations;
+  json["verified"] = activation.verified;
+  if (activation.verified) json["signers"] = activation.signers;
   return json;
 }
 

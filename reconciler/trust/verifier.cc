@@ -177,18 +177,23 @@ Result<std::vector<Verifier::Step>> Verifier::line(const std::string& base,
   std::reverse(steps.begin(), steps.end());
   verdict_.commits = ids.size();
 
-  std::set<std::string> unseen(ids.begin(), ids.end());
+  std::map<std::string, std::size_t> unseen;  // by its place
+  for (std::size_t i = 0; i < ids.size(); ++i) unseen[ids[i]] = i;
   for (Step& step : steps) {
     unseen.erase(step.commit->id);
     std::vector<std::string> next = step.commit->parents;
+    std::set<std::size_t> places;
     while (!next.empty()) {
       const std::string id = std::move(next.back());
       next.pop_back();
-      if (unseen.erase(id) == 0) continue;
-      step.side.insert(id);
+      const auto found = unseen.find(id);
+      if (found == unseen.end()) continue;
+      places.insert(found->second);
+      unseen.erase(found);
       HG_TRY(const CommitObject* commit, objects_.commit(id), "range");
       next.insert(next.end(), commit->parents.begin(), commit->parents.end());
     }
+    for (const std::size_t place : places) step.side.push_back(ids[place]);
   }
   return steps;
 }
@@ -270,7 +275,7 @@ Result<std::optional<std::size_t>> Verifier::signer_of(const Step& step,
                                                        const CommitObject& commit) {
   HG_TRY(const Identity identity, step.policy->identify(commit), "signature");
   if (identity.signer) return identity.signer;
-  HG_TRY(const bool grants, grants_itself(step, commit), "signers");
+  HG_TRY(const bool grants, grants_itself(commit), "signers");
   if (identity.code == Code::SignerUnknown && grants)
     refuse(commit.id, schema::kSignersFile, Code::SelfGranting,
            identity.problem + ", but of those that it adds itself", "");
@@ -279,10 +284,14 @@ Result<std::optional<std::size_t>> Verifier::signer_of(const Step& step,
   return std::optional<std::size_t>();
 }
 
-/// Whether the commit's own signers.yaml, though not the one before, knows its key.
-Result<bool> Verifier::grants_itself(const Step& step, const CommitObject& commit) {
+/// Whether the commit changes signers.yaml so that it knows its key.
+Result<bool> Verifier::grants_itself(const CommitObject& commit) {
   HG_TRY(const TreeFile now, objects_.file(commit.tree, schema::kSignersFile), "signers");
-  HG_TRY(const TreeFile before, objects_.file(step.before->tree, schema::kSignersFile), "signers");
+  TreeFile before;
+  if (!commit.parents.empty()) {
+    HG_TRY(const CommitObject* parent, objects_.commit(commit.parents.front()), "parent");
+    HG_TRY(before, objects_.file(parent->tree, schema::kSignersFile), "signers");
+  }
   if (!now.exists() || now == before) return false;
   const auto text = objects_.content(now);
   if (!text && text.error().blame == Blame::Self) return pass_on(text.error());
@@ -302,7 +311,7 @@ Result<std::set<std::size_t>> Verifier::signers_of_change(const Step& step, cons
   while (!next.empty()) {
     const std::string id = std::move(next.back());
     next.pop_back();
-    if (step.side.count(id) == 0 || !seen.insert(id).second) continue;
+    if (side_signers_.count(id) == 0 || !seen.insert(id).second) continue;
     HG_TRY(const CommitObject* commit, objects_.commit(id), "side");
     HG_TRY(const TreeFile there, objects_.file(commit->tree, path), "side");
     if (!(there == file)) continue;

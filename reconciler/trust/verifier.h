@@ -31,8 +31,8 @@ struct TrustAnchor {
   std::string trusted_commit;  ///< the operator's; empty: none
 };
 
-/// Threads: one at a time. Errors of all: Blame::Self when objects cannot be read, or gpgv cannot
-/// be run: it says nothing about the commits.
+/// Threads: one at a time. Errors of all: Blame::Self when objects cannot be read; with
+/// Retry::SameOrigin when gpgv cannot be run. Neither says anything about the commits.
 class Verifier {
  public:
   /// `machine`: the keys of the machine's own files, or null when it has none.
@@ -55,7 +55,7 @@ class Verifier {
     const CommitObject* commit = nullptr;
     const CommitObject* before = nullptr;
     PolicyPointer policy;           ///< of `before`
-    std::set<std::string> side;     ///< commits that come with it: by a merge
+    std::vector<std::string> side;  ///< commits that come with it, by a merge; parents first
     std::set<std::size_t> signers;  ///< of `commit`: one, or none
   };
 
@@ -67,7 +67,7 @@ class Verifier {
   Status check_kinds(const Step& step, const std::string& path, const TreeFile& file,
                      const Policy::Rule& rule);
   Result<std::optional<std::size_t>> signer_of(const Step& step, const CommitObject& commit);
-  Result<bool> grants_itself(const Step& step, const CommitObject& commit);
+  Result<bool> grants_itself(const CommitObject& commit);
   Result<std::set<std::size_t>> signers_of_change(const Step& step, const std::string& path,
                                                   const TreeFile& file);
   Result<Changes> own_changes(const CommitObject& commit);

@@ -14,6 +14,7 @@
 #include "appliance/cli/run/quic_seed.h"
 #include "appliance/cli/run/status.h"
 #include "appliance/snapshot/secret/secrets.h"
+#include "reconciler/trust/machine.h"
 
 namespace headgate::cli {
 namespace {
@@ -49,6 +50,8 @@ Status Appliance::open(const std::string& user) {
     geo_file_.emplace(settings_.geoip);
     HG_TRY(geo_, geo_file_->open(), "--geoip");
   }
+  if (const auto trusted = reconciler::read_machine_policy(settings_.verify); !trusted)
+    return tl::unexpected<Error>(trusted.error());
   if (settings_.source.webhook_secret) {
     HG_TRY(webhook_secret_, snapshot::resolve(*settings_.source.webhook_secret),
            "source.webhookSecret");
@@ -80,6 +83,7 @@ Status Appliance::become_user() { return privileges_.drop(); }
 Status Appliance::open_reconciler() {
   reconciler::ReconcilerOptions options;
   options.source = settings_.source;
+  options.verify = settings_.verify;
   options.version = HEADGATE_VERSION;
   options.activator.state = settings_.state;
   options.activator.log = log_;

@@ -103,6 +103,10 @@ Status check_rest(schema::Edge& edge) {
             check_form(schema::kLowerHeaderName, "--waf-debug-header", edge.waf_debug_header);
         !good)
       return good;
+  if (!edge.verify.trusted_commit.empty())
+    if (Status good = check_form(schema::kCommitId, "--trusted-commit", edge.verify.trusted_commit);
+        !good)
+      return good;
   for (std::string& network : edge.trusted_proxies)
     if (Status good = check_form(schema::kCidr, "--trusted-proxy", network); !good) return good;
   return {};
@@ -111,6 +115,9 @@ Status check_rest(schema::Edge& edge) {
 Status lay_over(schema::Edge& edge, const RunFlags& flags) {
   lay_over(edge.source.url, flags.source);
   lay_over(edge.source.ref, flags.ref);
+  lay_over(edge.verify.allowed_signers, flags.allowed_signers);
+  lay_over(edge.verify.openpgp_keyring, flags.openpgp_keyring);
+  lay_over(edge.verify.trusted_commit, flags.trusted_commit);
   lay_over(edge.state, flags.state);
   lay_over(edge.http, flags.http);
   lay_over(edge.https, flags.https);
@@ -137,6 +144,11 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
                       "Branch, tag or full commit id to follow [main].", "REF");
   add_flag_with_value(command, "--poll", flags.poll, "How often to ask the source [15s].",
                       "DURATION");
+  add_verify_flags(command, flags.allowed_signers, flags.openpgp_keyring);
+  add_flag_with_value(command, "--trusted-commit", flags.trusted_commit,
+                      "Commit that is trusted as it is, with what its signers.yaml lets follow: "
+                      "where trust begins, or begins again after a rewritten history.",
+                      "ID");
   add_flag_with_value(command, "--state", flags.state,
                       "Journal, snapshots and mirror; made when missing [/var/lib/headgate].",
                       "DIR");

@@ -20,7 +20,7 @@ struct RunFlags {
   std::string config = kDefaultConfig;
   CLI::Option* config_option = nullptr;
   std::optional<std::string> source, ref, poll, state, admin, health, cache_memory, geoip,
-      access_log, user, waf_debug_header;
+      access_log, user, waf_debug_header, allowed_signers, openpgp_keyring, trusted_commit;
   std::optional<int> threads;
   std::vector<std::string> http, https, trusted_proxies;
 };

@@ -212,10 +212,15 @@ Result<OpenPgpVerdict> verify_openpgp(const std::vector<OpenPgpKey>& keys,
   command.environment = {std::string("PATH=") + (path != nullptr ? path : "/usr/bin:/bin"),
                          "LC_ALL=C"};
   command.deadline = kDeadline;
-  HG_TRY(const Outcome outcome, run_process(command, nullptr), "gpgv (Debian's package gpgv)");
-  if (outcome.end != Outcome::End::Exited) return fail(Blame::Self, "gpgv did not end by itself");
-  OpenPgpVerdict verdict = read_gpgv_status(outcome.output);
-  if (outcome.code != 0 && verdict.problem.empty())
+  auto outcome = run_process(command, nullptr);
+  if (!outcome || outcome->end != Outcome::End::Exited) {
+    auto failure = fail(Blame::Self, "gpgv (of Debian's package gpgv) cannot be run: {}",
+                        outcome ? "it did not end by itself" : outcome.error().context);
+    failure.value().retry = Retry::SameOrigin;
+    return failure;
+  }
+  OpenPgpVerdict verdict = read_gpgv_status(outcome->output);
+  if (outcome->code != 0 && verdict.problem.empty())
     verdict = {"", false, "gpgv does not accept it"};
   return verdict;
 }

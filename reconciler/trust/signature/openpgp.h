@@ -33,7 +33,8 @@ struct OpenPgpVerdict {
 OpenPgpVerdict read_gpgv_status(std::string_view status);
 
 /// Whether one of `keys` made `signature` (armored) of `message`. Runs gpgv in a folder of its own
-/// that is gone afterwards. Errors: Blame::Self when gpgv cannot be run. Threads: any.
+/// that is gone afterwards. Errors: Blame::Self with Retry::SameOrigin when gpgv
+/// cannot be run. Threads: any.
 Result<OpenPgpVerdict> verify_openpgp(const std::vector<OpenPgpKey>& keys,
                                       std::string_view signature, std::string_view message);
 

@@ -1,0 +1,587 @@
+# SPDX-License-Identifier: MIT
+"""Trust: which commits may go live, by who signed them. Real git, ssh-keygen and gpg; each attack is refused with its own reason."""
+import json
+import os
+import re
+import subprocess
+
+import pytest
+
+from harness import API, behavior, cache_policy, distribution, header_policy, headgate, invalidation, until
+
+KEYS = {"alice": ("ed25519", ""), "bob": ("ecdsa", "256"), "carol": ("rsa", "3072"), "dave": ("ed25519", ""), "ci": ("ed25519", ""),
+        "mallory": ("ed25519", "")}
+SECURITY = {"name": "security", "members": ["alice", "bob", "carol"]}
+RULES = [{"paths": ["signers.yaml", "waf/**"], "signers": ["security"], "required": 2},
+         {"paths": ["invalidations/**"], "signers": ["ci", "security"], "kinds": ["Invalidation"]},
+         {"paths": ["**"], "signers": ["security", "dave"]}]
+
+
+def make_key(folder, name, kind, bits=""):
+    path = folder / name
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, *(["-b", bits] if bits else []), "-N", "", "-C", "", "-f", path], check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def keys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("keys")
+    return {name: make_key(folder, name, kind, bits) for name, (kind, bits) in KEYS.items()}
+
+
+def public(key):
+    return key.with_suffix(".pub").read_text().strip()
+
+
+def allowed(keys, *names):
+    return "".join(f"{name} {public(keys[name])}\n" for name in names)
+
+
+class Site:
+    """A repository whose commits are signed. It begins with a signers.yaml of RULES, signed by alice."""
+
+    def __init__(self, repository, keys, tmp_path):
+        self.repository, self.keys = repository, keys
+        self.git, self.put, self.write, self.path = repository.git, repository.put, repository.write, repository.path
+        self.trusted = tmp_path / "allowed_signers"
+        self.trusted.write_text(allowed(keys, "alice"))
+        self.signers("alice", "bob", "carol", "dave", "ci")
+        self.put("shop.yaml", distribution(9))
+        self.put("policies/cached.yaml", cache_policy())
+        self.first = self.commit("alice")
+
+    def signers(self, *names, groups=(SECURITY,), rules=RULES, **spec):
+        self.put("signers.yaml", {"apiVersion": API, "kind": "Signers", "spec": {
+            "allowedSigners": allowed(self.keys, *names), "groups": list(groups), "rules": list(rules), **spec}})
+
+    def signing(self, signer):
+        return ("-c", "gpg.format=ssh", "-c", f"user.signingKey={self.keys[signer]}") if signer else ()
+
+    def commit(self, signer, message="change"):
+        """Everything, signed by `signer` (None: by nobody); the commit's id."""
+        self.git("add", "--all")
+        sign = ["--gpg-sign"] if signer else ["--no-gpg-sign"]
+        self.git(*self.signing(signer), "commit", "--quiet", "--allow-empty", *sign, "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def change(self, signer, file, text=None):
+        """A commit that only changes `file`."""
+        self.write(file, text or f"# {os.urandom(4).hex()}\n")
+        return self.commit(signer)
+
+    def branch(self, name, at="HEAD"):
+        self.git("checkout", "--quiet", "-b", name, at)
+
+    def merge(self, signer, branch, *options):
+        """Into main."""
+        self.git("checkout", "--quiet", "main")
+        self.git(*self.signing(signer), "merge", "--quiet", "--no-ff", "--gpg-sign", "--message", f"merge {branch}", *options, branch)
+        return self.git("rev-parse", "HEAD")
+
+    def verify(self, revisions=None, check=None):
+        done = headgate("verify", revisions or f"{self.first}..HEAD", "--repo", self.path, "--json", check=check)
+        return json.loads(done.stdout)
+
+    def verified(self, revisions=None):
+        verdict = self.verify(revisions, check=0)
+        assert verdict["verified"] and not verdict["diagnostics"]
+        return verdict
+
+    def refused(self, reason, code, commit, path="", revisions=None):
+        verdict = self.verify(revisions, check=3)
+        first = verdict["diagnostics"][0]
+        place = re.escape(commit[:12]) + (re.escape(":" + path) if path else "")
+        assert verdict["reason"] == reason, verdict
+        assert re.match(rf"{place}.*: error: \[HG{code}\] the commit ", first), first
+        assert "\n  hint: " in first
+        return first
+
+
+@pytest.fixture
+def site(repository, keys, tmp_path):
+    return Site(repository, keys, tmp_path)
+
+
+# --- Signatures ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind, bits", [("ed25519", ""), ("ecdsa", "256"), ("ecdsa", "384"), ("ecdsa", "521"), ("rsa", "2048"),
+                                        ("rsa", "4096")])
+def test_ssh_signatures_of_every_kind_hold(site, tmp_path, kind, bits):
+    site.keys = {**site.keys, "eve": make_key(tmp_path, "eve", kind, bits)}
+    site.trusted.write_text(allowed(site.keys, "eve"))
+    commit = site.change("eve", "page.txt")
+    verdict = json.loads(headgate("verify", commit, "--repo", site.path, "--allowed-signers", site.trusted, "--json", check=0).stdout)
+    assert verdict["signers"] == ["eve"]
+    changed = tampered(site, commit)
+    headgate("verify", changed, "--repo", site.path, "--allowed-signers", site.trusted, check=3)
+
+
+def tampered(site, commit):
+    """The commit with another message and the same signature, as HEAD."""
+    octets = subprocess.run(["git", "cat-file", "commit", commit], cwd=site.path, capture_output=True, check=True).stdout
+    done = subprocess.run(["git", "hash-object", "-t", "commit", "-w", "--stdin"], cwd=site.path, capture_output=True, check=True,
+                          input=octets + b"and more\n")
+    changed = done.stdout.decode().strip()
+    site.git("reset", "--quiet", "--hard", changed)
+    return changed
+
+
+def test_every_commit_must_be_signed_not_only_the_last(site):
+    site.change("dave", "one.txt")
+    unsigned = site.change(None, "two.txt")
+    site.change("dave", "three.txt")
+    site.refused("CommitUnsigned", 1602, unsigned)
+
+
+def test_commits_of_known_signers_verify(site):
+    for number in range(3):
+        site.change("dave", f"{number}.txt")
+    verdict = site.verified()
+    assert verdict["commits"] == 3 and verdict["signers"] == ["dave"]
+
+
+def test_a_signature_is_of_one_commit(site):
+    changed = tampered(site, site.change("dave", "page.txt"))
+    site.refused("SignatureInvalid", 1603, changed)
+
+
+def test_an_unknown_key_is_refused(site):
+    commit = site.change("mallory", "page.txt")
+    first = site.refused("SignerUnknown", 1604, commit)
+    fingerprint = subprocess.run(["ssh-keygen", "-l", "-f", site.keys["mallory"]], capture_output=True, text=True, check=True)
+    assert fingerprint.stdout.split()[1] in first
+
+
+def test_a_key_counts_only_while_it_is_valid(site):
+    text = allowed(site.keys, "alice", "bob", "carol", "ci") + f'dave valid-before="20200101Z" {public(site.keys["dave"])}\n'
+    site.signers(allowedSigners=text)
+    base = site.commit("alice")
+    commit = site.change("dave", "page.txt")
+    assert "was not valid at its time" in site.refused("SignerUnknown", 1604, commit, revisions=f"{base}..HEAD")
+
+
+def test_a_signature_for_another_purpose_does_not_count(site):
+    """What ssh-keygen signed in the namespace `file` is not a commit's signature."""
+    commit = site.change("dave", "page.txt")
+    octets = subprocess.run(["git", "cat-file", "commit", commit], cwd=site.path, capture_output=True, check=True).stdout.decode()
+    head, message = octets.split("\n\n", 1)
+    plain = re.sub(r"gpgsig (.*\n)(?: .*\n?)*", "", head + "\n").rstrip("\n")
+    signature = subprocess.run(["ssh-keygen", "-q", "-Y", "sign", "-n", "file", "-f", site.keys["dave"]], capture_output=True, check=True,
+                               input=f"{plain}\n\n{message}".encode()).stdout.decode().strip().replace("\n", "\n ")
+    forged = subprocess.run(["git", "hash-object", "-t", "commit", "-w", "--stdin"], cwd=site.path, capture_output=True, check=True,
+                            input=f"{plain}\ngpgsig {signature}\n\n{message}".encode()).stdout.decode().strip()
+    site.git("reset", "--quiet", "--hard", forged)
+    site.refused("SignatureInvalid", 1603, forged)
+
+
+# --- Rules by path -------------------------------------------------------------------------------------------------
+
+
+def test_a_path_is_for_those_whom_its_rule_names(site):
+    site.put("invalidations/one.yaml", invalidation("one", "/page"))
+    site.commit("ci")
+    site.verified()
+    commit = site.change("ci", "policies/page.txt")
+    site.refused("SignerNotAllowed", 1605, commit, "policies/page.txt")
+
+
+def test_a_file_holds_only_the_kinds_of_its_rule(site):
+    site.put("invalidations/one.yaml", invalidation("one", "/page"), header_policy(X_Mark="smuggled"))
+    commit = site.commit("ci")
+    assert "ResponseHeadersPolicy" in site.refused("KindNotAllowed", 1611, commit, "invalidations/one.yaml")
+
+
+def test_what_no_rule_names_nobody_may_change(site):
+    site.signers("alice", "bob", "carol", "dave", "ci", rules=RULES[:1])
+    base = site.commit("alice")
+    commit = site.change("alice", "page.txt")
+    site.refused("SignerNotAllowed", 1605, commit, "page.txt", f"{base}..HEAD")
+
+
+@pytest.mark.parametrize("author, merger, reason", [
+    ("alice", "bob", None), ("bob", "carol", None), ("alice", "alice", "TooFewSigners"), ("alice", "dave", "TooFewSigners"),
+    ("dave", "alice", "SignerNotAllowed"), (None, "alice", "CommitUnsigned")])
+def test_two_of_three_sign_by_a_commit_and_its_merge(site, author, merger, reason):
+    site.branch("proposal")
+    commit = site.change(author, "waf/rules.txt")
+    merge = site.merge(merger, "proposal")
+    if reason is None:
+        assert site.verified()["commits"] == 2
+    elif reason == "TooFewSigners":
+        site.refused(reason, 1606, merge, "waf/rules.txt")
+    else:
+        assert site.verify(check=3)["reason"] == reason
+        assert commit[:12] in site.verify(check=3)["diagnostics"][0]
+
+
+def test_one_of_three_is_too_few(site):
+    commit = site.change("alice", "waf/rules.txt")
+    assert "1 of the 2 signers" in site.refused("TooFewSigners", 1606, commit, "waf/rules.txt")
+
+
+def test_consent_is_to_what_the_file_holds_in_the_end(site):
+    """Alice signed one version; the one that is merged is bob's, and only bob's."""
+    site.branch("proposal")
+    site.change("alice", "waf/rules.txt", "alice's\n")
+    site.change("bob", "waf/rules.txt", "bob's\n")
+    merge = site.merge("bob", "proposal")
+    site.refused("TooFewSigners", 1606, merge, "waf/rules.txt")
+
+
+def test_a_merge_that_has_what_is_live_as_its_second_parent_is_judged_the_same(site):
+    """A developer's `git pull` merges the other way round."""
+    site.branch("local")
+    site.change("ci", "policies/page.txt")
+    site.git("checkout", "--quiet", "main")
+    base = site.change("dave", "other.txt")
+    site.git("checkout", "--quiet", "local")
+    site.git(*site.signing("ci"), "merge", "--quiet", "--no-ff", "--gpg-sign", "--message", "pull", "main")
+    assert site.verify(f"{base}..HEAD", check=3)["reason"] == "SignerNotAllowed"
+
+
+# --- Attacks -------------------------------------------------------------------------------------------------------
+
+
+def smuggle(site, signer, file, text):
+    """Merges `proposal`, and changes `file` in the merge itself."""
+    site.git("checkout", "--quiet", "main")
+    site.git("merge", "--quiet", "--no-ff", "--no-commit", "proposal")
+    site.write(file, text)
+    return site.commit(signer, "merge")
+
+
+def test_a_merge_smuggles_nothing(site):
+    site.branch("proposal")
+    site.put("invalidations/one.yaml", invalidation("one", "/page"))
+    site.commit("ci")
+    merge = smuggle(site, "ci", "policies/cached.yaml", "# gone\n")
+    site.refused("MergeSmuggling", 1608, merge, "policies/cached.yaml")
+
+
+def test_a_merge_may_solve_a_conflict_where_its_signer_may_change_the_file(site):
+    site.branch("proposal")
+    site.change("dave", "page.txt", "theirs\n")
+    merge = smuggle(site, "dave", "page.txt", "both\n")
+    assert site.verified(f"{site.first}..{merge}")["signers"] == ["dave"]
+
+
+def test_a_merge_does_not_bring_back_what_was_replaced(site):
+    """The side has an old version of a file that nobody on the side signed for."""
+    site.branch("old")
+    site.put("invalidations/one.yaml", invalidation("one", "/page"))
+    site.commit("ci")
+    site.git("checkout", "--quiet", "main")
+    base = site.change("dave", "policies/cached.yaml", json.dumps(cache_policy(default="5m")))
+    merge = site.merge("ci", "old", "--strategy", "ort", "--no-commit")
+    site.git("checkout", "--quiet", "old", "--", "policies/cached.yaml")
+    merge = site.commit("ci", "merge")
+    site.refused("MergeSmuggling", 1608, merge, "policies/cached.yaml", f"{base}..HEAD")
+
+
+def test_a_smuggling_merge_on_the_side_is_found(site):
+    site.branch("proposal")
+    site.put("invalidations/one.yaml", invalidation("one", "/page"))
+    site.commit("ci")
+    site.branch("side", "main")
+    site.put("invalidations/two.yaml", invalidation("two", "/page"))
+    site.commit("ci")
+    site.git("merge", "--quiet", "--no-ff", "--no-commit", "proposal")
+    site.write("policies/cached.yaml", "# gone\n")
+    inner = site.commit("ci", "inner")
+    site.merge("dave", "side")
+    site.refused("MergeSmuggling", 1608, inner, "policies/cached.yaml")
+
+
+def test_nobody_grants_themselves_a_key(site):
+    site.signers("alice", "bob", "carol", "dave", "ci", "mallory", groups=[SECURITY, {"name": "mine", "members": ["mallory"]}])
+    commit = site.commit("mallory")
+    site.refused("SelfGranting", 1607, commit, "signers.yaml")
+
+
+def test_nobody_grants_themselves_a_path(site):
+    site.signers("alice", "bob", "carol", "dave", "ci", rules=[{"paths": ["**"], "signers": ["ci"]}])
+    commit = site.commit("ci")
+    site.change("ci", "policies/page.txt")
+    site.refused("SelfGranting", 1607, commit, "signers.yaml")
+
+
+def test_nobody_grants_themselves_a_path_on_the_side(site):
+    site.branch("proposal")
+    site.signers("alice", "bob", "carol", "dave", "ci", rules=[{"paths": ["**"], "signers": ["ci"]}])
+    commit = site.commit("ci")
+    site.change("ci", "policies/page.txt")
+    site.merge("dave", "proposal")
+    site.refused("SelfGranting", 1607, commit, "signers.yaml")
+
+
+def test_signers_change_by_those_whom_the_version_before_names(site):
+    site.branch("proposal")
+    site.signers("alice", "bob", "carol", "dave", "ci", "mallory", rules=[*RULES[:2], {"paths": ["**"], "signers": ["mallory"]}])
+    site.commit("alice")
+    grant = site.merge("bob", "proposal")
+    site.change("mallory", "page.txt")
+    assert site.verified()["signers"] == ["mallory"]
+    commit = site.change("dave", "page.txt")
+    site.refused("SignerNotAllowed", 1605, commit, "page.txt", f"{grant}..HEAD")
+
+
+def test_who_was_removed_cannot_come_back_by_an_old_branch(site):
+    site.branch("old")
+    commit = site.change("dave", "page.txt")
+    site.git("checkout", "--quiet", "main")
+    site.branch("proposal")
+    site.signers("alice", "bob", "carol", "ci", rules=[*RULES[:2], {"paths": ["**"], "signers": ["security"]}])
+    site.commit("alice")
+    base = site.merge("bob", "proposal")
+    site.merge("alice", "old")
+    site.refused("SignerUnknown", 1604, commit, revisions=f"{base}..HEAD")
+
+
+@pytest.mark.parametrize("text, said", [
+    ("kind: Signers\n", "apiVersion"),
+    (f"apiVersion: {API}\nkind: Signers\nspec: {{ allowedSigners: 'alice ssh-rsa AAAA', rules: [{{ paths: ['**'], signers: [alice] }}] }}\n",
+     "alice"),
+    (f"apiVersion: {API}\nkind: Signers\nspec: {{ allowedSigners: '{{alice}}', rules: [{{ paths: ['**'], signers: [bob] }}] }}\n", "bob"),
+    (f"apiVersion: {API}\nkind: Signers\nspec: {{ allowedSigners: '{{alice}}', rules: [{{ paths: ['**'], signers: [alice], required: 2 }}] }}\n",
+     "2 signers are required")])
+def test_signers_that_cannot_be_used_are_refused_where_they_come(site, text, said):
+    site.branch("proposal")
+    site.write("signers.yaml", text.replace("{alice}", allowed(site.keys, "alice").strip()))
+    site.commit("alice")
+    merge = site.merge("bob", "proposal")
+    assert said in site.refused("SignersInvalid", 1601, merge, "signers.yaml")
+    assert said in headgate("validate", ".", cwd=site.path, check=2).stdout
+
+
+def test_a_tree_that_git_would_not_write_is_refused(site):
+    """Two entries of one name would be two files to two readers."""
+    blob = site.git("rev-parse", "HEAD:shop.yaml")
+    entry = b"100644 shop.yaml\0" + bytes.fromhex(blob)
+    made = subprocess.run(["git", "hash-object", "-t", "tree", "--literally", "-w", "--stdin"], cwd=site.path, capture_output=True,
+                          check=True, input=entry + entry).stdout.decode().strip()
+    commit = site.git(*site.signing("dave"), "commit-tree", "--gpg-sign", "-p", "HEAD", "-m", "twice", made)
+    site.git("update-ref", "refs/heads/main", commit)
+    site.refused("CommitMalformed", 1612, commit)
+
+
+# --- OpenPGP -------------------------------------------------------------------------------------------------------
+
+
+class Gpg:
+    """A keyring of its own."""
+
+    def __init__(self, folder):
+        self.home = folder
+        folder.mkdir(mode=0o700)
+
+    def run(self, *arguments):
+        return subprocess.run(["gpg", "--homedir", self.home, "--batch", "--quiet", "--passphrase", "", "--pinentry-mode", "loopback",
+                               *arguments], capture_output=True, text=True, check=True).stdout
+
+    def make(self, name, kind="ed25519", expires="0"):
+        self.run("--quick-generate-key", f"{name} <{name}@test>", kind, "sign", expires)
+        return self.run("--armor", "--export", f"{name}@test")
+
+    def stop(self):
+        subprocess.run(["gpgconf", "--homedir", self.home, "--kill", "all"], check=True)
+
+
+@pytest.fixture
+def gpg(tmp_path):
+    ring = Gpg(tmp_path / "gnupg")
+    yield ring
+    ring.stop()
+
+
+def commit_by_gpg(site, gpg, name, monkeypatch, file="page.txt"):
+    monkeypatch.setenv("GNUPGHOME", str(gpg.home))
+    site.write(file, f"# {os.urandom(4).hex()}\n")
+    site.git("add", "--all")
+    site.git("-c", f"user.signingKey={name}@test", "commit", "--quiet", "--gpg-sign", "--message", "by gpg")
+    monkeypatch.delenv("GNUPGHOME")
+    return site.git("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa3072"])
+def test_openpgp_signatures_hold(site, gpg, monkeypatch, kind):
+    erin = gpg.make("erin", kind)
+    gpg.make("mallory")
+    site.signers("alice", "bob", "carol", "dave", "ci", openpgp=[{"signer": "erin", "publicKey": erin}],
+                 rules=[*RULES[:2], {"paths": ["**"], "signers": ["erin"]}])
+    base = site.commit("alice")
+    commit = commit_by_gpg(site, gpg, "erin", monkeypatch)
+    assert site.verified(f"{base}..HEAD")["signers"] == ["erin"]
+    changed = tampered(site, commit)
+    site.refused("SignatureInvalid", 1603, changed, revisions=f"{base}..HEAD")
+    site.git("reset", "--quiet", "--hard", commit)
+    other = commit_by_gpg(site, gpg, "mallory", monkeypatch)
+    site.refused("SignerUnknown", 1604, other, revisions=f"{base}..HEAD")
+
+
+def test_a_keyring_of_the_machine_begins_trust(site, gpg, monkeypatch, tmp_path):
+    ring = tmp_path / "keys.asc"
+    ring.write_text(gpg.make("erin"))
+    gpg.make("mallory")
+    headgate("verify", commit_by_gpg(site, gpg, "erin", monkeypatch), "--repo", site.path, "--openpgp-keyring", ring, check=0)
+    headgate("verify", commit_by_gpg(site, gpg, "mallory", monkeypatch), "--repo", site.path, "--openpgp-keyring", ring, check=3)
+
+
+def test_a_key_that_was_revoked_is_refused(site, gpg, monkeypatch):
+    gpg.make("erin")
+    commit = commit_by_gpg(site, gpg, "erin", monkeypatch)
+    fingerprint = re.search(r"fpr:+([0-9A-F]{40}):", gpg.run("--with-colons", "--list-keys", "erin@test"))[1]
+    certificate = (gpg.home / "openpgp-revocs.d" / f"{fingerprint}.rev").read_text().replace(":-----BEGIN", "-----BEGIN")
+    (gpg.home / "revoked").write_text(certificate[certificate.index("-----BEGIN"):])
+    gpg.run("--import", gpg.home / "revoked")
+    ring = gpg.home / "keys.asc"
+    ring.write_text(gpg.run("--armor", "--export", "erin@test"))
+    done = headgate("verify", commit, "--repo", site.path, "--openpgp-keyring", ring, check=3)
+    assert "the key has been revoked" in done.stdout
+
+
+# --- A running edge ------------------------------------------------------------------------------------------------
+
+
+def condition(edge, kind="SourceVerified"):
+    return next(c for c in edge.status()["conditions"] if c["type"] == kind)
+
+
+@pytest.fixture
+def edge(site, origin, run):
+    """One that verifies, and answers with X-Mark."""
+    origin.page("/page")
+    site.put("shop.yaml", distribution(origin.port, default=behavior(responseHeadersPolicy="mark")), header_policy(X_Mark="first"))
+    site.commit("alice")
+    return run("--allowed-signers", site.trusted)
+
+
+def mark(edge):
+    return edge.get("/page").headers["x-mark"]
+
+
+def put_mark(site, origin, signer, value):
+    site.put("shop.yaml", distribution(origin.port, default=behavior(responseHeadersPolicy="mark")), header_policy(X_Mark=value))
+    return site.commit(signer, value)
+
+
+def refused_by(edge, commit, reason, code):
+    """Waits until the edge has refused `commit`; everything says why, and what served serves on."""
+    edge.reconcile()
+    until(lambda: (edge.status()["refused"] or {}).get("commit") == commit, "the refusal")
+    status = edge.status()
+    assert status["refused"]["stage"] == "verify" and status["refused"]["reason"] == reason
+    assert f"[HG{code}]" in status["diagnostics"][0]
+    verified = condition(edge)
+    assert verified["status"] == "False" and verified["reason"] == reason and f"[HG{code}]" in verified["message"]
+    assert condition(edge, "Stalled")["reason"] == "CommitRefused" and condition(edge, "Validated")["status"] == "Unknown"
+    event = [e for e in edge.events() if e["type"] == "refused"][-1]
+    assert event["commit"] == commit and event["stage"] == "verify" and event["reason"] == reason
+    assert f"[HG{code}]" in edge.output.text() and commit[:12] in edge.output.text()
+    assert f"[HG{code}]" in edge.command("status", check=None).stdout
+    return status
+
+
+def test_signed_commits_go_live(site, origin, edge):
+    verified = condition(edge)
+    assert verified["status"] == "True" and verified["reason"] == "Verified" and "signed by alice" in verified["message"]
+    commit = put_mark(site, origin, "dave", "second")
+    edge.reconcile()
+    edge.wait(commit)
+    assert mark(edge) == "second"
+    newest = edge.status()["history"][0]
+    assert newest["verified"] and newest["signers"] == ["dave"]
+
+
+def test_what_is_not_signed_does_not_go_live_and_is_mended_by_taking_it_back(site, origin, edge):
+    before = site.git("rev-parse", "HEAD")
+    commit = put_mark(site, origin, None, "unsigned")
+    refused_by(edge, commit, "CommitUnsigned", 1602)
+    assert mark(edge) == "first"
+    site.git("reset", "--quiet", "--hard", before)
+    commit = put_mark(site, origin, "dave", "second")
+    edge.reconcile()
+    edge.wait(commit)
+    assert mark(edge) == "second" and condition(edge)["status"] == "True"
+
+
+def test_an_old_commit_is_not_replayed(site, origin, edge):
+    old = site.git("rev-parse", "HEAD")
+    commit = put_mark(site, origin, "dave", "second")
+    edge.reconcile()
+    edge.wait(commit)
+    site.git("reset", "--quiet", "--hard", old)
+    refused_by(edge, old, "CommitReplayed", 1610)
+    assert mark(edge) == "second"
+
+
+def test_a_rewritten_history_needs_the_operator(site, origin, edge, run):
+    live = put_mark(site, origin, "dave", "second")
+    edge.reconcile()
+    edge.wait(live)
+    site.git("reset", "--quiet", "--hard", site.first)
+    commit = put_mark(site, origin, "alice", "rewritten")
+    refused_by(edge, commit, "HistoryRewritten", 1609)
+    assert mark(edge) == "second"
+    edge.stop()
+    edge = run("--allowed-signers", site.trusted, "--trusted-commit", commit)
+    edge.wait(commit)
+    assert mark(edge) == "rewritten"
+    # The operator's word is not a way back to that commit.
+    later = put_mark(site, origin, "dave", "later")
+    edge.reconcile()
+    edge.wait(later)
+    site.git("reset", "--quiet", "--hard", commit)
+    refused_by(edge, commit, "CommitReplayed", 1610)
+    assert mark(edge) == "later"
+
+
+def test_trust_survives_a_restart(site, origin, edge, run):
+    edge.stop()
+    put_mark(site, origin, "dave", "second")
+    edge = run("--allowed-signers", site.trusted)
+    until(lambda: condition(edge)["message"].endswith("signed by dave"), "the second commit")
+    assert mark(edge) == "second"  # dave is not in the machine's file: the range was verified, not a first commit
+    edge.stop()
+    commit = put_mark(site, origin, "mallory", "third")
+    edge = run("--allowed-signers", site.trusted, wait=False)
+    refused_by(edge, commit, "SignerUnknown", 1604)
+    assert mark(edge) == "second"
+
+
+def test_the_repository_does_not_say_whom_the_machine_trusts_first(site, origin, run):
+    """The attacker's repository has a signers.yaml with the attacker's key."""
+    site.signers("mallory", groups=[{"name": "security", "members": ["mallory"]}], rules=[{"paths": ["**"], "signers": ["mallory"]}])
+    commit = site.commit("mallory")
+    edge = run("--allowed-signers", site.trusted, wait=False)
+    refused_by(edge, commit, "SignerUnknown", 1604)
+    assert edge.admin_get("/readyz").status == 503
+
+
+def test_what_went_live_unverified_is_verified_when_it_is_asked_for(site, origin, run):
+    commit = put_mark(site, origin, "mallory", "unverified")
+    edge = run()
+    assert condition(edge)["reason"] == "NotConfigured" and "signers.yaml is not enforced" in condition(edge)["message"]
+    edge.stop()
+    edge = run("--allowed-signers", site.trusted, wait=False)
+    refused_by(edge, commit, "SignerUnknown", 1604)
+    good = put_mark(site, origin, "alice", "verified")
+    edge.reconcile()
+    edge.wait(good)
+    assert condition(edge)["reason"] == "Verified"
+
+
+def test_the_machine_file_says_the_same(site, run, tmp_path):
+    (tmp_path / "edge.yaml").write_text(
+        f"apiVersion: {API}\nkind: Edge\nspec:\n  verify: {{ mode: range, allowedSigners: {site.trusted} }}\n")
+    assert condition(run("--config", tmp_path / "edge.yaml"))["reason"] == "Verified"
+
+
+@pytest.mark.parametrize("text, said", [("", "there is no key"), ("alice ssh-ed25519 AAAA\n", "line 1"), (None, "No such file")])
+def test_a_machine_file_that_cannot_be_used_ends_run(site, tmp_path, text, said):
+    file = tmp_path / "signers"
+    if text is not None:
+        file.write_text(text)
+    done = headgate("run", "--source", site.path, "--state", tmp_path / "s", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+                    "--allowed-signers", file, check=2)
+    assert said in done.stderr and "--allowed-signers" in done.stderr

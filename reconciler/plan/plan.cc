@@ -57,6 +57,7 @@ Json resources_of(const schema::Model& model, schema::Defaults defaults) {
   Json json = schema::to_json(model, options_for(defaults));
   json.erase("Invalidation");
   if (json.contains("Fleet")) json["Fleet"] = Json{{"fleet", json["Fleet"]}};
+  if (json.contains("Signers")) json["Signers"] = Json{{"signers", json["Signers"]}};
   Json result = Json::object();
   for (const auto& [kind, resources] : json.items())
     for (const auto& [name, resource] : resources.items())

@@ -170,9 +170,7 @@ std::string check_commit(std::string& text) {
 
 std::string check_commit_id(std::string& text) {
   const std::string expected = check_commit(text);
-  return expected.empty() && (text.size() == 40 || text.size() == 64)
-             ? ""
-             : "the whole id, as git rev-parse prints it";
+  return expected.empty() && text.size() == 40 ? "" : "the whole id, as git rev-parse prints it";
 }
 
 std::string check_file_pattern(std::string& text) {
@@ -266,7 +264,7 @@ const Format kCron{"a schedule", "^(@[a-z]+|\\S+(\\s+\\S+){4})$", check_cron};
 const Format kInvalidationId{"an id", "^[ -~]{1,257}$", check_invalidation_id};
 const Format kUrl{"a URL", "^https?://[^/?#\\s][^#\\s]*$", check_url};
 const Format kNotEmpty{"a text", "^.", check_not_empty};
-const Format kCommitId{"a commit id", "^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$", check_commit_id};
+const Format kCommitId{"a commit id", "^[0-9A-Fa-f]{40}$", check_commit_id};
 const Format kFilePattern{"a pattern of files", "^[^/].*$", check_file_pattern};
 const Format kSignerName{"a signer", "^[!-~]{1,256}$", check_signer_name};
 

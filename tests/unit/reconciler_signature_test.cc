@@ -64,7 +64,8 @@ TEST_CASE("base64 is read to the letter") {
 }
 
 TEST_CASE("fields of the SSH protocol never reach beyond the end") {
-  SshReader good(ssh_text("a") + ssh_text(""));
+  const std::string fields = ssh_text("a") + ssh_text("");
+  SshReader good(fields);
   CHECK(good.text() == "a");
   CHECK(good.text().empty());
   CHECK(good.done());
@@ -77,7 +78,8 @@ TEST_CASE("fields of the SSH protocol never reach beyond the end") {
     CHECK_FALSE(reader.good());
     CHECK_FALSE(reader.done());
   }
-  SshReader negative(ssh_text("\x80"));
+  const std::string high = ssh_text("\x80");
+  SshReader negative(high);
   negative.natural();
   CHECK_FALSE(negative.good());
 }
@@ -180,7 +182,7 @@ TEST_CASE("what allowed signers cannot mean here is said with its line") {
   CHECK(error_of("alice valid-before=\"2026Z\" " + kKey).find("is not YYYYMMDD") !=
         std::string::npos);
   CHECK(error_of("alice").find("NAME[,NAME…]") != std::string::npos);
-  CHECK(error_of("alice ssh-ed25519").find("damaged") != std::string::npos);
+  CHECK(error_of("alice ssh-ed25519").find("NAME[,NAME…]") != std::string::npos);
   CHECK(error_of("alice ssh-rsa " + kKey.substr(12)).find("not of the type") != std::string::npos);
   CHECK(error_of("alice,,bob " + kKey).find("not the name of a signer") != std::string::npos);
   CHECK(error_of("alice sk-ssh-ed25519@openssh.com " +

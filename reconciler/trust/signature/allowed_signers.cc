@@ -122,7 +122,7 @@ Status read_line(std::string_view line, std::vector<AllowedKey>& keys) {
     word = take_word(line);
   }
   const auto blob = decode_base64(take_word(line));
-  if (!is_key_type(word) || !blob)
+  if (!is_key_type(word) || !blob || blob->empty())
     return fail(Blame::Config, "a line is NAME[,NAME…] [OPTIONS] TYPE KEY");
   HG_TRY(SshKey key, SshKey::parse(*blob), "the key of {}", names.front());
   if (!blob->starts_with(ssh_text(word)))

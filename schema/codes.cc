@@ -130,6 +130,8 @@ const std::vector<CodeInfo>& codes() {
        "Keep to the `kinds` of the rule, or move the resource."},
       {Code::CommitMalformed, "An object of the repository is not as git makes it.",
        "Make the commit again with git; `git fsck` says more."},
+      {Code::SignersWeak, "Fewer signers may change `signers.yaml` than another rule asks for.",
+       "Whoever changes it can give themselves everything: let a rule for it ask for as many."},
   };
   return list;
 }

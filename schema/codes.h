@@ -95,6 +95,7 @@ enum class Code : int {
   CommitReplayed = 1610,
   KindNotAllowed = 1611,
   CommitMalformed = 1612,
+  SignersWeak = 1613,
 };
 
 struct CodeInfo {

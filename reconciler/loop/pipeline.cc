@@ -32,6 +32,27 @@ tl::unexpected<Refusal> refuse(Stage stage, std::vector<Diagnostic> diagnostics)
   return tl::unexpected<Refusal>(Refusal{stage, std::move(diagnostics)});
 }
 
+Diagnostic about_signers(Diagnostic::Severity severity, schema::Code code, std::string message,
+                         std::string hint) {
+  return {schema::kSignersFile, 0, 0, severity, static_cast<int>(code), std::move(message),
+          std::move(hint)};
+}
+
+/// What of a signers.yaml its fields cannot say.
+std::vector<Diagnostic> about_signers(const schema::Signers& signers) {
+  const auto policy = Policy::from(signers);
+  if (!policy)
+    return {about_signers(Diagnostic::Severity::Error, schema::Code::SignersInvalid,
+                          policy.error().context, "who signs what follows must be clear")};
+  const std::string stricter = policy->stricter_than_signers();
+  if (stricter.empty()) return {};
+  return {
+      about_signers(Diagnostic::Severity::Warning, schema::Code::SignersWeak,
+                    fmt::format("{} needs more signers than a change of {} itself", stricter,
+                                schema::kSignersFile),
+                    fmt::format("add a rule for {} that requires as many", schema::kSignersFile))};
+}
+
 }  // namespace
 
 std::string_view name(Stage stage) {
@@ -76,11 +97,7 @@ Staged<Prepared> validate(schema::Loader& loader, const schema::Tree& tree,
   schema::Loaded loaded = loader.load(tree);
   if (check && loaded.model != nullptr) add(loaded.diagnostics, check(*loaded.model));
   if (loaded.model != nullptr && loaded.model->signers != nullptr)
-    if (const auto policy = Policy::from(*loaded.model->signers); !policy)
-      loaded.diagnostics.push_back({schema::kSignersFile, 0, 0, Diagnostic::Severity::Error,
-                                    static_cast<int>(schema::Code::SignersInvalid),
-                                    policy.error().context,
-                                    "who signs what follows must be clear"});
+    add(loaded.diagnostics, about_signers(*loaded.model->signers));
   if (loaded.model == nullptr || schema::has_errors(loaded.diagnostics))
     return refuse(Stage::Validate, std::move(loaded.diagnostics));
   Prepared prepared;

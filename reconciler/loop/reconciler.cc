@@ -293,8 +293,10 @@ void Reconciler::show_applied(const Activation& activation,
 void Reconciler::show_verified(const Activation& activation) {
   if (activation.verified)
     return board_.set("SourceVerified", Condition::Value::True, "Verified",
-                      fmt::format("{}, signed by {}", short_id(activation.commit),
-                                  schema::join(activation.signers)));
+                      activation.signers.empty()
+                          ? short_id(activation.commit) + ", named by the operator"
+                          : fmt::format("{}, signed by {}", short_id(activation.commit),
+                                        schema::join(activation.signers)));
   if (options_.verify.enabled())
     return board_.set(
         "SourceVerified", Condition::Value::Unknown, "AppliedBefore",

@@ -201,6 +201,13 @@ const Policy::Rule* Policy::rule_of(std::string_view path) const {
   return nullptr;
 }
 
+std::string Policy::stricter_than_signers() const {
+  const Rule* own = rule_of(schema::kSignersFile);
+  for (const Rule& rule : rules_)
+    if (own != nullptr && rule.required > own->required) return schema::join(rule.paths);
+  return {};
+}
+
 std::vector<std::string> Policy::names_of(const std::set<std::size_t>& signers) const {
   std::vector<std::string> names;
   for (const std::size_t signer : signers) names.push_back(names_[signer]);

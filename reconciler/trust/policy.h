@@ -48,6 +48,10 @@ class Policy {
   /// The first that names `path`; null when none does.
   const Rule* rule_of(std::string_view path) const;
 
+  /// The paths of a rule that asks for more signers than signers.yaml needs to be changed; empty
+  /// when there is none.
+  std::string stricter_than_signers() const;
+
   /// For messages.
   const std::string& name_of(std::size_t signer) const { return names_[signer]; }
   std::vector<std::string> names_of(const std::set<std::size_t>& signers) const;

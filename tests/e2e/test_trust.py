@@ -199,6 +199,17 @@ def test_what_no_rule_names_nobody_may_change(site):
     site.refused("SignerNotAllowed", 1605, commit, "page.txt", f"{base}..HEAD")
 
 
+def test_a_weak_rule_for_the_signers_is_warned_of(site):
+    assert "HG1613" not in headgate("validate", ".", cwd=site.path, check=0).stdout
+    site.signers("alice", "bob", "carol", "dave", "ci", rules=[{**RULES[0], "paths": ["waf/**"]}, *RULES[1:]])
+    assert "signers.yaml: warning: [HG1613] waf/** needs more signers" in headgate("validate", ".", cwd=site.path, check=0).stdout
+
+
+def test_a_change_of_signers_shows_in_the_plan(site):
+    site.signers("alice", "bob", "carol", "ci", rules=[*RULES[:2], {"paths": ["**"], "signers": ["security"]}])
+    assert "Signers" in headgate("diff", "--repo", site.path, check=1).stdout
+
+
 @pytest.mark.parametrize("author, merger, reason", [
     ("alice", "bob", None), ("bob", "carol", None), ("alice", "alice", "TooFewSigners"), ("alice", "dave", "TooFewSigners"),
     ("dave", "alice", "SignerNotAllowed"), (None, "alice", "CommitUnsigned")])
@@ -526,6 +537,7 @@ def test_a_rewritten_history_needs_the_operator(site, origin, edge, run):
     edge.stop()
     edge = run("--allowed-signers", site.trusted, "--trusted-commit", commit)
     edge.wait(commit)
+    assert condition(edge)["message"] == f"{commit[:7]}, named by the operator"
     assert mark(edge) == "rewritten"
     # The operator's word is not a way back to that commit.
     later = put_mark(site, origin, "dave", "later")

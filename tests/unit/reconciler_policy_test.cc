@@ -89,6 +89,16 @@ TEST_CASE("the first rule that names a path holds, and a signer counts once unde
   CHECK(Policy::from(narrow)->rule_of("shop.yaml") == nullptr);
 }
 
+TEST_CASE("whoever may change the rules must be as many as the strictest rule asks for") {
+  CHECK(Policy::from(two_signers())->stricter_than_signers() == "waf/**");
+  auto signers = two_signers();
+  signers.rules[0].paths.push_back("signers.yaml");
+  CHECK(Policy::from(signers)->stricter_than_signers().empty());
+  signers.rules.pop_back();
+  signers.rules[0].paths.pop_back();  // nobody may change them
+  CHECK(Policy::from(signers)->stricter_than_signers().empty());
+}
+
 TEST_CASE("signers that nobody could meet are refused") {
   auto signers = two_signers();
   signers.rules[1].required = 2;

@@ -12,6 +12,13 @@ namespace {
 /// Beyond it the oldest generations are one to select.fetchedUnder.
 constexpr std::size_t kMaxServed = 4096;
 
+/// As members of the record.
+Json to_json(const Evidence& evidence) {
+  Json json{{"verified", true}, {"signers", evidence.signers}};
+  if (!evidence.trusted_commit.empty()) json["trustedCommit"] = evidence.trusted_commit;
+  return json;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Activator>> Activator::open(ActivatorOptions options,
@@ -57,7 +64,7 @@ bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& o
     }
     CommitInfo commit{at->commit, at->subject, "", ""};
     Json details{{"resumedGeneration", at->generation}};
-    if (at->verified) details.update(Json{{"verified", true}, {"signers", at->signers}});
+    if (at->verified) details.update(to_json(Evidence{at->signers, at->trusted_commit}));
     const auto activated = this->commit(at->digest, commit, {}, details);
     if (!activated) {
       log(fmt::format("generation {} cannot be resumed: {}", at->generation,
@@ -84,7 +91,7 @@ Result<Prepared> Activator::load(const std::string& digest, schema::Loader& load
 
 Result<Activation> Activator::activate(const Prepared& prepared, const schema::Tree& tree,
                                        const CommitInfo& commit, bool history_rewritten,
-                                       const std::optional<std::vector<std::string>>& signers) {
+                                       const std::optional<Evidence>& evidence) {
   HG_TRY(const std::string packed, pack_tree(tree, prepared.files), "packing the configuration");
   const std::string digest = digest_of(packed);
   HG_CHECK(store_.write(digest, packed), "keeping the configuration");
@@ -97,7 +104,7 @@ Result<Activation> Activator::activate(const Prepared& prepared, const schema::T
     for (LedgerEntry& entry : entries) entry.rejected.clear();
   Json details = Json::object();
   if (history_rewritten) details["historyRewritten"] = true;
-  if (signers) details.update(Json{{"verified", true}, {"signers", *signers}});
+  if (evidence) details.update(to_json(*evidence));
   for (const auto& [name, schedule] : prepared.model->invalidation_schedules)
     if (is_new(name, *schedule))  // ticks count from its appearance
       details["schedules"][name] = format_timestamp(now());

@@ -30,6 +30,12 @@ struct ActivatorOptions {
   std::function<Timestamp()> now = base::wall_now;  ///< decides what is due and what can be undone
 };
 
+/// Why a commit may go live, where commits are verified.
+struct Evidence {
+  std::vector<std::string> signers;
+  std::string trusted_commit;  ///< the operator's that the commit contains; empty: none
+};
+
 /// What has just gone live.
 struct Swap {
   std::shared_ptr<const snapshot::Snapshot> snapshot;
@@ -52,10 +58,10 @@ class Activator {
   /// Makes `prepared`, read from `tree`, the configuration of a new generation, together with the
   /// invalidations that have not been seen. Errors: Blame::Self when the state cannot be written;
   /// nothing has changed then. `history_rewritten` goes into the record, and
-  /// so does who signed the commit, when `signers` says that it was verified.
+  /// so does who signed the commit, when it was verified.
   Result<Activation> activate(const Prepared& prepared, const schema::Tree& tree,
                               const CommitInfo& commit, bool history_rewritten,
-                              const std::optional<std::vector<std::string>>& signers = {});
+                              const std::optional<Evidence>& evidence = {});
 
   /// Purges without a commit, all of `invalidations` in one record: returns what is in the ledger
   /// under their ids, also of those that were there before. `schedules`: until when these have been

@@ -174,18 +174,18 @@ bool Reconciler::has_changed_outside(const snapshot::Snapshot& live) const {
 Result<std::optional<Verdict>> Reconciler::verify(const std::string& commit) const {
   if (!options_.verify.enabled()) return std::optional<Verdict>();
   HG_TRY(auto machine, read_machine_policy(options_.verify), "verifying");
-  TrustAnchor anchor;
-  anchor.trusted_commit = options_.verify.trusted_commit;
+  Activation live;
   {
     const base::MutexLock lock(state_mutex_);
     const auto& activations = activator_->history().activations();
-    if (!activations.empty() && activations.back().verified)
-      anchor.applied = activations.back().commit;
+    if (!activations.empty() && activations.back().verified) live = activations.back();
   }
+  const TrustAnchor anchor{live.commit, options_.verify.trusted_commit, live.trusted_commit};
   const Repository* repository = source_->repository();
   if (repository == nullptr) return fail(Blame::Self, "no mirror");
   HG_TRY(Verdict verdict, Verifier(*repository, std::move(machine)).verify(anchor, commit),
          "verifying {}", commit);
+  if (verdict.good() && commit == live.commit) verdict.signers = live.signers;
   return std::optional<Verdict>(std::move(verdict));
 }
 
@@ -208,10 +208,10 @@ Round Reconciler::apply(const std::string& commit) {
       source_->distrust();
     return on_source_failure(verdict.error().context);
   }
-  std::optional<std::vector<std::string>> signers;
+  std::optional<Evidence> evidence;
   if (*verdict) {
     if (!(*verdict)->good()) return refuse(*info, {Stage::Verify, (*verdict)->diagnostics});
-    signers = (*verdict)->signers;
+    evidence = {(*verdict)->signers, (*verdict)->trusted_commit};
     board_.set("SourceVerified", Condition::Value::True, "Verified",
                fmt::format("{}: {} commits", short_id(commit), (*verdict)->commits));
   }
@@ -238,7 +238,7 @@ Round Reconciler::apply(const std::string& commit) {
     const base::MutexLock lock(state_mutex_);
     late = objection(*staged);
     if (!late) {
-      activated = activator_->activate(*staged, files, *info, rewritten, signers);
+      activated = activator_->activate(*staged, files, *info, rewritten, evidence);
       if (activated) show_applied(*activated, staged->diagnostics);
     }
   }

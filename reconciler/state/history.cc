@@ -45,6 +45,7 @@ Activation activation_of(const Json& json) {
   activation.invalidations = list_of(json, "invalidations").size();
   for (const Json& signer : list_of(json, "signers"))
     if (signer.is_string()) activation.signers.push_back(signer.get<std::string>());
+  activation.trusted_commit = text_of(json, "trustedCommit");
   const auto verified = json.find("verified");
   activation.verified = verified != json.end() && verified->is_boolean() && verified->get<bool>();
   if (const std::uint64_t count = number_of(json, "invalidationCount"); count > 0)
@@ -64,6 +65,7 @@ Json to_json(const Activation& activation) {
   json["invalidationCount"] = activation.invalidations;
   json["verified"] = activation.verified;
   if (activation.verified) json["signers"] = activation.signers;
+  if (!activation.trusted_commit.empty()) json["trustedCommit"] = activation.trusted_commit;
   return json;
 }
 

@@ -23,6 +23,7 @@ struct Activation {
   std::size_t invalidations = 0;     ///< newly seen ones
   bool verified = false;             ///< by its signatures, when it went live
   std::vector<std::string> signers;  ///< who signed the commit, when it is verified
+  std::string trusted_commit;        ///< the operator's that it contains; empty: none
 };
 
 /// Threads: one at a time.

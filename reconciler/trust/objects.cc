@@ -74,6 +74,15 @@ bool is_good_mode(unsigned mode) {
          mode == GIT_FILEMODE_COMMIT || mode == kGroupWritable;
 }
 
+/// Git's order of a folder's entries: a folder's name counts as if it ended in a slash.
+bool is_in_order(const git_tree_entry* before, const git_tree_entry* after) {
+  const auto key = [](const git_tree_entry* entry) {
+    const bool folder = git_tree_entry_filemode(entry) == GIT_FILEMODE_TREE;
+    return std::string(git_tree_entry_name(entry)) + (folder ? "/" : "");
+  };
+  return key(before) < key(after);
+}
+
 bool is_good_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && schema::to_lower(name) != ".git" &&
          name.find('/') == std::string_view::npos;
@@ -133,8 +142,9 @@ Result<Objects::Entries> Objects::entries(const std::string& tree) {
     const git_tree_entry* entry = git_tree_entry_byindex(handle, i);
     const std::string name = git_tree_entry_name(entry);
     // A name that occurs twice, or a mode that one reader takes for a folder and the next one for a
-    // file, would be two things at once.
+    // file, would be two things at once; who searches does not find what is not in its place.
     if (!is_good_name(name) || !is_good_mode(git_tree_entry_filemode_raw(entry)) ||
+        (i > 0 && !is_in_order(git_tree_entry_byindex(handle, i - 1), entry)) ||
         !entries.emplace(name, file_of(entry)).second)
       return fail(Blame::Config, "the tree {} has an entry {} that git would not write", tree,
                   schema::in_quotes(name));

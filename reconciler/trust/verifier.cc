@@ -76,11 +76,17 @@ Result<Verdict> Verifier::verify(const TrustAnchor& anchor, const std::string& h
   const std::string& live = anchor.applied;
   const std::string& trusted = anchor.trusted_commit;
   // Once what is live contains it, the operator's word has been heard: it must not bring the edge
-  // back to it.
-  const bool still_counts =
-      !trusted.empty() && (live.empty() || !repository_.is_ancestor(trusted, live));
-  if (still_counts && repository_.is_ancestor(trusted, head)) return verify_range(trusted, head);
-  if (!live.empty() && repository_.is_ancestor(live, head)) return verify_range(live, head);
+  // back to it. What is live may be missing here, in a mirror that was made again.
+  const bool still_counts = !trusted.empty() && trusted != anchor.heard &&
+                            (live.empty() || !repository_.is_ancestor(trusted, live));
+  const bool contained = !trusted.empty() && repository_.is_ancestor(trusted, head);
+  const std::string heard = contained ? trusted : anchor.heard;
+  const std::string& base = still_counts && contained ? trusted : live;
+  if (!base.empty() && repository_.is_ancestor(base, head)) {
+    HG_TRY(Verdict verdict, verify_range(base, head), "{}", short_id(head));
+    verdict.trusted_commit = heard;
+    return verdict;
+  }
   verdict_ = Verdict();
   if (!live.empty() && repository_.is_ancestor(head, live)) {
     refuse(head, "", Code::CommitReplayed,
@@ -224,7 +230,10 @@ Result<Verifier::PolicyPointer> Verifier::policy_of(const CommitObject& commit) 
 
 Status Verifier::check_step(Step& step) {
   side_signers_.clear();
-  for (const std::string& id : step.side) HG_CHECK(check_side_commit(step, id), "{}", id);
+  for (const std::string& id : step.side) {
+    if (verdict_.diagnostics.size() >= kMaxDiagnostics) return {};
+    HG_CHECK(check_side_commit(step, id), "{}", id);
+  }
   HG_TRY(const auto signer, signer_of(step, *step.commit), "{}", step.commit->id);
   if (!signer) return {};
   step.signers = {*signer};
@@ -302,29 +311,52 @@ Result<bool> Verifier::grants_itself(const CommitObject& commit) {
 }
 
 /// The signers, by the rules of the step, of the commits that made `path` what it is in the step's
-/// commit: that one's own, and on the side each that has it otherwise than its first parent.
+/// commit: on the side each that has it otherwise than its first parent. Who merges what was on the
+/// line already signs for nothing new: such a file is not made on the side.
 Result<std::set<std::size_t>> Verifier::signers_of_change(const Step& step, const std::string& path,
                                                           const TreeFile& file) {
+  const auto has_it = [&](const std::string& id) -> Result<bool> {
+    HG_TRY(const CommitObject* commit, objects_.commit(id), "side");
+    HG_TRY(const TreeFile there, objects_.file(commit->tree, path), "side");
+    return there == file;
+  };
+  HG_TRY(const std::set<std::string> holders, holders_of(step, has_it), "side");
   std::set<std::size_t> signers;
-  std::set<std::string> seen;
+  std::set<std::string> made_here;
+  for (const std::string& id : step.side) {
+    if (holders.count(id) == 0) continue;
+    HG_TRY(const CommitObject* commit, objects_.commit(id), "side");
+    bool made = true;
+    bool changed = commit->parents.empty() && file.exists();
+    for (const std::string& parent : commit->parents) {
+      HG_TRY(const bool had_it, has_it(parent), "side");
+      if (had_it && made_here.count(parent) == 0) made = false;
+      if (!had_it && parent == commit->parents.front()) changed = true;
+    }
+    if (!made) continue;
+    made_here.insert(id);
+    const auto& signer = side_signers_[id];
+    if (changed && signer) signers.insert(*signer);
+  }
+  return signers;
+}
+
+/// The side commits from which the step's commit can have what `has_it` looks for.
+Result<std::set<std::string>> Verifier::holders_of(
+    const Step& step, const std::function<Result<bool>(const std::string&)>& has_it) {
+  std::set<std::string> holders;
   std::vector<std::string> next = step.commit->parents;
   while (!next.empty()) {
     const std::string id = std::move(next.back());
     next.pop_back();
-    if (side_signers_.count(id) == 0 || !seen.insert(id).second) continue;
+    if (side_signers_.count(id) == 0 || holders.count(id) > 0) continue;
+    HG_TRY(const bool holds, has_it(id), "side");
+    if (!holds) continue;
+    holders.insert(id);
     HG_TRY(const CommitObject* commit, objects_.commit(id), "side");
-    HG_TRY(const TreeFile there, objects_.file(commit->tree, path), "side");
-    if (!(there == file)) continue;
-    TreeFile before;
-    if (!commit->parents.empty()) {
-      HG_TRY(const CommitObject* parent, objects_.commit(commit->parents.front()), "side");
-      HG_TRY(before, objects_.file(parent->tree, path), "side");
-    }
-    const auto& signer = side_signers_[id];
-    if (!(before == file) && signer) signers.insert(*signer);
     next.insert(next.end(), commit->parents.begin(), commit->parents.end());
   }
-  return signers;
+  return holders;
 }
 
 Status Verifier::check_change(const Step& step, const std::string& path, const TreeFile& file) {

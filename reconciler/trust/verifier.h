@@ -2,6 +2,7 @@
 // Whether the commits between what is live and what is wanted may go live, by who signed them.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -22,6 +23,7 @@ struct Verdict {
   std::vector<schema::Diagnostic> diagnostics;  ///< empty: verified
   std::vector<std::string> signers;             ///< of the head
   std::size_t commits = 0;                      ///< that were looked at
+  std::string trusted_commit;                   ///< the operator's, if the head contains it
   bool good() const { return diagnostics.empty(); }
 };
 
@@ -29,6 +31,7 @@ struct Verdict {
 struct TrustAnchor {
   std::string applied;         ///< the commit that is live and was verified; empty: none
   std::string trusted_commit;  ///< the operator's; empty: none
+  std::string heard;           ///< the operator's that `applied` contains; empty: none
 };
 
 /// Threads: one at a time. Errors of all: Blame::Self when objects cannot be read; with
@@ -70,6 +73,8 @@ class Verifier {
   Result<bool> grants_itself(const CommitObject& commit);
   Result<std::set<std::size_t>> signers_of_change(const Step& step, const std::string& path,
                                                   const TreeFile& file);
+  Result<std::set<std::string>> holders_of(
+      const Step& step, const std::function<Result<bool>(const std::string&)>& has_it);
   Result<Changes> own_changes(const CommitObject& commit);
   void refuse(const std::string& commit, const std::string& path, schema::Code code,
               std::string message, std::string hint);

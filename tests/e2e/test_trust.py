@@ -199,6 +199,34 @@ def test_a_merge_does_not_bring_back_what_was_replaced(site):
     site.refused("MergeSmuggling", 1608, merge, "policies/cached.yaml", f"{base}..HEAD")
 
 
+def test_who_once_merged_a_version_does_not_vouch_for_its_return(site):
+    """Bob's branch brought in what was live then; that is no consent to go back to it."""
+    site.git("branch", "work", site.first)
+    site.branch("proposal")
+    site.change("carol", "waf/rules.txt", "first\n")
+    site.merge("alice", "proposal")
+    site.git("checkout", "--quiet", "work")
+    site.change("bob", "page.txt")
+    site.git(*site.signing("bob"), "merge", "--quiet", "--no-ff", "--gpg-sign", "--message", "catch up", "main")
+    site.git("checkout", "--quiet", "main")
+    site.branch("mended")
+    site.change("carol", "waf/rules.txt", "second\n")
+    base = site.merge("alice", "mended")
+    site.git("merge", "--quiet", "--no-ff", "--no-commit", "work")
+    site.git("checkout", "--quiet", "work", "--", "waf/rules.txt")
+    merge = site.commit("alice", "merge work")
+    site.refused("MergeSmuggling", 1608, merge, "waf/rules.txt", f"{base}..HEAD")
+
+
+def test_objects_that_stand_in_for_others_are_not_believed(site):
+    """`git replace` shows the signed commit where the unsigned one is."""
+    signed = site.change("dave", "page.txt")
+    site.git("reset", "--quiet", "--hard", site.first)
+    unsigned = site.change(None, "page.txt")
+    site.git("replace", unsigned, signed)
+    site.refused("CommitUnsigned", 1602, unsigned)
+
+
 def test_a_smuggling_merge_on_the_side_is_found(site):
     site.branch("proposal")
     site.put("invalidations/one.yaml", invalidation("one", "/page"))
@@ -274,15 +302,41 @@ def test_signers_that_cannot_be_used_are_refused_where_they_come(site, text, sai
     assert said in headgate("validate", ".", cwd=site.path, check=2).stdout
 
 
+def entry_of(site, name):
+    """As a tree has it."""
+    mode, _, identity, _ = site.git("ls-tree", "HEAD", name).split()
+    return f"{mode.lstrip('0')} {name}\0".encode() + bytes.fromhex(identity)
+
+
+def commit_of_entries(site, signer, *entries):
+    tree = subprocess.run(["git", "hash-object", "-t", "tree", "--literally", "-w", "--stdin"], cwd=site.path, capture_output=True,
+                          check=True, input=b"".join(entries)).stdout.decode().strip()
+    commit = site.git(*site.signing(signer), "commit-tree", "--gpg-sign", "-p", "HEAD", "-m", "odd", tree)
+    site.git("update-ref", "refs/heads/main", commit)
+    return commit
+
+
 def test_a_tree_that_git_would_not_write_is_refused(site):
     """Two entries of one name would be two files to two readers."""
-    blob = site.git("rev-parse", "HEAD:shop.yaml")
-    entry = b"100644 shop.yaml\0" + bytes.fromhex(blob)
-    made = subprocess.run(["git", "hash-object", "-t", "tree", "--literally", "-w", "--stdin"], cwd=site.path, capture_output=True,
-                          check=True, input=entry + entry).stdout.decode().strip()
-    commit = site.git(*site.signing("dave"), "commit-tree", "--gpg-sign", "-p", "HEAD", "-m", "twice", made)
-    site.git("update-ref", "refs/heads/main", commit)
-    site.refused("CommitMalformed", 1612, commit)
+    entry = entry_of(site, "shop.yaml")
+    site.refused("CommitMalformed", 1612, commit_of_entries(site, "dave", entry, entry))
+
+
+def test_a_tree_in_another_order_is_refused(site):
+    """Who searches it does not find signers.yaml, which who lists it sees unchanged."""
+    entries = [entry_of(site, name) for name in ("signers.yaml", "policies", "shop.yaml")]
+    site.refused("CommitMalformed", 1612, commit_of_entries(site, "dave", *entries))
+
+
+def test_signers_that_are_only_linked_to_are_none(site):
+    site.branch("proposal")
+    site.write("elsewhere.yaml", (site.path / "signers.yaml").read_text())
+    site.commit("alice")
+    (site.path / "signers.yaml").unlink()
+    (site.path / "signers.yaml").symlink_to("elsewhere.yaml")
+    site.commit("alice")
+    merge = site.merge("bob", "proposal")
+    site.refused("SignersInvalid", 1601, merge, "signers.yaml")
 
 
 # --- OpenPGP -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Trust, on a running edge: what is not signed by who may make it does not go live, and everybody can see why."""
+import shutil
+
 import pytest
 
-from harness import API, behavior, distribution, header_policy, headgate, until
+from harness import API, behavior, distribution, header_policy, headgate, origin as upstream, until
 from signing import keys, site  # noqa: F401 (fixtures)
 
 
@@ -98,6 +100,36 @@ def test_a_rewritten_history_needs_the_operator(site, origin, edge, run):
     site.git("reset", "--quiet", "--hard", commit)
     refused_by(edge, commit, "CommitReplayed", 1610)
     assert mark(edge) == "later"
+
+
+def test_the_operators_word_counts_once_even_when_the_mirror_is_lost(site, origin, edge, run):
+    """A remote can make an edge fetch everything again; that must not bring it back to the trusted commit."""
+    edge.stop()
+    trusted = put_mark(site, origin, "alice", "trusted")
+    live = put_mark(site, origin, "dave", "live")
+    edge = run("--allowed-signers", site.trusted, "--trusted-commit", trusted)
+    edge.wait(live)
+    edge.stop()
+    shutil.rmtree(edge.state / "repo.git")
+    site.git("reset", "--quiet", "--hard", trusted)
+    edge = run("--allowed-signers", site.trusted, "--trusted-commit", trusted)
+    refused_by(edge, trusted, "HistoryRewritten", 1609)
+    assert mark(edge) == "live"
+
+
+def test_who_signed_stays_known_when_the_same_commit_goes_live_again(site, origin, edge):
+    """What a machine lacks, or has, changes without a commit."""
+    secret = edge.state.parent / "secret"
+    secret.write_text("one")
+    headers = {"X-Key": {"valueFrom": {"file": str(secret)}}}
+    site.put("shop.yaml", distribution([upstream("main", origin.port, customHeaders=headers)]))
+    commit = site.commit("dave")
+    edge.reconcile()
+    edge.wait(commit)
+    secret.write_text("two")
+    edge.reconcile()
+    until(lambda: edge.status()["history"][0]["commit"] == edge.status()["history"][1]["commit"], "the same commit again")
+    assert edge.status()["history"][0]["signers"] == ["dave"] and condition(edge)["message"].endswith("signed by dave")
 
 
 def test_trust_survives_a_restart(site, origin, edge, run):

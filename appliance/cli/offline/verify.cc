@@ -33,7 +33,7 @@ Result<reconciler::Verdict> judge(const Flags& flags) {
   HG_TRY(const std::string base, repository.resolve(flags.range.substr(0, dots)), "verify");
   HG_TRY(const std::string head, repository.resolve(after.empty() ? "HEAD" : after), "verify");
   // As an edge would that has `base` live.
-  return verifier.verify({base, ""}, head);
+  return verifier.verify({base, "", ""}, head);
 }
 
 void print_json(const reconciler::Verdict& verdict) {

@@ -18,6 +18,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Limit::kCount)> 
     "maxUrl",
     "maxHeaderSize",
     "maxRequestBody",
+    "maxHeldBodies",
     "bodyTimeout",
     "minUploadRate",
     "sendTimeout",

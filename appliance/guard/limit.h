@@ -19,6 +19,7 @@ enum class Limit : std::uint8_t {
   MaxUrl,
   MaxHeaderSize,  ///< and maxHeaders
   MaxRequestBody,
+  MaxHeldBodies,
   BodyTimeout,
   MinUploadRate,
   SendTimeout,

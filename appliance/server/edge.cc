@@ -54,6 +54,7 @@ class RunningEdge final : public Edge {
   }
 
   EncodingStats encoding_stats() const override { return commons_.encodings.stats(); }
+  std::uint64_t held_body_octets() const override { return commons_.held_bodies.octets(); }
 
   void drain(Duration limit) override {
     const auto deadline = std::chrono::steady_clock::now() + limit;

@@ -59,6 +59,8 @@ class Edge {
   virtual void serve_internal(int fd) = 0;
   virtual cache::StoreStats cache_stats() const = 0;
   virtual EncodingStats encoding_stats() const = 0;
+  /// Octets of bodies that are held back while rules of web ACLs look at them.
+  virtual std::uint64_t held_body_octets() const = 0;
   /// What follows a purge in the background; see cache::sweep. Threads: one at a time.
   virtual cache::Swept sweep(const cache::PurgeTable& purges) = 0;
   /// Closes the listeners, lets what is under way finish, returns when all is done or after

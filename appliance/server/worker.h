@@ -13,6 +13,7 @@
 #include "appliance/cache/fill.h"
 #include "appliance/cache/store.h"
 #include "appliance/guard/admission.h"
+#include "appliance/guard/held_bodies.h"
 #include "appliance/guard/waf/rules/scratch.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
@@ -47,6 +48,7 @@ struct Commons {
   const std::unique_ptr<Tls> tls;
   const std::unique_ptr<Quic> quic;
   guard::Admission admission;
+  guard::HeldBodies held_bodies;
   cache::Store store;
   cache::FillTable fills;
   cache::UriInvalidations changes;
@@ -85,9 +87,15 @@ class Worker {
   observe::WorkerMetrics& metrics() { return metrics_; }
   guard::waf::Scratch& waf_scratch() { return waf_scratch_; }
   FetchContext fetch_context() {
-    return {
-        loop_,    origins_, commons_.store, commons_.fills, commons_.changes, commons_.encodings,
-        metrics_, jobs_};
+    return {loop_,
+            origins_,
+            commons_.store,
+            commons_.fills,
+            commons_.changes,
+            commons_.encodings,
+            commons_.held_bodies,
+            metrics_,
+            jobs_};
   }
   void record(const observe::RequestRecord& record);
   /// A name for a request that no other has, 24 hexadecimal digits. Returns a number in [0, 100)

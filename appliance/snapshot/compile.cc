@@ -352,10 +352,12 @@ class Compiler {
     }
     if (out.acl != nullptr) return out.acl;
     auto compiled = guard::waf::Acl::compile(*key, options);
-    if (compiled)
+    if (compiled) {
       out.acl = std::move(*compiled);
-    else
-      report(compiled.error().context);
+    } else {
+      for (auto& problem : compiled.error())
+        report(std::move(problem.message), key->file, problem.line);
+    }
     return out.acl;
   }
 
@@ -409,8 +411,10 @@ class Compiler {
         fmt::format("{:016x}{:016x} {} {}", all.low, all.high, whose, value.reveal()));
   }
 
-  void report(std::string message) {
+  void report(std::string message, const std::string& file = {}, int line = 0) {
     schema::Diagnostic diagnostic;
+    diagnostic.file = file;
+    diagnostic.line = line;
     diagnostic.code = kCompileError;
     diagnostic.message = std::move(message);
     diagnostics_.push_back(std::move(diagnostic));

@@ -90,6 +90,10 @@ void limits_fields(Object<EdgeLimits>& o) {
           "The most header fields of a request; HTTP/2 clients may send one for each cookie: 431.")
       .range(16, 10000);
   o.field("maxRequestBody", &EdgeLimits::max_request_body, "The largest body of a request: 413.");
+  o.field("maxHeldBodies", &EdgeLimits::max_held_bodies,
+          "The most octets of all bodies that are held back while rules of web ACLs look at them: "
+          "503. Of a response no more is looked at then.")
+      .at_least(64 * kKiB);
   o.field("bodyTimeout", &EdgeLimits::body_timeout,
           "How long a body that is waited for may make no progress: 408.")
       .at_least(100);

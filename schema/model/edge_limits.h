@@ -44,6 +44,7 @@ struct EdgeLimits {
   std::uint32_t max_headers = 256;
   // Its body.
   std::uint64_t max_request_body = std::uint64_t{1} << 30;
+  std::uint64_t max_held_bodies = std::uint64_t{256} << 20;
   Duration body_timeout = std::chrono::seconds(30);
   std::uint64_t min_upload_rate = 500;  ///< octets a second
   // The response.

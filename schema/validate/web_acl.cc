@@ -96,6 +96,10 @@ class AclCheck {
                        fmt::format("there already is a rule {}", in_quotes(rule.name)),
                        fmt::format("the first one is in line {}", known->second.line));
     }
+    if (rule.name == "default")
+      decoder_.error(Code::Combination, name.mark, "a rule cannot have the name \"default\"",
+                     "metrics and logs call the default action so");
+    check_labels(rule, node);
     check_shape(rule, node);
     if (rule.when) check_statement(*rule.when, node.locate("when"));
     if (rule.rate) {
@@ -103,6 +107,17 @@ class AclCheck {
       if (rule.rate->when) check_statement(*rule.rate->when, node.locate("rate.when"));
     }
     check_reachable(rule, node);
+  }
+
+  /// What others go by must not be set by somebody else.
+  void check_labels(const WafRule& rule, const Node& node) {
+    for (std::size_t i = 0; i < rule.labels.size(); ++i)
+      for (const char* reserved : {"bot:", "owasp-crs:"})
+        if (rule.labels[i].starts_with(reserved))
+          decoder_.error(Code::Combination, node.locate(fmt::format("labels.{}", i)).mark,
+                         fmt::format("labels that begin with {} are not for rules", reserved),
+                         reserved == std::string_view("bot:") ? "`bots` sets them"
+                                                              : "`managed` groups set them");
   }
 
   void combination(const Node& node, std::string_view field, std::string message,
@@ -210,16 +225,14 @@ class AclCheck {
     if (label.empty() || sets(set_before_, label)) return;
     if (has_group_ && label.starts_with("owasp-crs:")) return;
     const bool later = sets(all_labels_, label);
-    decoder_.error(Code::LabelUnknown, node.mark,
-                   later
-                       ? fmt::format("no rule before this one sets the label {}", in_quotes(label))
-                       : fmt::format("no rule sets the label {}", in_quotes(label)),
-                   later ? "move the rule that sets it up"
-                         : did_you_mean(label, all_labels_,
-                                        label.starts_with("bot:")
-                                            ? "name the bot in `bots`, or set the label with "
-                                              "labels: in a rule above"
-                                            : "set it with labels: in a rule above"));
+    decoder_.error(
+        Code::LabelUnknown, node.mark,
+        later ? fmt::format("no rule before this one sets the label {}", in_quotes(label))
+              : fmt::format("no rule sets the label {}", in_quotes(label)),
+        later ? "move the rule that sets it up"
+              : did_you_mean(label, all_labels_,
+                             label.starts_with("bot:") ? "name the bot in `bots`"
+                                                       : "set it with labels: in a rule above"));
   }
 
   /// `all` of two statements on the same field whose texts have nothing in common.

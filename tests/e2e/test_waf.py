@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from harness import ROOT, behavior, curl, headgate, memory, resource, until
+from harness import ROOT, behavior, cache_policy, curl, headgate, memory, resource, until
 from test_http3 import gtlsclient
 
 DEBUG = ("--waf-debug-header", "X-Waf-Rules")
@@ -310,6 +310,41 @@ def test_what_cannot_be_compiled_is_refused_with_its_place(guarded, repository):
     repository.write("acl2.yaml", "apiVersion: headgate/v1\nkind: WebACL\nmetadata: { name: two }\nspec:\n  rules:\n"
                      "    - { name: r, when: { query: { regex: a(b } }, action: block }\n")
     assert "acl2.yaml:6:45: error: [HG1412]" in json.dumps(edge.refuse(repository))
+
+
+def test_a_group_that_lacks_the_rule_is_refused_in_its_line(guarded, repository):
+    edge = guarded(rule("ok", {"path": {"exact": "/x"}}))
+    repository.write("acl2.yaml", "apiVersion: headgate/v1\nkind: WebACL\nmetadata: { name: acl }\nspec:\n  rules:\n"
+                     "    - { name: ok, when: { path: { exact: /x } }, action: block }\n"
+                     "    - { name: crs, managed: { group: owasp-crs }, override: { \"942999\": off } }\n")
+    shop = json.loads((repository.path / "shop.yaml").read_text().split("\n---\n")[0])
+    repository.put("shop.yaml", shop, cache_policy())
+    told = json.dumps(edge.refuse(repository))
+    assert "acl2.yaml:7" in told and "rule crs: managed: CRS options: override 942999: the group has no such rule" in told
+
+
+# --- The memory of what is held back -------------------------------------------------------------------------------
+
+
+def held(edge, octets):
+    until(lambda: edge.metric("headgate_waf_held_body_bytes")[""] == octets, f"{octets} octets that are held")
+
+
+def test_bodies_that_are_held_back_have_a_bound_in_common(guarded, tmp_path):
+    (tmp_path / "edge.yaml").write_text("apiVersion: headgate/v1\nkind: Edge\nspec: { limits: { maxHeldBodies: 64KiB } }\n")
+    edge = guarded(rule("evil", {"body": {"contains": "evil"}}), body={"inspect": "64KiB"}, flags=("--config", tmp_path / "edge.yaml"))
+    with edge.socket() as slow:
+        slow.sendall(b"POST /page HTTP/1.1\r\nHost: shop.test\r\nContent-Length: 50001\r\n\r\n" + b"x" * 50_000)
+        held(edge, 50_000)
+        answer = edge.request("POST", "/page", b"y" * 20_000)
+        assert answer.status == 503
+        assert answer.headers["proxy-status"].endswith('details="overloaded"')
+        assert edge.metric("headgate_limit_exceeded_total")['limit="maxHeldBodies"'] == 1
+        assert edge.request("POST", "/page", b"y" * 10_000).status == 200
+        slow.sendall(b"x")
+        assert slow.recv(65536).startswith(b"HTTP/1.1 200 ")
+        assert edge.request("POST", "/page", b"y" * 20_000).status == 200
+    held(edge, 0)
 
 
 # --- Many commits --------------------------------------------------------------------------------------------------

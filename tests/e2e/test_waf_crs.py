@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The OWASP CRS over the wire: the project's own regression tests, from Debian's source package, at paranoia 4."""
 import collections
+import json
 import socket
 
 import crs_cases
 from benign_requests import Corpus
-from harness import ROOT, behavior, resource
+from harness import ROOT, behavior, cache_policy, resource
 from origin import Reply
 
 CASES = ROOT / "build/sources/modsecurity-crs/tests/regression/tests"
@@ -65,6 +66,25 @@ def test_the_projects_own_regression_tests(serve, origin):
     told = "\n".join([*(f"{family}: {count}" for family, count in families.items()), *differing])
     print(told)
     assert sum(families.values()) >= len(cases) * 2380 / 2396, told
+
+
+def test_a_commit_compiles_no_group_that_it_leaves_alone(serve, origin, repository):
+    group = {"name": "crs", "managed": {"group": "owasp-crs", "paranoia": 1}}
+    edge = serve(resource("WebACL", "acl", {"rules": [group]}), webAclRef="acl")
+    origin.page("/page")
+
+    def compiled_after(file, *resources):
+        edge.apply(repository, file, *resources)
+        return edge.metric("headgate_waf_rule_sets_compiled_total")[""]
+
+    assert edge.metric("headgate_waf_rule_sets_compiled_total")[""] == 1
+    assert compiled_after("other.yaml", resource("WebACL", "other", {"rules": [{"name": "r", "action": "count"}]})) == 1
+    first = {"name": "first", "when": {"path": {"exact": "/x"}}, "action": "block"}
+    shop = json.loads((repository.path / "shop.yaml").read_text().split("\n---\n")[0])
+    assert compiled_after("shop.yaml", shop, cache_policy(), resource("WebACL", "acl", {"rules": [first, group]})) == 1
+    assert edge.get("/x").status == 403
+    stricter = {**group, "managed": {**group["managed"], "paranoia": 2}}
+    assert compiled_after("shop.yaml", shop, cache_policy(), resource("WebACL", "acl", {"rules": [first, stricter]})) == 2
 
 
 def test_the_clock_of_a_request_is_no_other_requests(serve, origin):

@@ -1,139 +1,131 @@
 // SPDX-License-Identifier: MIT
-// Sliding windows: exact, bounded, shared.
+// Rate rules: whom they count, and as whom.
 #include <doctest/doctest.h>
 
-#include <atomic>
-#include <thread>
+#include <string>
 #include <vector>
 
-#include "appliance/guard/waf/rate/table.h"
+#include "tests/unit/webacl_fixture.h"
 
+namespace headgate::test::acl {
 namespace {
 
-using headgate::Duration;
-using headgate::base::Hash128;
-using headgate::base::MonoTime;
-using headgate::guard::waf::RateTable;
-using std::chrono::milliseconds;
-
-constexpr Duration kWindow = std::chrono::seconds(10);
-
-MonoTime at(std::int64_t ms) { return MonoTime(milliseconds(1'000'000 + ms)); }
-Hash128 key(std::uint64_t number) {
-  return {number * 0x9E3779B97F4A7C15ULL, number * 0xC2B2AE3D27D4EB4FULL};
+TEST_CASE("a rate rule lets as many through as it says, and says when the next may come") {
+  Fixture fixture(
+      "  rules: [{ name: r, rate: { limit: 2, window: 10s, key: [ip, 'header:x-key', path] }, "
+      "action: "
+      "block }]\n");
+  Request request{.target = "/a", .headers = {{"x-key", "k"}}};
+  CHECK_FALSE(blocks(fixture, request));
+  request.now_ms = 4000;
+  CHECK_FALSE(blocks(fixture, request));
+  request.now_ms = 5000;
+  const Result over = inspect(fixture, request);
+  CHECK(over.outcome == Outcome::Block);
+  CHECK(over.retry_after == std::chrono::milliseconds(5000));
+  Request other = request;
+  other.headers[0].second = "l";
+  CHECK_FALSE(blocks(fixture, other));
+  other = request;
+  other.client = "192.0.2.2";
+  CHECK_FALSE(blocks(fixture, other));
+  other = request;
+  other.target = "/b";
+  CHECK_FALSE(blocks(fixture, other));
+  // Who lacks a part of the key is not counted.
+  for (int i = 0; i < 5; ++i) CHECK_FALSE(blocks(fixture, {.target = "/a", .now_ms = 5000}));
+  request.now_ms = 10000;
+  CHECK_FALSE(blocks(fixture, request));
 }
 
-bool passes(RateTable& table, std::uint64_t number, std::int64_t ms, std::uint32_t limit = 3) {
-  return table.take(key(number), limit, kWindow, at(ms)) == Duration::zero();
-}
-
-TEST_CASE("as many requests pass in any window as the limit says, and not one more") {
-  RateTable table;
-  CHECK(passes(table, 1, 0));
-  CHECK(passes(table, 1, 4000));
-  CHECK(passes(table, 1, 9999));
-  CHECK_FALSE(passes(table, 1, 9999));
-  // The first one leaves the window, and one place is free.
-  CHECK(passes(table, 1, 10000));
-  CHECK_FALSE(passes(table, 1, 10000));
-  CHECK_FALSE(passes(table, 1, 13999));
-  CHECK(passes(table, 1, 14000));
-}
-
-TEST_CASE("who does not pass is told when a place will be free, to the millisecond") {
-  RateTable table;
-  for (const int ms : {100, 100, 700}) CHECK(passes(table, 1, ms));
-  CHECK(table.take(key(1), 3, kWindow, at(1100)) == milliseconds(9000));
-  CHECK(table.take(key(1), 3, kWindow, at(10099)) == milliseconds(1));
-  CHECK(passes(table, 1, 10100));
-}
-
-TEST_CASE("requests that do not pass are not counted") {
-  RateTable table;
-  for (int i = 0; i < 3; ++i) CHECK(passes(table, 1, 0));
-  for (int ms = 1; ms < 10000; ms += 7) CHECK_FALSE(passes(table, 1, ms));
-  for (int i = 0; i < 3; ++i) CHECK(passes(table, 1, 10000));
-}
-
-TEST_CASE("a limit of many is one, too, whoever else comes") {
-  RateTable table({.max_bytes = std::size_t{1} << 20, .shards = 1});
-  constexpr std::uint32_t kLimit = 40'000;
-  const Duration window = std::chrono::hours(1);
-  std::uint32_t passed = 0;
-  for (std::uint32_t i = 0; i < 200'000; ++i) {
-    if (table.take(key(1), kLimit, window, at(i * 2)) == Duration::zero()) ++passed;
-    if (i % 1000 == 0) table.take(key(100 + i % 7), kLimit, window, at(i * 2));
+TEST_CASE("every key of a rate rule tells clients apart") {
+  struct Case {
+    const char* key;
+    Request one;
+    Request other;
+  };
+  const std::vector<Case> cases = {
+      {"ip", {.client = "192.0.2.1"}, {.client = "192.0.2.2"}},
+      {"ip", {.client = "2001:db8::1"}, {.client = "2001:db8:0:1::1"}},
+      {"forwarded_ip", with("x-forwarded-for", "1.1.1.1"), with("x-forwarded-for", "1.1.1.2")},
+      {"'forwarded_ip:x-ip'", with("x-ip", "1.1.1.1"), with("x-ip", "1.1.1.2")},
+      {"'header:x-a'", with("x-a", "1"), with("x-a", "2")},
+      {"'cookie:sid'", with("cookie", "sid=1"), with("cookie", "sid=2")},
+      {"'arg:q'", get("/?q=1"), get("/?q=2")},
+      {"path", get("/a"), get("/b")},
+      {"method", {.method = "GET"}, {.method = "PUT"}},
+      {"country", {.country = "DE"}, {.country = "FR"}},
+      {"asn", {.asn = 1}, {.asn = 2}},
+      {"ja4", {.ja4 = "a"}, {.ja4 = "b"}},
+  };
+  for (const Case& each : cases) {
+    CAPTURE(each.key);
+    Fixture fixture(std::string("  rules: [{ name: r, rate: { limit: 1, key: [") + each.key +
+                    "] }, action: block }]\n");
+    CHECK_FALSE(blocks(fixture, each.one));
+    CHECK(blocks(fixture, each.one));
+    CHECK_FALSE(blocks(fixture, each.other));
   }
-  CHECK(passed == kLimit);
-  CHECK(table.stats().forgotten == 0);
-  // A place is free when the first one has left, or a 4096th of the window later.
-  const Duration wait = table.take(key(1), kLimit, window, at(400'000));
-  CHECK(wait >= window - milliseconds(400'000));
-  CHECK(wait <= window - milliseconds(400'000) + window / 4096 + milliseconds(1));
+  Fixture labels(R"(
+  rules:
+    - { name: a, when: { path: { exact: /a } }, labels: ["who:a"], action: count }
+    - { name: b, when: { path: { exact: /b } }, labels: ["who:b"], action: count }
+    - { name: r, rate: { limit: 1, key: ["label:who:"] }, action: block }
+)");
+  CHECK_FALSE(blocks(labels, get("/a")));
+  CHECK(blocks(labels, get("/a")));
+  CHECK_FALSE(blocks(labels, get("/b")));
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(blocks(labels, get("/c")));
 }
 
-TEST_CASE("keys do not share their windows") {
-  RateTable table;
-  for (std::uint64_t number = 0; number < 1000; ++number)
-    for (int i = 0; i < 3; ++i) CHECK(passes(table, number, 5));
-  for (std::uint64_t number = 0; number < 1000; ++number) CHECK_FALSE(passes(table, number, 6));
+TEST_CASE("who sends no address to be counted by is counted by the connection's") {
+  Fixture fixture(
+      "  rules: [{ name: r, rate: { limit: 1, key: [forwarded_ip] }, action: block }]\n");
+  CHECK_FALSE(blocks(fixture, with("x-forwarded-for", "unknown")));
+  CHECK(blocks(fixture, with("x-forwarded-for", "_, 1.1.1.1")));
+  CHECK(blocks(fixture, get("/")));
+  Request other = get("/");
+  other.client = "192.0.2.2";
+  CHECK_FALSE(blocks(fixture, other));
 }
 
-TEST_CASE("a clock that was read a moment earlier by another thread does not free a place") {
-  RateTable table;
-  for (int i = 0; i < 3; ++i) CHECK(passes(table, 1, 5000));
-  CHECK_FALSE(passes(table, 1, 4990));
-  CHECK(table.take(key(1), 3, kWindow, at(4990)) == kWindow);
-}
-
-TEST_CASE("windows of many requests keep the order of their ring while it grows and wraps") {
-  RateTable table;
-  std::vector<std::int64_t> passed;
-  std::int64_t ms = 0;
-  for (int i = 0; i < 5000; ++i) {
-    ms += i % 13;
-    std::erase_if(passed, [&](std::int64_t one) { return one + kWindow.count() <= ms; });
-    const bool expected = passed.size() < 700;
-    REQUIRE(passes(table, 1, ms, 700) == expected);
-    if (expected) passed.push_back(ms);
+TEST_CASE("an empty value in front does not hide the one that counts") {
+  struct Case {
+    const char* key;
+    Request request;
+  };
+  const std::vector<Case> cases = {
+      {"'arg:q'", get("/?q=&q=1")},
+      {"'cookie:sid'", with("cookie", "sid=; sid=1")},
+      {"'header:x-a'", {.headers = {{"x-a", ""}, {"x-a", "1"}}}},
+  };
+  for (const Case& each : cases) {
+    CAPTURE(each.key);
+    Fixture fixture(std::string("  rules: [{ name: r, rate: { limit: 1, key: [") + each.key +
+                    "] }, action: block }]\n");
+    CHECK_FALSE(blocks(fixture, each.request));
+    CHECK(blocks(fixture, each.request));
   }
 }
 
-TEST_CASE("a million keys stay within the bound, and the one that keeps coming is not forgotten") {
-  RateTable table({.max_bytes = 8 << 20, .shards = 16});
-  for (int i = 0; i < 3; ++i) CHECK(passes(table, 0, 0));
-  for (std::uint64_t number = 1; number <= 1'000'000; ++number) {
-    table.take(key(number), 3, kWindow, at(1));
-    if (number % 1000 == 0) REQUIRE_FALSE(passes(table, 0, 1));
-  }
-  const auto stats = table.stats();
-  CHECK(stats.bytes <= 8 << 20);
-  CHECK(stats.keys > 10'000);
-  CHECK(stats.forgotten == 1'000'001 - stats.keys);
+TEST_CASE("IPv6 addresses of one /64 are one client") {
+  Fixture fixture("  rules: [{ name: r, rate: { limit: 1 }, action: block }]\n");
+  CHECK_FALSE(blocks(fixture, {.client = "2001:db8::1"}));
+  CHECK(blocks(fixture, {.client = "2001:db8::ffff"}));
 }
 
-TEST_CASE("keys whose window is over make room without being counted as forgotten") {
-  RateTable table({.max_bytes = 1 << 20, .shards = 1});
-  for (std::uint64_t number = 0; number < 2000; ++number) passes(table, number, 0);
-  for (std::uint64_t number = 0; number < 4000; ++number) passes(table, 10'000 + number, 20'000);
-  CHECK(table.stats().forgotten == 0);
-  CHECK(table.stats().keys == 4000);
-}
-
-TEST_CASE("threads that come at the same time share a limit exactly") {
-  RateTable table;
-  std::atomic<int> passed{0};
-  std::atomic<bool> go{false};
-  std::vector<std::thread> threads;
-  for (int i = 0; i < 4; ++i)
-    threads.emplace_back([&] {
-      while (!go.load()) std::this_thread::yield();
-      for (int j = 0; j < 2000; ++j)
-        if (passes(table, 7, j / 100, 1000)) passed.fetch_add(1);
-    });
-  go.store(true);
-  for (auto& thread : threads) thread.join();
-  CHECK(passed.load() == 1000);
+TEST_CASE("counters stay when the rule stays, and begin anew when it changes") {
+  const std::string rule = "{ name: r, rate: { limit: 1 }, action: block }";
+  Fixture fixture("  rules: [" + rule + "]\n");
+  CHECK_FALSE(blocks(fixture, get("/")));
+  const auto recompile = [&](const std::string& spec) {
+    fixture.acl = *Acl::compile(*load(spec), {fixture.shared, nullptr});
+  };
+  recompile("  rules: [{ name: other, action: count }, " + rule + "]\n");
+  CHECK(blocks(fixture, get("/")));
+  recompile("  rules: [{ name: r, rate: { limit: 1, window: 6m }, action: block }]\n");
+  CHECK_FALSE(blocks(fixture, get("/")));
 }
 
 }  // namespace
+}  // namespace headgate::test::acl

@@ -136,7 +136,7 @@ Status Appliance::open_edge() {
   if (!started) return tl::unexpected<Error>(std::move(started.error()));
   edge_ = std::move(*started);
   metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
-  metrics_.contribute([this] { return waf_families(*waf_); });
+  metrics_.contribute([this] { return waf_families(*waf_, edge_->held_body_octets()); });
   metrics_.contribute([this] { return compression_families(edge_->encoding_stats()); });
   reconciler_->invalidator().set_sweep(
       [this](const cache::PurgeTable& purges) { return edge_->sweep(purges); });

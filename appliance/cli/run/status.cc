@@ -49,7 +49,8 @@ std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
   };
 }
 
-std::vector<observe::Family> waf_families(const guard::waf::Shared& shared) {
+std::vector<observe::Family> waf_families(const guard::waf::Shared& shared,
+                                          std::uint64_t held_body_octets) {
   observe::Family requests{"headgate_waf_requests_total",
                            "Requests that a rule of a web ACL matched, by what it did; the rule "
                            "default is the ACL's default action.",
@@ -74,15 +75,21 @@ std::vector<observe::Family> waf_families(const guard::waf::Shared& shared) {
                            {"result=\"unverified\"", static_cast<double>(bots.unverified)},
                            {"result=\"failed\"", static_cast<double>(bots.failed)},
                            {"result=\"refused\"", static_cast<double>(bots.refused)}}};
-  return {std::move(requests),
-          std::move(lookups),
-          family("headgate_waf_bot_verdicts", "gauge", "Verdicts on addresses that are kept.",
-                 bots.verdicts),
-          family("headgate_waf_rate_keys", "gauge", "Keys that rate rules count.", rates.keys),
-          family("headgate_waf_rate_bytes", "gauge", "Memory of their windows.", rates.bytes),
-          family("headgate_waf_rate_keys_forgotten_total", "counter",
-                 "Keys that had to go although their window was not over, for want of room.",
-                 rates.forgotten)};
+  return {
+      std::move(requests),
+      std::move(lookups),
+      family("headgate_waf_held_body_bytes", "gauge",
+             "Memory of bodies that are held back while rules look at them.", held_body_octets),
+      family("headgate_waf_rule_sets_compiled_total", "counter",
+             "Managed groups that had to be compiled; activations that leave one alone find it.",
+             shared.rule_sets_compiled()),
+      family("headgate_waf_bot_verdicts", "gauge", "Verdicts on addresses that are kept.",
+             bots.verdicts),
+      family("headgate_waf_rate_keys", "gauge", "Keys that rate rules count.", rates.keys),
+      family("headgate_waf_rate_bytes", "gauge", "Memory of their windows.", rates.bytes),
+      family("headgate_waf_rate_keys_forgotten_total", "counter",
+             "Keys that had to go although their window was not over, for want of room.",
+             rates.forgotten)};
 }
 
 std::vector<observe::Family> compression_families(const server::EncodingStats& stats) {

@@ -19,8 +19,9 @@ std::vector<observe::Family> cache_families(const cache::StoreStats& stats);
 /// What encoding responses has cost and brought, by encoding.
 std::vector<observe::Family> compression_families(const server::EncodingStats& stats);
 
-/// What rules of web ACLs have done, and what rate rules keep.
-std::vector<observe::Family> waf_families(const guard::waf::Shared& shared);
+/// What rules of web ACLs have done, and what they and rate rules keep.
+std::vector<observe::Family> waf_families(const guard::waf::Shared& shared,
+                                          std::uint64_t held_body_octets);
 
 /// One object a distribution: its certificate, or that it serves the self-signed one.
 Json certificates_json(const snapshot::Configuration& configuration);

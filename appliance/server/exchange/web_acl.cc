@@ -35,12 +35,18 @@ bool has_own_answer(const schema::WafAction& action) {
 void Exchange::inspect_body() {
   if (!accept_upload()) return;
   upload_->hold(
-      decision_.behavior->web_acl->inspected_octets(), [this] { on_body_held(); },
+      decision_.behavior->web_acl->inspected_octets(),
+      guard::HeldBodies::Share(worker_.commons().held_bodies), [this] { on_body_held(); },
       [] {});  // libh2o has answered, or closes
 }
 
 void Exchange::on_body_held() {
   using Body = guard::waf::View::Body;
+  if (upload_->lacks_room()) {
+    worker_.metrics().limit_exceeded(guard::Limit::MaxHeldBodies);
+    return respond_error(503, Reason::Overloaded, guard::proxy_error(Reason::Overloaded),
+                         guard::code(Reason::Overloaded));
+  }
   const std::size_t inspected = decision_.behavior->web_acl->inspected_octets();
   const std::string_view held = upload_->held();
   facts_.body = held.substr(0, inspected);

@@ -97,7 +97,8 @@ std::unique_ptr<ResponseGate> FetchJob::make_gate(
     std::unique_ptr<const guard::waf::ResponseInspection> inspection) {
   if (inspection == nullptr) return nullptr;
   return std::make_unique<ResponseGate>(
-      *this, std::move(inspection), [this](int status, const guard::waf::ResponseVerdict& verdict) {
+      *this, std::move(inspection), context_.held_bodies,
+      [this](int status, const guard::waf::ResponseVerdict& verdict) {
         on_judged(status, verdict);
       });
 }

@@ -9,6 +9,7 @@
 #include "appliance/cache/fill.h"
 #include "appliance/cache/store.h"
 #include "appliance/cache/uri_invalidation.h"
+#include "appliance/guard/held_bodies.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/origin/client.h"
 #include "appliance/server/transfer/encoding.h"
@@ -34,6 +35,7 @@ struct FetchContext {
   cache::FillTable& fills;
   const cache::UriInvalidations& changes;
   Encodings& encodings;
+  guard::HeldBodies& held_bodies;
   observe::WorkerMetrics& metrics;
   Jobs& jobs;
 };

@@ -13,8 +13,12 @@ using guard::waf::ResponseView;
 
 ResponseGate::ResponseGate(
     origin::Sink& next, std::unique_ptr<const guard::waf::ResponseInspection> inspection,
+    guard::HeldBodies& held_bodies,
     base::UniqueFunction<void(int status, const guard::waf::ResponseVerdict&)> on_judged)
-    : next_(next), inspection_(std::move(inspection)), on_judged_(std::move(on_judged)) {}
+    : next_(next),
+      inspection_(std::move(inspection)),
+      held_bodies_(held_bodies),
+      on_judged_(std::move(on_judged)) {}
 
 void ResponseGate::restart() {
   state_ = State::Closed;
@@ -22,6 +26,7 @@ void ResponseGate::restart() {
   unreadable_ = false;
   held_ = {};
   decoded_ = {};
+  share_ = {};
 }
 
 void ResponseGate::on_head(const origin::ResponseHead& head) {
@@ -40,34 +45,42 @@ void ResponseGate::on_head(const origin::ResponseHead& head) {
              inspection_->oversize() != schema::WafOversize::Continue) {
     return judge(Body::Beginning);  // of which nothing will be read
   }
-  held_.reserve(std::min(head.content_length.value_or(0), inspection_->octets() + 1));
+  share_ = guard::HeldBodies::Share(held_bodies_);
   state_ = State::Holding;
 }
 
 bool ResponseGate::on_octets(std::string_view octets) {
   if (state_ == State::Open) return next_.on_octets(octets);
   if (state_ != State::Holding) return false;
+  const std::size_t decoded_before = decoded_.size();
+  bool has_room = share_.add(octets.size());
   held_.append(octets);
   // One more than is looked at tells that there is more.
   const std::size_t most = inspection_->octets() + 1;
   if (decoder_ != nullptr && !unreadable_) unreadable_ = !decoder_->decode(octets, most, decoded_);
+  has_room = has_room && share_.add(decoded_.size() - decoded_before);
   if (unreadable_) {
     judge(Body::Unread);
-  } else if (text().size() >= most || held_.size() >= most) {
+  } else if (text().size() >= most || held_.size() >= most || !has_room) {
     judge(Body::Beginning);
   } else {
     return true;
   }
   if (state_ != State::Open) return false;
-  return next_.on_octets(std::exchange(held_, {}));
+  return pass_held();
+}
+
+bool ResponseGate::pass_held() {
+  const bool go_on = next_.on_octets(std::exchange(held_, {}));
+  share_.release();
+  return go_on;
 }
 
 void ResponseGate::on_complete() {
   if (state_ == State::Holding) {
     judge(Body::Whole);
     // Its pauses are of no use: there is no more to come.
-    if (state_ == State::Open && !held_.empty())
-      static_cast<void>(next_.on_octets(std::exchange(held_, {})));
+    if (state_ == State::Open && !held_.empty()) static_cast<void>(pass_held());
   }
   if (state_ == State::Open) next_.on_complete();
 }
@@ -92,6 +105,7 @@ void ResponseGate::judge(Body body) {
   on_judged_(head_.status, verdict);
   if (state_ == State::Open) return next_.on_head(head_);
   held_ = {};
+  share_.release();
 }
 
 }  // namespace headgate::server

@@ -58,10 +58,11 @@ void Upload::ask() {
       this);
 }
 
-void Upload::hold(std::size_t max, base::UniqueFunction<void()> on_held,
-                  base::UniqueFunction<void()> on_lost) {
+void Upload::hold(std::size_t max, guard::HeldBodies::Share share,
+                  base::UniqueFunction<void()> on_held, base::UniqueFunction<void()> on_lost) {
   set_callbacks(std::move(on_held), std::move(on_lost));
   hold_max_ = max;
+  share_ = std::move(share);
   holding_ = true;
   hold_more();
 }
@@ -69,9 +70,12 @@ void Upload::hold(std::size_t max, base::UniqueFunction<void()> on_held,
 /// Takes what has come, and asks on; a loop, since thousands of small pieces may be there at once.
 void Upload::hold_more() {
   while (true) {
-    held_ += piece_;
-    piece_ = {};
-    if (ended_ || held_.size() > hold_max_) {
+    lacks_room_ = !share_.add(piece_.size());
+    if (!lacks_room_) {
+      held_ += piece_;
+      piece_ = {};
+    }
+    if (ended_ || held_.size() > hold_max_ || lacks_room_) {
       holding_ = false;
       if (on_ready_) std::exchange(on_ready_, {})();
       return;

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "appliance/base/unique_function.h"
+#include "appliance/guard/held_bodies.h"
 #include "appliance/origin/client.h"
 #include "appliance/server/h2o.h"
 
@@ -26,9 +27,11 @@ class Upload final : public origin::RequestBody {
   /// framing; the library has answered, and the request must not be responded to.
   void set_callbacks(base::UniqueFunction<void()> on_ready, base::UniqueFunction<void()> on_lost);
   /// Holds back the body's first octets, more than `max` of them or all, then calls `on_held`,
-  /// perhaps at once; `on_lost` as above. What is held is pulled first, later.
-  void hold(std::size_t max, base::UniqueFunction<void()> on_held,
+  /// perhaps at once; `on_lost` as above. What is held is pulled first, later. `share` is what it
+  /// takes; when there is no room `on_held` is called too, and `lacks_room` is true.
+  void hold(std::size_t max, guard::HeldBodies::Share share, base::UniqueFunction<void()> on_held,
             base::UniqueFunction<void()> on_lost);
+  bool lacks_room() const { return lacks_room_; }
   std::string_view held() const { return held_; }
   /// Whether nothing comes beyond what is held.
   bool holds_all() const { return ended_; }
@@ -53,6 +56,8 @@ class Upload final : public origin::RequestBody {
   std::string held_;
   std::size_t pulled_of_held_ = 0;
   std::size_t hold_max_ = 0;
+  guard::HeldBodies::Share share_;
+  bool lacks_room_ = false;
   bool holding_ = false;
   bool asking_ = false;  ///< for more to hold: an answer may come at once
   bool ended_ = false;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Program and options to RuleSet.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
@@ -7,12 +9,19 @@
 #include "appliance/guard/waf/match/injection.h"
 #include "appliance/guard/waf/text/octets.h"
 #include "appliance/http/field.h"
+#include "schema/text.h"
 
 namespace headgate::guard::waf {
 
 bool RuleSelection::selects(const Rule& rule) const {
   if (!tag.empty()) return std::find(rule.tags.begin(), rule.tags.end(), tag) != rule.tags.end();
   return last_id == 0 || (rule.id >= first_id && rule.id <= last_id);
+}
+
+std::string RuleSelection::text() const {
+  if (!tag.empty()) return "tag:" + tag;
+  return first_id == last_id ? fmt::format("{}", first_id)
+                             : fmt::format("{}-{}", first_id, last_id);
 }
 
 Result<Selector> Selector::compile(const Target& target, TxNames& names) {
@@ -71,6 +80,8 @@ class Compiler {
     HG_CHECK(setup_variables(), "CRS options");
     HG_CHECK(collect(), "CRS rules");
     for (Link& link : set_.links_) HG_CHECK(compile(link), "rule at {}", where(link));
+    HG_CHECK(other_variables(), "setup");
+    HG_CHECK(check_selections(), "CRS options");
     HG_CHECK(exclusions(), "exclusions");
     for (Link& link : set_.links_) {
       for (Selector& selector : link.targets) select_slots(selector);
@@ -105,8 +116,47 @@ class Compiler {
     init("executing_paranoia_level", std::to_string(executing_paranoia()));
     init("inbound_anomaly_score_threshold", std::to_string(options.inbound_threshold));
     init("outbound_anomaly_score_threshold", std::to_string(options.outbound_threshold));
-    for (const auto& [name, value] : options.variables) init(name, value);
     return {};
+  }
+
+  // Once all names are known: one that no rule reads would have no effect.
+  Status other_variables() {
+    std::string unknown;
+    for (const auto& [name, value] : set_.options_.variables) {
+      if (const auto slot = set_.tx_names_.find(name))
+        set_.tx_initial_.emplace_back(*slot, value);
+      else
+        unknown += (unknown.empty() ? "" : ", ") + schema::in_quotes(name) + hint_for(name);
+    }
+    if (unknown.empty()) return {};
+    return fail(Blame::Config, "no rule reads a variable {}", unknown);
+  }
+
+  std::string hint_for(const std::string& name) const {
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < set_.tx_names_.size(); ++i)
+      names.push_back(set_.tx_names_.name(static_cast<TxSlot>(i)));
+    const std::string hint = schema::did_you_mean(name, names, "");
+    return hint.empty() ? hint : " (" + hint + ")";
+  }
+
+  // Also of rules that are off.
+  bool selects_any(const RuleSelection& selection) const {
+    return std::any_of(set_.links_.begin(), set_.links_.end(), [&](const Link& link) {
+      return link.rule.id != 0 && selection.selects(link.rule);
+    });
+  }
+
+  // Who mistypes an id has excluded nothing.
+  Status check_selections() const {
+    std::vector<std::string> unknown;
+    for (const Override& one : set_.options_.overrides)
+      if (!selects_any(one.rules)) unknown.push_back("override " + one.rules.text());
+    for (const Exclusion& one : set_.options_.exclusions)
+      if (!selects_any(one.rules)) unknown.push_back("exclude " + one.rules.text());
+    unknown.erase(std::unique(unknown.begin(), unknown.end()), unknown.end());
+    if (unknown.empty()) return {};
+    return fail(Blame::Config, "{}: the group has no such rule", schema::join(unknown));
   }
 
   const Override* override_of(const Rule& rule) const {

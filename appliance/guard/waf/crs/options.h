@@ -19,6 +19,7 @@ struct RuleSelection {
   int last_id = 0;
   std::string tag;
   bool selects(const Rule& rule) const;
+  std::string text() const;  ///< "942100", "942100-942199", "tag:attack-sqli"
 };
 
 /// A rule that is treated differently.
@@ -48,7 +49,8 @@ struct CrsOptions {
                                ///< as `paranoia`
   int inbound_threshold = 5;
   int outbound_threshold = 4;
-  /// Any other variable of crs-setup without "tx.", in lower case: "allowed_methods" …
+  /// Any other variable of crs-setup without "tx.", in lower case: "allowed_methods" … One that no
+  /// rule reads is an error, as is an override or an exclusion that selects none.
   std::map<std::string, std::string> variables;
   std::vector<Override> overrides;
   std::vector<Exclusion> exclusions;

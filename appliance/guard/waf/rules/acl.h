@@ -87,9 +87,14 @@ class Acl {
     std::shared_ptr<const Challenges> challenges;  ///< null: the edge's own
     std::string patterns = {};                     ///< folder for compiled databases; empty: none
   };
-  /// Takes milliseconds to seconds: not for a loop. Errors: Blame::Config with the rule's name.
-  static Result<std::shared_ptr<const Acl>> compile(const schema::WebAcl& source,
-                                                    const Options& options);
+  /// What is wrong with the source, and in which line of its file; 0: with all of it.
+  struct Problem {
+    int line = 0;
+    std::string message;
+  };
+  /// Takes milliseconds to seconds: not for a loop. Errors: one for each rule that has any.
+  static tl::expected<std::shared_ptr<const Acl>, std::vector<Problem>> compile(
+      const schema::WebAcl& source, const Options& options);
 
   /// Called with what a rule that matches has found, for explain.
   using Trace = std::function<void(std::string)>;

@@ -191,7 +191,7 @@ class AclCompiler {
   AclCompiler(const schema::WebAcl& source, const Acl::Options& options)
       : source_(source), options_(options) {}
 
-  Result<std::shared_ptr<const Acl>> run() {
+  tl::expected<std::shared_ptr<const Acl>, std::vector<Acl::Problem>> run() {
     acl_->name_ = source_.name;
     acl_->serial_ = next_serial();
     acl_->inspected_octets_ = source_.inspect;
@@ -202,19 +202,31 @@ class AclCompiler {
     acl_->challenges_ = options_.challenges;
     if (acl_->challenges_ == nullptr && options_.shared != nullptr)
       acl_->challenges_ = options_.shared->challenges();
-    HG_CHECK(add_sets(), "WebACL {}", source_.name);
-    HG_TRY(acl_->bots_, Bots::compile(source_.bots), "WebACL {}", source_.name);
     if (options_.shared != nullptr)
       acl_->default_tally_ = options_.shared->tally(source_.name, "default");
+    note(0, "", add_sets());
+    note(0, "", add_bots());
     const schema::Json json = schema::to_json(source_);
     for (std::size_t i = 0; i < source_.rules.size(); ++i)
-      HG_CHECK(add_rule(source_.rules[i], json["spec"]["rules"][i]), "WebACL {}, rule {}",
-               source_.name, source_.rules[i].name);
-    HG_CHECK(compile_patterns(), "WebACL {}", source_.name);
+      note(source_.rules[i].line, ", rule " + source_.rules[i].name,
+           add_rule(source_.rules[i], json["spec"]["rules"][i]));
+    if (problems_.empty()) note(0, "", compile_patterns());
+    if (!problems_.empty()) return tl::unexpected(std::move(problems_));
     return std::shared_ptr<const Acl>(std::move(acl_));
   }
 
  private:
+  void note(int line, const std::string& place, const Status& status) {
+    if (!status)
+      problems_.push_back(
+          {line, fmt::format("WebACL {}{}: {}", source_.name, place, status.error().context)});
+  }
+
+  Status add_bots() {
+    HG_TRY(acl_->bots_, Bots::compile(source_.bots), "bots");
+    return {};
+  }
+
   Status add_sets() {
     for (const schema::WafIpSet& source : source_.ip_sets) {
       auto set = std::make_shared<IpSet>();
@@ -436,10 +448,11 @@ class AclCompiler {
   std::shared_ptr<Acl> acl_ = std::make_shared<Acl>();
   std::map<std::string, std::shared_ptr<const IpSet>> sets_;
   std::map<std::string, std::uint32_t> numbers_;
+  std::vector<Acl::Problem> problems_;
 };
 
-Result<std::shared_ptr<const Acl>> Acl::compile(const schema::WebAcl& source,
-                                                const Options& options) {
+tl::expected<std::shared_ptr<const Acl>, std::vector<Acl::Problem>> Acl::compile(
+    const schema::WebAcl& source, const Options& options) {
   return AclCompiler(source, options).run();
 }
 

@@ -158,23 +158,20 @@ bool Evaluation::append_rate_key(const RateRule& rate, const RateRule::Key& key,
       append_address(out, view_.client, rate.ipv6_prefix);
       return true;
     case Kind::ForwardedIp: {
+      // Who sends something else in the field is counted by the connection's.
       const auto address = forwarded_address(view_.fields, key.name);
-      if (address) append_address(out, *address, rate.ipv6_prefix);
-      return address.has_value();
+      append_address(out, address.value_or(view_.client), rate.ipv6_prefix);
+      return true;
     }
     case Kind::Header:
-      return add(key.name == "host" ? view_.authority
-                                    : http::find(view_.fields, key.name).value_or(""));
-    case Kind::Cookie: {
-      for (Entry& entry : scratch_.texts_.of(Family::Cookies))
-        if (entry.name == key.name) return add(entry.value);
-      return false;
-    }
-    case Kind::Arg: {
-      for (Entry& entry : scratch_.texts_.of(Family::Args))
-        if (entry.name == key.name) return add(entry.value);
-      return false;
-    }
+      if (key.name == "host") return add(view_.authority);
+      return std::any_of(view_.fields.begin(), view_.fields.end(), [&](const http::Field& field) {
+        return field.name == key.name && !field.value.empty() && add(field.value);
+      });
+    case Kind::Cookie:
+      return append_first_value(Family::Cookies, key.name, out);
+    case Kind::Arg:
+      return append_first_value(Family::Args, key.name, out);
     case Kind::Path:
       return add(view_.path);
     case Kind::Method:
@@ -189,6 +186,16 @@ bool Evaluation::append_rate_key(const RateRule& rate, const RateRule::Key& key,
       return add(view_.ja4);
     case Kind::Label:
       return append_labels(key.name, out);
+  }
+  return false;
+}
+
+/// An empty value is passed over: `?a=&a=1` has one.
+bool Evaluation::append_first_value(Family family, std::string_view name, std::string& out) {
+  for (const Entry& entry : scratch_.texts_.of(family)) {
+    if (entry.name != name || entry.value.empty()) continue;
+    append(out, entry.value);
+    return true;
   }
   return false;
 }

@@ -26,6 +26,7 @@ class Evaluation {
   void note_group(const AclRule& rule, const Transaction& transaction);
   std::string_view persist(const std::string& text);
   bool append_rate_key(const RateRule& rate, const RateRule::Key& key, std::string& out);
+  bool append_first_value(Family family, std::string_view name, std::string& out);
   bool append_labels(std::string_view wanted, std::string& out);
   bool decide(const AclRule& rule);
   bool passes_challenge(const AclRule& rule);

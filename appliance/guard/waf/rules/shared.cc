@@ -54,11 +54,17 @@ std::shared_ptr<const RuleSet> Shared::find_rule_set(const std::string& options)
   return known == rule_sets_.end() ? nullptr : known->second.lock();
 }
 
+std::uint64_t Shared::rule_sets_compiled() const {
+  const base::MutexLock lock(mutex_);
+  return rule_sets_compiled_;
+}
+
 void Shared::remember_rule_set(const std::string& options,
                                const std::shared_ptr<const RuleSet>& rules) {
   const base::MutexLock lock(mutex_);
   std::erase_if(rule_sets_, [](const auto& known) { return known.second.expired(); });
   rule_sets_[options] = rules;
+  ++rule_sets_compiled_;
 }
 
 std::vector<Shared::Row> Shared::rows() const {

@@ -82,6 +82,8 @@ class Shared {
   /// A managed group with these options that is in use, or null.
   std::shared_ptr<const RuleSet> find_rule_set(const std::string& options) const;
   void remember_rule_set(const std::string& options, const std::shared_ptr<const RuleSet>& rules);
+  /// How many groups have been compiled; the rest of the activations found theirs.
+  std::uint64_t rule_sets_compiled() const;
 
  private:
   static constexpr std::size_t kMaxCollections = 65536;
@@ -94,6 +96,7 @@ class Shared {
   mutable base::Mutex mutex_;
   std::map<std::pair<std::string, std::string>, std::shared_ptr<Tally>> tallies_ GUARDED_BY(mutex_);
   std::map<std::string, std::weak_ptr<const RuleSet>> rule_sets_ GUARDED_BY(mutex_);
+  std::uint64_t rule_sets_compiled_ GUARDED_BY(mutex_) = 0;
   Verdicts bots_;
   Resolver resolver_;  ///< after what its answers are for, so that its thread ends first
 };

@@ -179,13 +179,13 @@ TEST_CASE("a group that is asked for what it does not have says so, each rule in
   REQUIRE_FALSE(compiled);
   const auto& problems = compiled.error();
   REQUIRE(problems.size() == 3);
-  CHECK(problems[0].line == 6);
+  CHECK(problems[0].line == 7);
   CHECK(problems[0].message.find("override 942999: the group has no such rule") !=
         std::string::npos);
-  CHECK(problems[1].line == 8);
+  CHECK(problems[1].line == 9);
   CHECK(problems[1].message.find("\"allowed_method\" (did you mean \"allowed_methods\"?)") !=
         std::string::npos);
-  CHECK(problems[2].line == 9);
+  CHECK(problems[2].line == 10);
   CHECK(problems[2].message.find("exclude tag:attack-sqlj") != std::string::npos);
 }
 

@@ -129,6 +129,12 @@ def test_ssh(bare, ssh, run, tmp_path):
     edge.wait(commit)
 
 
+def test_ssh_with_key_and_host_keys_by_flags(ssh, run):
+    url, key, known_hosts = ssh
+    edge = run("--ssh-key-file", key, "--known-hosts", known_hosts, source=url)
+    assert edge.get("/page").body == b"one"
+
+
 def test_ssh_to_a_host_that_is_not_known(ssh, run, tmp_path):
     url, key, known_hosts = ssh
     known_hosts.write_text("")

@@ -118,6 +118,8 @@ Status lay_over(schema::Edge& edge, const RunFlags& flags) {
   lay_over(edge.verify.allowed_signers, flags.allowed_signers);
   lay_over(edge.verify.openpgp_keyring, flags.openpgp_keyring);
   lay_over(edge.verify.trusted_commit, flags.trusted_commit);
+  lay_over(edge.source.ssh_key_file, flags.ssh_key_file);
+  lay_over(edge.source.known_hosts, flags.known_hosts);
   lay_over(edge.state, flags.state);
   lay_over(edge.http, flags.http);
   lay_over(edge.https, flags.https);
@@ -149,6 +151,10 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
                       "Commit that is trusted as it is, with what its signers.yaml lets follow: "
                       "where trust begins, or begins again after a rewritten history.",
                       "ID");
+  add_flag_with_value(command, "--ssh-key-file", flags.ssh_key_file,
+                      "The private key for an ssh:// source.", "FILE");
+  add_flag_with_value(command, "--known-hosts", flags.known_hosts,
+                      "The host keys that an ssh:// source may have [~/.ssh/known_hosts].", "FILE");
   add_flag_with_value(command, "--state", flags.state,
                       "Journal, snapshots and mirror; made when missing [/var/lib/headgate].",
                       "DIR");

@@ -19,8 +19,9 @@ inline constexpr const char* kDefaultConfig = "/etc/headgate/edge.yaml";
 struct RunFlags {
   std::string config = kDefaultConfig;
   CLI::Option* config_option = nullptr;
-  std::optional<std::string> source, ref, poll, state, admin, health, cache_memory, geoip,
-      access_log, user, waf_debug_header, allowed_signers, openpgp_keyring, trusted_commit;
+  std::optional<std::string> source, ref, poll, ssh_key_file, known_hosts, state, admin, health,
+      cache_memory, geoip, access_log, user, waf_debug_header, allowed_signers, openpgp_keyring,
+      trusted_commit;
   std::optional<int> threads;
   std::vector<std::string> http, https, trusted_proxies;
 };

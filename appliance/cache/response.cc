@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "appliance/cache/uri_invalidation.h"
+#include "appliance/cache/purge/uri_invalidation.h"
 #include "appliance/http/vary.h"
 
 namespace headgate::cache {

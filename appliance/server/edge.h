@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "appliance/cache/purge/sweep.h"
-#include "appliance/cache/store.h"
+#include "appliance/cache/store/store.h"
 #include "appliance/guard/client_address.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"

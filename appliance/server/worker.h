@@ -10,8 +10,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "appliance/cache/fill.h"
-#include "appliance/cache/store.h"
+#include "appliance/cache/fill/fill.h"
+#include "appliance/cache/store/store.h"
 #include "appliance/guard/admission.h"
 #include "appliance/guard/held_bodies.h"
 #include "appliance/guard/waf/rules/scratch.h"

@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-#include "appliance/cache/store.h"
+#include "appliance/cache/store/store.h"
 #include "tests/support/cache_fixture.h"
 
 namespace {

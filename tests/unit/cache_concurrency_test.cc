@@ -11,8 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "appliance/cache/fill.h"
-#include "appliance/cache/store.h"
+#include "appliance/cache/fill/fill.h"
+#include "appliance/cache/store/store.h"
 #include "tests/support/cache_fixture.h"
 #include "tests/support/test_loop.h"
 

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "appliance/cache/store.h"
+#include "appliance/cache/store/store.h"
 #include "tests/support/cache_fixture.h"
 
 using headgate::base::make_ref;

@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "appliance/cache/fill.h"
+#include "appliance/cache/fill/fill.h"
 #include "tests/support/cache_fixture.h"
 #include "tests/support/test_loop.h"
 

@@ -10,7 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "appliance/cache/s3fifo.h"
+#include "appliance/cache/policy/s3fifo.h"
 
 using headgate::cache::FlatTable;
 using headgate::cache::GhostQueue;

@@ -6,7 +6,7 @@
 
 #include "appliance/cache/purge/sweep.h"
 #include "appliance/cache/slice.h"
-#include "appliance/cache/store.h"
+#include "appliance/cache/store/store.h"
 #include "tests/support/cache_fixture.h"
 
 using headgate::base::MonoTime;

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "appliance/cache/store.h"
+#include "appliance/cache/store/store.h"
 #include "tests/support/cache_fixture.h"
 
 using headgate::base::Ref;

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "appliance/base/mutex.h"
-#include "appliance/cache/flat_table.h"
+#include "appliance/cache/policy/flat_table.h"
 #include "appliance/cache/purge/sweep.h"
 #include "tests/support/cache_fixture.h"
 

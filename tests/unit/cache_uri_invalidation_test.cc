@@ -4,7 +4,7 @@
 #include <thread>
 #include <vector>
 
-#include "appliance/cache/uri_invalidation.h"
+#include "appliance/cache/purge/uri_invalidation.h"
 
 namespace headgate::cache {
 namespace {

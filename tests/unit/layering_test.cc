@@ -18,7 +18,7 @@ namespace fs = std::filesystem;
 const fs::path kRoot = HEADGATE_SOURCE_DIR;
 
 struct Include {
-  std::string from;  ///< "appliance/cache/store.cc"
+  std::string from;  ///< "appliance/cache/store/store.cc"
   std::string what;  ///< "appliance/http/field.h", or "h2o.h"
 };
 

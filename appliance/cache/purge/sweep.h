@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "appliance/cache/fill.h"
-#include "appliance/cache/store.h"
+#include "appliance/cache/fill/fill.h"
+#include "appliance/cache/store/store.h"
 
 namespace headgate::cache {
 

@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "appliance/cache/store.h"
+#include "appliance/cache/store/store.h"
 #include "appliance/cli/client/client.h"
 #include "appliance/guard/waf/rules/shared.h"
 #include "appliance/observe/metrics.h"

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "appliance/base/timer_heap.h"
-#include "appliance/cache/fill.h"
+#include "appliance/cache/fill/fill.h"
 #include "appliance/http/conditional.h"
 #include "appliance/observe/record.h"
 #include "appliance/server/exchange/pool_memory.h"

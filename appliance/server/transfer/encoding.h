@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "appliance/base/mutex.h"
-#include "appliance/cache/store.h"
+#include "appliance/cache/store/store.h"
 #include "appliance/compress/encoder.h"
 #include "appliance/compress/pool.h"
 

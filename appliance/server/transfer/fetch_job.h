@@ -8,7 +8,7 @@
 
 #include "appliance/base/ref.h"
 #include "appliance/base/timer_heap.h"
-#include "appliance/cache/fill.h"
+#include "appliance/cache/fill/fill.h"
 #include "appliance/origin/failover.h"
 #include "appliance/server/transfer/job.h"
 #include "appliance/server/transfer/response_gate.h"

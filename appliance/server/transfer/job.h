@@ -6,9 +6,9 @@
 #include <unordered_map>
 
 #include "appliance/base/loop.h"
-#include "appliance/cache/fill.h"
-#include "appliance/cache/store.h"
-#include "appliance/cache/uri_invalidation.h"
+#include "appliance/cache/fill/fill.h"
+#include "appliance/cache/purge/uri_invalidation.h"
+#include "appliance/cache/store/store.h"
 #include "appliance/guard/held_bodies.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/origin/client.h"

@@ -14,8 +14,8 @@
 #include "appliance/base/ref.h"
 #include "appliance/base/unique_function.h"
 #include "appliance/cache/purge/table.h"
+#include "appliance/cache/purge/uri_invalidation.h"
 #include "appliance/cache/response.h"
-#include "appliance/cache/uri_invalidation.h"
 #include "appliance/cache/wake_list.h"
 
 namespace headgate::cache {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/cache/uri_invalidation.h"
+#include "appliance/cache/purge/uri_invalidation.h"
 
 #include "appliance/base/hash.h"
 

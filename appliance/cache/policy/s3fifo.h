@@ -6,7 +6,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "appliance/cache/flat_table.h"
+#include "appliance/cache/policy/flat_table.h"
 
 namespace headgate::cache {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/cache/fill.h"
+#include "appliance/cache/fill/fill.h"
 
 #include <utility>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/cache/s3fifo.h"
+#include "appliance/cache/policy/s3fifo.h"
 
 #include <algorithm>
 #include <utility>

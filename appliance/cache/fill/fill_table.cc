@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
-#include "appliance/cache/fill.h"
+#include "appliance/cache/fill/fill.h"
 
 namespace headgate::cache {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/cache/shard.h"
+#include "appliance/cache/store/shard.h"
 
 #include <algorithm>
 #include <utility>

@@ -10,10 +10,10 @@
 #include <vector>
 
 #include "appliance/base/mutex.h"
-#include "appliance/cache/budget.h"
-#include "appliance/cache/flat_table.h"
+#include "appliance/cache/policy/flat_table.h"
+#include "appliance/cache/policy/s3fifo.h"
 #include "appliance/cache/response.h"
-#include "appliance/cache/s3fifo.h"
+#include "appliance/cache/store/budget.h"
 
 namespace headgate::cache {
 

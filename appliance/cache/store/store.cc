@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/cache/store.h"
+#include "appliance/cache/store/store.h"
 
 #include <algorithm>
 #include <bit>
@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "appliance/cache/account.h"
-#include "appliance/cache/budget.h"
-#include "appliance/cache/shard.h"
 #include "appliance/cache/slice.h"
+#include "appliance/cache/store/budget.h"
+#include "appliance/cache/store/shard.h"
 #include "appliance/http/vary.h"
 
 namespace headgate::cache {

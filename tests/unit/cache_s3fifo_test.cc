@@ -28,11 +28,11 @@ struct Cache {
   /// Whether it was a hit; a miss inserts, evicting what it must.
   bool use(std::uint32_t key, std::uint64_t size = 1) {
     if (const auto found = entries.find(key); found != entries.end()) {
-      S3Fifo::on_hit(*found->second);
+      policy.on_hit(*found->second);
       return true;
     }
     while (bytes + size > capacity) {
-      S3Fifo::Entry* victim = policy.evict();
+      S3Fifo::Entry* victim = policy.evict(capacity);
       REQUIRE(victim != nullptr);
       bytes -= victim->charge;
       entries.erase(victim->fingerprint);
@@ -57,7 +57,7 @@ struct PlainS3Fifo {
   struct Item {
     std::uint32_t key;
     std::uint64_t size;
-    int frequency;
+    int uses;
   };
   explicit PlainS3Fifo(std::uint64_t capacity_bytes) : capacity(capacity_bytes) {}
 
@@ -77,7 +77,7 @@ struct PlainS3Fifo {
     for (auto* queue : {&small, &main})
       for (Item& item : *queue)
         if (item.key == key) {
-          item.frequency = std::min(3, item.frequency + 1);
+          item.uses = std::min(3, item.uses + 1);
           return true;
         }
     while (sum(small) + sum(main) + size > capacity) evict();
@@ -92,22 +92,22 @@ struct PlainS3Fifo {
       while (!small.empty()) {
         Item item = small.front();
         small.pop_front();
-        if (item.frequency < 2) {
+        if (item.uses < 2) {
           drop(ghosts, item.key);
           if (item.size > capacity / 10 * 9) return;
           while (sum(ghosts) + item.size > capacity / 10 * 9) ghosts.pop_front();
           ghosts.push_back(item);
           return;
         }
-        item.frequency = 0;
+        item.uses = 0;
         main.push_back(item);
       }
     }
     for (;;) {
       Item item = main.front();
       main.pop_front();
-      if (item.frequency == 0) return;
-      --item.frequency;
+      if (item.uses == 0) return;
+      --item.uses;
       main.push_back(item);
     }
   }
@@ -122,8 +122,8 @@ struct PlainS3Fifo {
 TEST_CASE("new entries pass through the small queue and leave it unused, in order") {
   Cache cache(100);
   for (std::uint32_t key = 0; key < 100; ++key) cache.use(key);  // 10 to small, then main fills up
-  CHECK(cache.policy.stats().small_bytes == 10);
-  CHECK(cache.policy.stats().main_bytes == 90);
+  CHECK(cache.policy.stats().new_bytes == 10);
+  CHECK(cache.policy.stats().resident_bytes == 100);
   cache.use(1000);
   CHECK_FALSE(cache.contains(0));
   cache.use(1001);
@@ -146,9 +146,9 @@ TEST_CASE("a key whose ghost is known comes back into main") {
   Cache cache(100);
   for (std::uint32_t key = 0; key < 101; ++key) cache.use(key);
   CHECK_FALSE(cache.contains(0));
-  const auto before = cache.policy.stats().main_bytes;
-  cache.use(0);
-  CHECK(cache.policy.stats().main_bytes == before + 1);
+  CHECK(cache.policy.stats().new_bytes == 10);
+  cache.use(0);  // the oldest of small makes room, nothing takes its place there
+  CHECK(cache.policy.stats().new_bytes == 9);
 }
 
 TEST_CASE("main is a clock: used entries get another round, up to three") {
@@ -158,12 +158,12 @@ TEST_CASE("main is a clock: used entries get another round, up to three") {
     entry.charge = 5;  // the first fills small, the others go to main
     policy.on_insert(entry);
   }
-  for (int i = 0; i < 10; ++i) S3Fifo::on_hit(entries[1]);
-  CHECK(entries[1].frequency == 3);
-  CHECK(policy.evict() == &entries[2]);  // main is over its 9 octets; entry 1 was used
-  CHECK(policy.evict() == &entries[0]);
-  CHECK(policy.evict() == &entries[1]);
-  CHECK(policy.evict() == nullptr);
+  for (int i = 0; i < 10; ++i) policy.on_hit(entries[1]);
+  CHECK(entries[1].uses == 3);
+  CHECK(policy.evict(10) == &entries[2]);  // main is over its 9 octets; entry 1 was used
+  CHECK(policy.evict(10) == &entries[0]);
+  CHECK(policy.evict(10) == &entries[1]);
+  CHECK(policy.evict(10) == nullptr);
 }
 
 TEST_CASE("a replacement inherits place and frequency; a removed entry leaves no ghost") {
@@ -172,18 +172,18 @@ TEST_CASE("a replacement inherits place and frequency; a removed entry leaves no
   old.charge = 4;
   old.fingerprint = 1;
   policy.on_insert(old);
-  S3Fifo::on_hit(old);
+  policy.on_hit(old);
   S3Fifo::Entry by;
   by.charge = 7;
   by.fingerprint = 1;
-  policy.on_replace(old, by);
-  CHECK(by.frequency == 1);
-  CHECK(by.queue == S3Fifo::Queue::Small);
-  CHECK(policy.stats().small_bytes == 7);
+  policy.on_insert(by, &old);
+  CHECK(by.uses == 1);
+  CHECK(by.queue == S3Fifo::kSmall);
+  CHECK(policy.stats().new_bytes == 7);
   policy.on_remove(by);
-  CHECK(policy.stats().small_bytes == 0);
+  CHECK(policy.stats().new_bytes == 0);
   policy.on_insert(old);
-  CHECK(old.queue == S3Fifo::Queue::Small);
+  CHECK(old.queue == S3Fifo::kSmall);
 }
 
 TEST_CASE("ghosts are bounded by the octets they stand for and by number") {
@@ -229,8 +229,9 @@ TEST_CASE("the policy decides as its plain description does, use by use") {
           static_cast<std::uint32_t>(std::min({random() % 600, random() % 600, random() % 600}));
       REQUIRE(cache.use(key, sizes[key]) == plain.use(key, sizes[key]));
     }
-    CHECK(cache.policy.stats().small_bytes == PlainS3Fifo::sum(plain.small));
-    CHECK(cache.policy.stats().main_bytes == PlainS3Fifo::sum(plain.main));
+    CHECK(cache.policy.stats().new_bytes == PlainS3Fifo::sum(plain.small));
+    CHECK(cache.policy.stats().resident_bytes ==
+          PlainS3Fifo::sum(plain.small) + PlainS3Fifo::sum(plain.main));
   }
 }
 

@@ -38,10 +38,17 @@ class VariantMatcher {
 
 }  // namespace
 
+Shard::Shard(Budget& budget, const Options& options, const std::atomic<std::uint64_t>& oldest_epoch)
+    : budget_(budget),
+      policy_(make_policy(options.policy, {.capacity_bytes = budget.limit() / options.shards,
+                                           .max_ghosts = options.max_ghosts})),
+      options_(options),
+      oldest_epoch_(oldest_epoch) {}
+
 Shard::~Shard() {
   Leavers leavers;
   const base::MutexLock lock(mutex_);
-  while (S3Fifo::Entry* entry = policy_.evict())
+  while (Policy::Entry* entry = policy_->evict(0))
     leavers.push_back(unlink(static_cast<StoreEntry*>(entry)));
 }
 
@@ -57,7 +64,7 @@ base::Ref<StoredResponse> Shard::find(const Key& key, http::Fields request) {
   const base::MutexLock lock(mutex_);
   for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant) {
     if (!matches(*entry)) continue;
-    S3Fifo::on_hit(*entry);
+    policy_->on_hit(*entry);
     return entry->response;
   }
   return {};
@@ -90,7 +97,7 @@ Shard::Inserted Shard::insert(const Key& key, http::Fields request,
   StoreEntry* heir_of = replaced.empty() ? nullptr : replaced.front();
   if (heir_of != nullptr) leavers.push_back(unlink(heir_of));
   if (!budget_.try_reserve(entry->charge)) {
-    if (heir_of != nullptr) policy_.on_remove(*heir_of);
+    if (heir_of != nullptr) policy_->on_remove(*heir_of);
     return Inserted::NoRoom;
   }
   StoreEntry* linked = entry.release();
@@ -116,10 +123,7 @@ void Shard::link(StoreEntry* entry, StoreEntry* replaced) {
     if (entry->vary_names && other->vary_names && *entry->vary_names == *other->vary_names)
       entry->vary_names = other->vary_names;
 
-  if (replaced != nullptr)
-    policy_.on_replace(*replaced, *entry);
-  else
-    policy_.on_insert(*entry);
+  policy_->on_insert(*entry, replaced);
   budget_.objects.fetch_add(1, std::memory_order_relaxed);
   budget_.payload.fetch_add(entry->payload_bytes, std::memory_order_relaxed);
 }
@@ -151,7 +155,7 @@ std::unique_ptr<StoreEntry> Shard::take_place(StoreEntry* entry, StoreEntry* rep
   while (*link != replaced) link = &(*link)->next_variant;
   entry->next_variant = std::exchange(replaced->next_variant, nullptr);
   *link = entry;
-  policy_.on_replace(*replaced, *entry);
+  policy_->on_insert(*entry, replaced);
   budget_.release(replaced->charge);
   budget_.payload.fetch_add(entry->payload_bytes, std::memory_order_relaxed);
   budget_.payload.fetch_sub(replaced->payload_bytes, std::memory_order_relaxed);
@@ -159,7 +163,7 @@ std::unique_ptr<StoreEntry> Shard::take_place(StoreEntry* entry, StoreEntry* rep
 }
 
 void Shard::leave(StoreEntry* entry, Leavers& leavers) {
-  policy_.on_remove(*entry);
+  policy_->on_remove(*entry);
   leavers.push_back(unlink(entry));
 }
 
@@ -170,7 +174,7 @@ void Shard::limit_variants(StoreEntry* newest, Leavers& leavers) {
     oldest = entry;
     ++count;
   }
-  if (count > max_variants_) leave(oldest, leavers);
+  if (count > options_.max_variants) leave(oldest, leavers);
 }
 
 void Shard::remove_matching(const Key& key, http::Fields request, Leavers& leavers) {
@@ -219,7 +223,7 @@ StoreEntry* Shard::sliced_variant(const Key& key, std::uint64_t id) {
 
 void Shard::use_sliced(const Key& key, std::uint64_t id) {
   const base::MutexLock lock(mutex_);
-  if (StoreEntry* entry = sliced_variant(key, id); entry != nullptr) S3Fifo::on_hit(*entry);
+  if (StoreEntry* entry = sliced_variant(key, id); entry != nullptr) policy_->on_hit(*entry);
 }
 
 void Shard::remove_sliced(const Key& key, std::uint64_t id, Leavers& leavers) {
@@ -250,7 +254,7 @@ Shard::Replaced Shard::replace(const Key& key, const StoredResponse& old,
 
 std::unique_ptr<StoreEntry> Shard::evict() {
   const base::MutexLock lock(mutex_);
-  auto* entry = static_cast<StoreEntry*>(policy_.evict());
+  auto* entry = static_cast<StoreEntry*>(policy_->evict(budget_.room() / options_.shards));
   if (entry == nullptr) return nullptr;
   auto leaver = unlink(entry);
   count_index();
@@ -282,12 +286,11 @@ bool Shard::find_older(ShardWalk& walk, std::uint64_t epoch, std::vector<Older>&
 
 std::uint64_t Shard::resident_bytes() const {
   const base::MutexLock lock(mutex_);
-  const S3Fifo::Stats stats = policy_.stats();
-  return stats.small_bytes + stats.main_bytes;
+  return policy_->stats().resident_bytes;
 }
 
 void Shard::count_index() {
-  const std::uint64_t bytes = table_.memory_bytes() + policy_.stats().ghost_memory_bytes;
+  const std::uint64_t bytes = table_.memory_bytes() + policy_->stats().memory_bytes;
   budget_.index_changed(std::exchange(index_bytes_, bytes), bytes);
 }
 

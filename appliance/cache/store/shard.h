@@ -11,7 +11,7 @@
 
 #include "appliance/base/mutex.h"
 #include "appliance/cache/policy/flat_table.h"
-#include "appliance/cache/policy/s3fifo.h"
+#include "appliance/cache/policy/policy.h"
 #include "appliance/cache/response.h"
 #include "appliance/cache/store/budget.h"
 
@@ -19,7 +19,7 @@ namespace headgate::cache {
 
 /// A stored response with its place in table and policy. The variants of a key form a list, newest
 /// first, whose head is in the table.
-struct StoreEntry : S3Fifo::Entry {
+struct StoreEntry : Policy::Entry {
   base::Hash128 key_hash;
   base::Ref<StoredResponse> response;
   /// The names in Vary, sorted, and the request's values for them (http::vary_key). Null without
@@ -46,13 +46,14 @@ struct ShardWalk {
 /// Threads: any; every method locks.
 class Shard {
  public:
+  struct Options {
+    Policy::Kind policy = Policy::Kind::S3Fifo;
+    std::size_t shards = 1;  ///< how many share the budget
+    std::uint32_t max_ghosts = 0;
+    std::size_t max_variants = 1;
+  };
   /// `oldest_epoch`: responses with a lower stamp are not stored.
-  Shard(Budget& budget, const S3Fifo::Options& options, std::size_t max_variants,
-        const std::atomic<std::uint64_t>& oldest_epoch)
-      : budget_(budget),
-        policy_(options),
-        max_variants_(max_variants),
-        oldest_epoch_(oldest_epoch) {}
+  Shard(Budget& budget, const Options& options, const std::atomic<std::uint64_t>& oldest_epoch);
   ~Shard();
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
@@ -119,9 +120,9 @@ class Shard {
   mutable base::Mutex mutex_;
   Budget& budget_;
   Table table_ GUARDED_BY(mutex_);
-  S3Fifo policy_ GUARDED_BY(mutex_);
+  std::unique_ptr<Policy> policy_ GUARDED_BY(mutex_);
   std::uint64_t index_bytes_ GUARDED_BY(mutex_) = 0;
-  const std::size_t max_variants_;
+  const Options options_;
   const std::atomic<std::uint64_t>& oldest_epoch_;
 };
 

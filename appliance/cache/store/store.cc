@@ -8,6 +8,7 @@
 
 #include "appliance/cache/account.h"
 #include "appliance/cache/slice.h"
+#include "appliance/cache/store/balance.h"
 #include "appliance/cache/store/budget.h"
 #include "appliance/cache/store/shard.h"
 #include "appliance/http/vary.h"
@@ -36,20 +37,20 @@ std::size_t shard_count(std::uint64_t budget_bytes, unsigned threads) {
 }  // namespace
 
 struct Store::Impl {
-  Impl(std::uint64_t budget_bytes, unsigned threads) : budget(budget_bytes) {
-    const std::size_t count = shard_count(budget_bytes, threads);
-    const std::uint64_t share = budget_bytes / count;
-    for (std::size_t i = 0; i < count; ++i)
-      shards.push_back(std::make_unique<Shard>(
-          budget,
-          S3Fifo::Options{.capacity_bytes = share,
-                          .max_ghosts = static_cast<std::uint32_t>(
-                              std::min<std::uint64_t>(share / kBytesPerGhost, UINT32_MAX))},
-          kMaxVariants, oldest_epoch));
+  Impl(std::uint64_t budget_bytes, unsigned threads, Policy::Kind policy) : budget(budget_bytes) {
+    Shard::Options options;
+    options.policy = policy;
+    options.shards = shard_count(budget_bytes, threads);
+    options.max_ghosts = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(budget_bytes / options.shards / kBytesPerGhost, UINT32_MAX));
+    options.max_variants = kMaxVariants;
+    for (std::size_t i = 0; i < options.shards; ++i)
+      shards.push_back(std::make_unique<Shard>(budget, options, oldest_epoch));
   }
 
-  Shard& shard(const Key& key) { return *shards[key.hash.high & (shards.size() - 1)]; }
-  bool evict_one(const Key& for_key);
+  std::size_t shard_index(const Key& key) const { return key.hash.high & (shards.size() - 1); }
+  Shard& shard(const Key& key) { return *shards[shard_index(key)]; }
+  bool evict_one(std::size_t own_shard);
   std::unique_ptr<StoreEntry> make_entry(const Key& key, http::Fields request,
                                          base::Ref<StoredResponse> response) const;
   std::uint64_t pinned() const {
@@ -62,7 +63,6 @@ struct Store::Impl {
   std::atomic<std::uint64_t> oldest_epoch{0};
   const base::Ref<MemoryAccount> account = base::make_ref<MemoryAccount>();
   std::vector<std::unique_ptr<Shard>> shards;
-  std::atomic<std::uint64_t> incoming{0};
   std::atomic<std::uint64_t> turn{0};
   std::atomic<std::uint64_t> insertions{0};
   std::atomic<std::uint64_t> evictions{0};
@@ -70,16 +70,9 @@ struct Store::Impl {
   std::atomic<std::uint64_t> purged{0};
 };
 
-/// From the fuller of two shards, the key's own and one by turns, so that shards stay equally full;
-/// from any when both are empty.
-bool Store::Impl::evict_one(const Key& for_key) {
-  const std::uint64_t first = turn.fetch_add(1, std::memory_order_relaxed);
-  Shard* fuller = &shard(for_key);
-  Shard* other = shards[first & (shards.size() - 1)].get();
-  if (other != fuller && other->resident_bytes() > fuller->resident_bytes()) fuller = other;
-  std::unique_ptr<StoreEntry> leaver = fuller->evict();
-  for (std::size_t i = 0; leaver == nullptr && i < shards.size(); ++i) leaver = shards[i]->evict();
-  if (leaver == nullptr) return false;
+bool Store::Impl::evict_one(std::size_t own_shard) {
+  if (evict_balanced(shards, own_shard, turn.fetch_add(1, std::memory_order_relaxed)) == nullptr)
+    return false;
   evictions.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
@@ -101,8 +94,8 @@ std::unique_ptr<StoreEntry> Store::Impl::make_entry(const Key& key, http::Fields
   return entry;
 }
 
-Store::Store(std::uint64_t budget_bytes, unsigned threads)
-    : impl_(std::make_unique<Impl>(budget_bytes, threads)) {}
+Store::Store(std::uint64_t budget_bytes, unsigned threads, Policy::Kind policy)
+    : impl_(std::make_unique<Impl>(budget_bytes, threads, policy)) {}
 
 Store::~Store() = default;
 
@@ -144,7 +137,7 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
     const Shard::Inserted inserted = shard.insert(key, request, entry, leavers);
     if (inserted == Shard::Inserted::Yes) break;
     leavers.clear();
-    if (inserted == Shard::Inserted::NoRoom && impl.evict_one(key)) continue;
+    if (inserted == Shard::Inserted::NoRoom && impl.evict_one(impl.shard_index(key))) continue;
     // Too old; or others have reserved everything for what they are about to link.
     impl.rejected.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -181,7 +174,7 @@ void Store::set_encodings(const Key& key, const Body& body, std::vector<EncodedB
     const Shard::Replaced replaced = shard.replace(key, *stored, entry, leavers);
     leavers.clear();
     if (replaced == Shard::Replaced::Yes) return now->charge_to(impl.account);
-    if (replaced == Shard::Replaced::NoRoom && !impl.evict_one(key)) {
+    if (replaced == Shard::Replaced::NoRoom && !impl.evict_one(impl.shard_index(key))) {
       shard.remove(key, *stored, leavers);
       return;
     }
@@ -226,13 +219,15 @@ std::optional<std::uint64_t> Store::sliced_above() const {
 bool Store::accepts_fills() const {
   const std::uint64_t limit = impl_->budget.limit();
   return impl_->pinned() <= limit / kMaxPinnedFraction &&
-         impl_->incoming.load(std::memory_order_relaxed) <= limit / kMaxIncomingFraction;
+         impl_->budget.incoming() <= limit / kMaxIncomingFraction;
 }
 
 void Store::Incoming::set(std::uint64_t bytes) {
   if (store_ == nullptr) return;
-  store_->impl_->incoming.fetch_add(bytes - bytes_, std::memory_order_relaxed);
-  bytes_ = bytes;
+  Impl& impl = *store_->impl_;
+  impl.budget.incoming_changed(std::exchange(bytes_, bytes), bytes);
+  while (impl.budget.overdrawn() && impl.evict_one(0)) {
+  }
 }
 
 StoreStats Store::stats() const {
@@ -242,8 +237,8 @@ StoreStats Store::stats() const {
   return {.budget_bytes = impl_->budget.limit(),
           .resident_bytes = impl_->budget.resident(),
           .index_bytes = impl_->budget.index(),
+          .incoming_bytes = impl_->budget.incoming(),
           .pinned_bytes = impl_->pinned(),
-          .incoming_bytes = read(impl_->incoming),
           .objects = read(impl_->budget.objects),
           .insertions = read(impl_->insertions),
           .evictions = read(impl_->evictions),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The RAM tier: what is stored, found by key and Vary, evicted by S3-FIFO, within one budget.
+// The RAM tier: what is stored, found by key and Vary, evicted by a policy, within one budget.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "appliance/cache/policy/policy.h"
 #include "appliance/cache/purge/table.h"
 #include "appliance/cache/response.h"
 #include "appliance/http/field.h"
@@ -18,11 +19,11 @@ namespace headgate::cache {
 struct StoreStats {
   std::uint64_t budget_bytes = 0;
   std::uint64_t resident_bytes = 0;  ///< of what can be found: bodies, heads, book-keeping
-  std::uint64_t index_bytes =
-      0;  ///< tables and ghosts; resident and index together stay within the budget
+  std::uint64_t index_bytes = 0;     ///< tables and ghosts
+  /// Of responses that are kept to be stored when they are whole. Resident, index and incoming
+  /// together stay within the budget.
+  std::uint64_t incoming_bytes = 0;
   std::uint64_t pinned_bytes = 0;  ///< evicted or replaced, but still being sent
-  std::uint64_t incoming_bytes =
-      0;  ///< of responses that are kept to be stored when they are whole
   std::uint64_t objects = 0;
   std::uint64_t insertions = 0;
   std::uint64_t evictions = 0;
@@ -30,14 +31,13 @@ struct StoreStats {
   std::uint64_t purged = 0;    ///< removed because of invalidations
 };
 
-/// Shards of a power of two, each with its own mutex, table and S3-FIFO queues (Yang et al., SOSP
-/// 2023). Threads: any.
+/// Shards of a power of two, each with its own mutex, table and policy. Threads: any.
 class Store {
  public:
   static constexpr std::size_t kMaxVariants = 64;
 
   /// `threads`: how many will use it at once; decides the number of shards.
-  explicit Store(std::uint64_t budget_bytes, unsigned threads);
+  Store(std::uint64_t budget_bytes, unsigned threads, Policy::Kind policy = Policy::Kind::S3Fifo);
   ~Store();
 
   /// The stored response for `key` whose Vary fields match `request` (RFC 9111 section 4.1), fresh

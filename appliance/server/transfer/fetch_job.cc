@@ -303,6 +303,7 @@ void FetchJob::begin_slices(std::uint64_t length) {
 
 void FetchJob::end_first_slice() {
   body_->finish();
+  incoming_ = {};  // what is stored counts as resident
   context_.store.insert(cache::SliceKey(*response_, 0).key(), {}, first_slice_);
   end(false);
 }
@@ -351,6 +352,7 @@ void FetchJob::on_complete() {
   if (first_slice_) return cancel();  // shorter than its Content-Length, whatever the framing says
   if (body_) {
     body_->finish();
+    incoming_ = {};  // what is stored counts as resident
     if (stores_) context_.store.insert(key(), viewer_fields_.fields(), response_);
     if (stores_ && encoding_) encoding_->stored(context_.store, key());
   }

@@ -131,6 +131,7 @@ void SliceJob::on_complete() {
   if (ended_) return;
   if (!body_ || body_->size() != range_.end - range_.first) return cancel();
   body_->finish();
+  incoming_ = {};  // what is stored counts as resident
   if (body_->storable()) context_.store.insert(key_.key(), {}, response_);
   end(false);
 }

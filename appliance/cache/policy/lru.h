@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// LRU: what was used longest ago goes next.
+#pragma once
+
+#include "appliance/cache/policy/entry_list.h"
+#include "appliance/cache/policy/policy.h"
+
+namespace headgate::cache {
+
+class Lru final : public Policy {
+ public:
+  void on_insert(Entry& entry, Entry* instead_of) override {
+    if (instead_of != nullptr) list_.unlink(*instead_of);
+    list_.push(entry);
+  }
+  void on_hit(Entry& entry) override {
+    if (list_.newest() == &entry) return;
+    list_.unlink(entry);
+    list_.push(entry);
+  }
+  void on_remove(Entry& entry) override { list_.unlink(entry); }
+  Entry* evict(std::uint64_t /*capacity_bytes*/) override {
+    Entry* entry = list_.oldest();
+    if (entry != nullptr) list_.unlink(*entry);
+    return entry;
+  }
+  Stats stats() const override { return {.resident_bytes = list_.bytes()}; }
+
+ private:
+  EntryList list_;
+};
+
+}  // namespace headgate::cache

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "appliance/cache/policy/policy.h"
+
+#include "appliance/cache/policy/gdsf.h"
+#include "appliance/cache/policy/lru.h"
+#include "appliance/cache/policy/s3fifo.h"
+
+namespace headgate::cache {
+
+std::unique_ptr<Policy> make_policy(Policy::Kind kind, const Policy::Options& options) {
+  switch (kind) {
+    case Policy::Kind::Lru:
+      return std::make_unique<Lru>();
+    case Policy::Kind::Gdsf:
+      return std::make_unique<Gdsf>();
+    case Policy::Kind::S3Fifo:
+      break;
+  }
+  return std::make_unique<S3Fifo>(options);
+}
+
+std::string_view name_of(Policy::Kind kind) {
+  switch (kind) {
+    case Policy::Kind::Lru:
+      return "lru";
+    case Policy::Kind::Gdsf:
+      return "gdsf";
+    case Policy::Kind::S3Fifo:
+      break;
+  }
+  return "s3fifo";
+}
+
+std::optional<Policy::Kind> policy_named(std::string_view name) {
+  for (const Policy::Kind kind : kEveryPolicy)
+    if (name == name_of(kind)) return kind;
+  return std::nullopt;
+}
+
+}  // namespace headgate::cache

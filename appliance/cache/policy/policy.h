@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: MIT
+// Which of the stored entries goes next: what every policy does, and the policies there are.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace headgate::cache {
+
+/// Orders entries that the caller owns; knows sizes and uses, nothing of what is stored. Fits a
+/// shard: no threads of its own.
+class Policy {
+ public:
+  enum class Kind : std::uint8_t {
+    S3Fifo,  ///< Yang et al., SOSP 2023: small FIFO, main clock, ghosts
+    Lru,     ///< least recently used
+    Gdsf,    ///< greedy dual size frequency (Cherkasova 1998), the least of a sample
+  };
+
+  struct Entry {
+    struct Links {
+      Entry* newer = nullptr;
+      Entry* older = nullptr;
+    };
+    struct Sampled {
+      double priority;
+      std::size_t index;
+    };
+
+    std::uint64_t charge = 0;       ///< octets; set before on_insert, not changed after
+    std::uint32_t fingerprint = 0;  ///< of the key
+    // The rest is the policy's.
+    std::uint16_t uses = 0;
+    std::uint8_t queue = 0;
+    union {
+      Links links = {};
+      Sampled sampled;
+    };
+  };
+
+  struct Options {
+    std::uint64_t capacity_bytes = 0;
+    std::uint32_t max_ghosts = 0;  ///< of those policies that remember what has gone
+  };
+
+  struct Stats {
+    std::uint64_t resident_bytes = 0;  ///< the charges of all entries
+    std::uint64_t new_bytes = 0;       ///< of these, of entries that have yet to prove themselves
+    std::uint64_t memory_bytes = 0;    ///< of the policy's own tables
+  };
+
+  Policy() = default;
+  Policy(const Policy&) = delete;
+  Policy& operator=(const Policy&) = delete;
+  virtual ~Policy() = default;
+
+  /// `instead_of`: leaves; `entry` is put where a use would have left it.
+  virtual void on_insert(Entry& entry, Entry* instead_of = nullptr) = 0;
+  /// The hit path: constant time, no allocation.
+  virtual void on_hit(Entry& entry) = 0;
+  /// Left for another reason than eviction: nothing is remembered of it.
+  virtual void on_remove(Entry& entry) = 0;
+  /// Unlinks the entry to go; null when there is none. `capacity_bytes`: what all entries may take
+  /// at present, which is less than in the Options while tables need room.
+  virtual Entry* evict(std::uint64_t capacity_bytes) = 0;
+  virtual Stats stats() const = 0;
+};
+
+std::unique_ptr<Policy> make_policy(Policy::Kind kind, const Policy::Options& options);
+
+inline constexpr std::array kEveryPolicy = {Policy::Kind::S3Fifo, Policy::Kind::Lru,
+                                            Policy::Kind::Gdsf};
+/// "s3fifo", "lru", "gdsf".
+std::string_view name_of(Policy::Kind kind);
+std::optional<Policy::Kind> policy_named(std::string_view name);
+
+}  // namespace headgate::cache

@@ -4,8 +4,10 @@
 #include <atomic>
 #include <condition_variable>
 #include <memory>
+#include <optional>
 
 #include "appliance/base/mutex.h"
+#include "appliance/cache/simulate/curve_thread.h"
 #include "appliance/server/connection/listen.h"
 #include "appliance/server/worker.h"
 
@@ -40,6 +42,7 @@ class RunningEdge final : public Edge {
   }
 
   void start() {
+    curve_thread_.emplace(commons_.store.miss_curve());
     for (const auto& worker : workers_) worker->start();
   }
 
@@ -49,6 +52,7 @@ class RunningEdge final : public Edge {
     workers_[next_worker_.fetch_add(1) % workers_.size()]->add_internal(fd);
   }
   cache::StoreStats cache_stats() const override { return commons_.store.stats(); }
+  cache::MissCurveStats miss_curve() const override { return commons_.store.miss_curve().stats(); }
   cache::Swept sweep(const cache::PurgeTable& purges) override {
     return cache::sweep(commons_.store, commons_.fills, purges);
   }
@@ -89,6 +93,7 @@ class RunningEdge final : public Edge {
   Commons commons_;
   std::vector<std::unique_ptr<QuicGroup>> quic_groups_;  ///< one an https address
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::optional<cache::CurveThread> curve_thread_;
   std::vector<std::string> http_;
   std::vector<std::string> https_;
   std::atomic<std::size_t> next_worker_{0};  ///< to take the next internal connection

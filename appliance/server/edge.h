@@ -31,6 +31,7 @@ struct EdgeOptions {
   std::vector<std::string> https;
   unsigned threads = 1;
   std::uint64_t cache_memory = 0;
+  cache::Policy::Kind cache_eviction = cache::Policy::Kind::S3Fifo;
   guard::TrustedProxies trusted_proxies;
   schema::EdgeLimits limits;
   std::string waf_debug_header;  ///< lower case; empty: responses do not tell which rules matched
@@ -58,6 +59,7 @@ class Edge {
   /// socket, becomes the edge's.
   virtual void serve_internal(int fd) = 0;
   virtual cache::StoreStats cache_stats() const = 0;
+  virtual cache::MissCurveStats miss_curve() const = 0;
   virtual EncodingStats encoding_stats() const = 0;
   /// Octets of bodies that are held back while rules of web ACLs look at them.
   virtual std::uint64_t held_body_octets() const = 0;

@@ -68,7 +68,7 @@ Commons::Commons(EdgeOptions options_, snapshot::SnapshotHolder& snapshots_,
       quic(std::move(quic_)),
       admission(options.limits),
       held_bodies(options.limits.max_held_bodies),
-      store(options.cache_memory, options.threads),
+      store(options.cache_memory, options.threads, options.cache_eviction),
       encodings((options.threads + 1) / 2) {
   configure(h2o, options);
 }

@@ -54,6 +54,10 @@ HG_SCHEMA_CHOICES(TlsVersion, ({{TlsVersion::Tls1_0, "TLSv1"},
 HG_SCHEMA_CHOICES(Invalidation::Mode, ({{Invalidation::Mode::Revalidate, "revalidate"},
                                         {Invalidation::Mode::Delete, "delete"}}));
 
+HG_SCHEMA_CHOICES(CacheEviction, ({{CacheEviction::S3Fifo, "s3fifo"},
+                                   {CacheEviction::Lru, "lru"},
+                                   {CacheEviction::Gdsf, "gdsf"}}));
+
 HG_SCHEMA_CHOICES(WarmList::Trigger, ({{WarmList::Trigger::Boot, "boot"},
                                        {WarmList::Trigger::Activation, "activation"},
                                        {WarmList::Trigger::Purge, "purge"}}));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Fields of `kind: Edge`, the machine's own file, and of `kind: Fleet`.
+#include "schema/fields/choices.h"
 #include "schema/fields/edge_limits.h"
 #include "schema/fields/envelope.h"
 #include "schema/fields/kinds.h"
@@ -96,6 +97,9 @@ void spec_fields(Object<Edge>& o) {
   o.field("user", &Edge::user, "The user to become once the sockets are open.");
   o.field("threads", &Edge::threads, "Worker threads; 0 is one per processor.").range(0, 1024);
   o.field("cacheMemory", &Edge::cache_memory, "Memory for the cache.").at_least(1 << 20);
+  o.field("cacheEviction", &Edge::cache_eviction,
+          "What goes when the cache is full: by `s3fifo`; by `lru`, what was used longest ago; by "
+          "`gdsf`, what is large and seldom used.");
   o.field("trustedProxies", &Edge::trusted_proxies,
           "Networks whose PROXY protocol, Forwarded and X-Forwarded-For are believed.")
       .format(kCidr);

@@ -143,6 +143,9 @@ struct EdgeVerify {
   }
 };
 
+/// Which stored response goes when the cache is full.
+enum class CacheEviction { S3Fifo, Lru, Gdsf };
+
 /// `kind: Edge`: the machine's own file, not in the repository it follows. Flags override it.
 struct Edge {
   std::string name;  ///< metadata.name; may be empty
@@ -158,6 +161,7 @@ struct Edge {
   std::string user;                      ///< drop to this user after binding; empty: do not
   std::uint32_t threads = 0;             ///< 0: one per processor
   std::uint64_t cache_memory = std::uint64_t{1} << 30;
+  CacheEviction cache_eviction = CacheEviction::S3Fifo;
   std::vector<std::string>
       trusted_proxies;  ///< CIDRs whose PROXY, Forwarded and X-Forwarded-For are believed
   std::vector<std::string> resolvers;  ///< DNS servers, ADDR or ADDR:PORT; empty: the system's

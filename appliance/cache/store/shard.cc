@@ -59,12 +59,13 @@ StoreEntry* Shard::first_variant(const Key& key) {
   return slot != nullptr ? slot->value : nullptr;
 }
 
-base::Ref<StoredResponse> Shard::find(const Key& key, http::Fields request) {
+base::Ref<StoredResponse> Shard::find(const Key& key, http::Fields request, Use* use) {
   VariantMatcher matches(request);
   const base::MutexLock lock(mutex_);
   for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant) {
     if (!matches(*entry)) continue;
     policy_->on_hit(*entry);
+    if (use != nullptr) *use = {.fingerprint = entry->fingerprint, .charge = entry->charge};
     return entry->response;
   }
   return {};
@@ -104,7 +105,7 @@ Shard::Inserted Shard::insert(const Key& key, http::Fields request,
   link(linked, heir_of);
   limit_variants(linked, leavers);
   count_index();
-  return Inserted::Yes;
+  return replaced.empty() ? Inserted::New : Inserted::Replaced;
 }
 
 void Shard::link(StoreEntry* entry, StoreEntry* replaced) {

@@ -58,17 +58,22 @@ class Shard {
   Shard(const Shard&) = delete;
   Shard& operator=(const Shard&) = delete;
 
-  /// A use, as the policy counts them.
-  base::Ref<StoredResponse> find(const Key& key, http::Fields request);
+  /// Of an entry, for who looks at a sample of them.
+  struct Use {
+    std::uint32_t fingerprint = 0;
+    std::uint64_t charge = 0;
+  };
+  /// A use, as the policy counts them. `use`: filled in when something is found; may be null.
+  base::Ref<StoredResponse> find(const Key& key, http::Fields request, Use* use = nullptr);
   /// Whether any variant is here. No use, as the policy counts them.
   bool contains(const Key& key);
   /// The variant of which `body` is the content. No use, as the policy counts them.
   base::Ref<StoredResponse> find_by_body(const Key& key, const Body& body);
-  enum class Inserted { Yes, NoRoom, TooOld };
+  enum class Inserted { New, Replaced, NoRoom, TooOld };
   /// Reserves `entry->charge` and links it in place of whatever `request` would have found. NoRoom
   /// in the budget: what it replaces has left all the same. TooOld: its fetch began before that of
-  /// what it would replace, or before a purge that nobody remembers; nothing has changed. Unless
-  /// Yes, `entry` is still the caller's.
+  /// what it would replace, or before a purge that nobody remembers; nothing has changed. With
+  /// these two `entry` is still the caller's.
   Inserted insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
                   Leavers& leavers);
   /// Reserves `entry->charge` and links it in place of `old`, by the request that selected that.

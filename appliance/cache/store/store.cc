@@ -20,6 +20,8 @@ namespace {
 constexpr std::uint64_t kLeastShardBytes = std::uint64_t{40} << 20;
 /// A ghost is worth remembering for as many octets as the smallest responses take.
 constexpr std::uint64_t kBytesPerGhost = 2048;
+/// The copies of the miss curve may not cost more than a small part of the cache.
+constexpr std::uint64_t kBytesPerCurveEntry = std::uint64_t{16} << 10;
 constexpr std::uint64_t kMaxObjectFraction = 16;
 constexpr std::uint64_t kMaxPinnedFraction = 4;
 constexpr std::uint64_t kMaxIncomingFraction = 2;
@@ -37,7 +39,10 @@ std::size_t shard_count(std::uint64_t budget_bytes, unsigned threads) {
 }  // namespace
 
 struct Store::Impl {
-  Impl(std::uint64_t budget_bytes, unsigned threads, Policy::Kind policy) : budget(budget_bytes) {
+  Impl(std::uint64_t budget_bytes, unsigned threads, Policy::Kind policy)
+      : budget(budget_bytes),
+        curve(policy, budget_bytes,
+              std::clamp<std::uint64_t>(budget_bytes / kBytesPerCurveEntry, 256, 16'384)) {
     Shard::Options options;
     options.policy = policy;
     options.shards = shard_count(budget_bytes, threads);
@@ -59,7 +64,13 @@ struct Store::Impl {
     return live > resident ? live - resident : 0;
   }
 
+  base::Ref<StoredResponse> find(const Key& key, http::Fields request);
+  void record(const Key& key, const Shard::Use& use) {
+    curve.record((key.hash.high & ~std::uint64_t{UINT32_MAX}) | use.fingerprint, use.charge);
+  }
+
   Budget budget;
+  MissCurve curve;
   std::atomic<std::uint64_t> oldest_epoch{0};
   const base::Ref<MemoryAccount> account = base::make_ref<MemoryAccount>();
   std::vector<std::unique_ptr<Shard>> shards;
@@ -99,16 +110,23 @@ Store::Store(std::uint64_t budget_bytes, unsigned threads, Policy::Kind policy)
 
 Store::~Store() = default;
 
+base::Ref<StoredResponse> Store::Impl::find(const Key& key, http::Fields request) {
+  if (!curve.takes(key.hash.high)) return shard(key).find(key, request);
+  Shard::Use use;
+  auto response = shard(key).find(key, request, &use);
+  if (response) record(key, use);
+  return response;
+}
+
 Store::Found Store::find(const Key& key, http::Fields request, const PurgeTable& purges) {
-  Shard& shard = impl_->shard(key);
-  Found found{.response = shard.find(key, request)};
+  Found found{.response = impl_->find(key, request)};
   if (!found.response) return found;
   found.purged = purges.check(*found.response);
   if (found.purged == Purged::No) return found;
   purges.count(*found.response);
   if (found.purged == Purged::Soft) return found;
   Leavers leavers;
-  if (found.purged == Purged::Hard && shard.remove(key, *found.response, leavers)) {
+  if (found.purged == Purged::Hard && impl_->shard(key).remove(key, *found.response, leavers)) {
     purges.count_freed(*found.response);
     impl_->purged.fetch_add(1, std::memory_order_relaxed);
   }
@@ -133,9 +151,14 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
     shard.remove_matching(key, request, leavers);
     return;
   }
+  const Shard::Use use{.fingerprint = entry->fingerprint, .charge = entry->charge};
   for (;;) {
     const Shard::Inserted inserted = shard.insert(key, request, entry, leavers);
-    if (inserted == Shard::Inserted::Yes) break;
+    if (inserted == Shard::Inserted::Replaced) break;
+    if (inserted == Shard::Inserted::New) {
+      if (impl.curve.takes(key.hash.high)) impl.record(key, use);
+      break;
+    }
     leavers.clear();
     if (inserted == Shard::Inserted::NoRoom && impl.evict_one(impl.shard_index(key))) continue;
     // Too old; or others have reserved everything for what they are about to link.
@@ -146,9 +169,7 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
   impl.insertions.fetch_add(1, std::memory_order_relaxed);
 }
 
-base::Ref<StoredResponse> Store::find_slice(const Key& key) {
-  return impl_->shard(key).find(key, {});
-}
+base::Ref<StoredResponse> Store::find_slice(const Key& key) { return impl_->find(key, {}); }
 
 bool Store::contains(const Key& key) const { return impl_->shard(key).contains(key); }
 
@@ -229,6 +250,9 @@ void Store::Incoming::set(std::uint64_t bytes) {
   while (impl.budget.overdrawn() && impl.evict_one(0)) {
   }
 }
+
+MissCurve& Store::miss_curve() { return impl_->curve; }
+const MissCurve& Store::miss_curve() const { return impl_->curve; }
 
 StoreStats Store::stats() const {
   const auto read = [](const std::atomic<std::uint64_t>& value) {

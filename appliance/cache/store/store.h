@@ -11,6 +11,7 @@
 #include "appliance/cache/policy/policy.h"
 #include "appliance/cache/purge/table.h"
 #include "appliance/cache/response.h"
+#include "appliance/cache/simulate/miss_curve.h"
 #include "appliance/http/field.h"
 
 namespace headgate::cache {
@@ -110,6 +111,9 @@ class Store {
   void visit_older(std::uint64_t epoch, const std::function<Visit(const StoredResponse&)>& visit);
 
   StoreStats stats() const;
+  /// Somebody must make it `work()` now and then, off the request path.
+  MissCurve& miss_curve();
+  const MissCurve& miss_curve() const;
 
  private:
   struct Impl;

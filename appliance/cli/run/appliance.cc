@@ -25,6 +25,18 @@ unsigned worker_count(std::uint32_t asked) {
   return asked > 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
 }
 
+cache::Policy::Kind eviction_policy(schema::CacheEviction eviction) {
+  switch (eviction) {
+    case schema::CacheEviction::Lru:
+      return cache::Policy::Kind::Lru;
+    case schema::CacheEviction::Gdsf:
+      return cache::Policy::Kind::Gdsf;
+    case schema::CacheEviction::S3Fifo:
+      break;
+  }
+  return cache::Policy::Kind::S3Fifo;
+}
+
 Result<guard::TrustedProxies> trusted_proxies(const std::vector<std::string>& cidrs) {
   std::vector<base::IpNetwork> networks;
   for (const std::string& cidr : cidrs) {
@@ -116,6 +128,7 @@ Status Appliance::open_edge() {
   options.https = settings_.https;
   options.threads = worker_count(settings_.threads);
   options.cache_memory = settings_.cache_memory;
+  options.cache_eviction = eviction_policy(settings_.cache_eviction);
   options.limits = settings_.limits;
   options.waf_debug_header = settings_.waf_debug_header;
   options.quic_seed = quic_seed_;
@@ -137,6 +150,7 @@ Status Appliance::open_edge() {
   edge_ = std::move(*started);
   metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
   metrics_.contribute([this] { return waf_families(*waf_, edge_->held_body_octets()); });
+  metrics_.contribute([this] { return miss_curve_families(edge_->miss_curve()); });
   metrics_.contribute([this] { return compression_families(edge_->encoding_stats()); });
   reconciler_->invalidator().set_sweep(
       [this](const cache::PurgeTable& purges) { return edge_->sweep(purges); });

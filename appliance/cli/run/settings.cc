@@ -45,6 +45,13 @@ Status check_form(const schema::Format& format, const char* flag, std::string& t
   return {};
 }
 
+Result<schema::CacheEviction> parse_eviction(const std::string& name) {
+  if (name == "s3fifo") return schema::CacheEviction::S3Fifo;
+  if (name == "lru") return schema::CacheEviction::Lru;
+  if (name == "gdsf") return schema::CacheEviction::Gdsf;
+  return fail(Blame::Config, "expected s3fifo, lru or gdsf");
+}
+
 template <class T>
 void lay_over(T& value, const std::optional<T>& flag) {
   if (flag) value = *flag;
@@ -65,6 +72,10 @@ Status lay_over_quantities(schema::Edge& edge, const RunFlags& flags) {
            *flags.cache_memory);
     if (edge.cache_memory < (1U << 20))
       return fail(Blame::Config, "--cache-memory {}: at least 1MiB", *flags.cache_memory);
+  }
+  if (flags.cache_eviction) {
+    HG_TRY(edge.cache_eviction, parse_eviction(*flags.cache_eviction), "--cache-eviction {}",
+           *flags.cache_eviction);
   }
   if (flags.threads) {
     if (*flags.threads < 0 || *flags.threads > kMaxThreads)
@@ -171,6 +182,8 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
                       "N");
   add_flag_with_value(command, "--cache-memory", flags.cache_memory, "Memory for the cache [1GiB].",
                       "SIZE");
+  add_flag_with_value(command, "--cache-eviction", flags.cache_eviction,
+                      "What goes when it is full: by s3fifo, lru or gdsf [s3fifo].", "POLICY");
   add_flag_with_value(command, "--geoip", flags.geoip, "Country database (MMDB).", "FILE");
   add_flag_with_value(command, "--access-log", flags.access_log,
                       "JSON lines to a file, or - for standard output [off].", "PATH, - or off");

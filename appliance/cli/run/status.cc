@@ -18,6 +18,7 @@ observe::Family family(const char* name, const char* type, const char* help, std
 Json cache_json(const cache::StoreStats& stats) {
   return Json{{"budgetBytes", stats.budget_bytes},
               {"residentBytes", stats.resident_bytes},
+              {"indexBytes", stats.index_bytes},
               {"pinnedBytes", stats.pinned_bytes},
               {"incomingBytes", stats.incoming_bytes},
               {"objects", stats.objects},
@@ -33,6 +34,8 @@ std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
              stats.budget_bytes),
       family("headgate_cache_resident_bytes", "gauge", "Memory of stored responses.",
              stats.resident_bytes),
+      family("headgate_cache_index_bytes", "gauge",
+             "Memory of the tables that find and order stored responses.", stats.index_bytes),
       family("headgate_cache_pinned_bytes", "gauge",
              "Memory of responses that are gone from the cache but still sent.",
              stats.pinned_bytes),
@@ -90,6 +93,29 @@ std::vector<observe::Family> waf_families(const guard::waf::Shared& shared,
       family("headgate_waf_rate_keys_forgotten_total", "counter",
              "Keys that had to go although their window was not over, for want of room.",
              rates.forgotten)};
+}
+
+std::vector<observe::Family> miss_curve_families(const cache::MissCurveStats& stats) {
+  const auto by_size = [](const char* name, const char* help, const auto& values) {
+    observe::Family family{name, help, "counter", {}};
+    for (std::size_t i = 0; i < values.size(); ++i)
+      family.samples.push_back({fmt::format("size=\"{}\"", cache::MissCurveStats::kScales[i]),
+                                static_cast<double>(values[i])});
+    return family;
+  };
+  return {
+      family("headgate_cache_curve_requests_total", "counter",
+             "Look-ups of what can be stored, estimated from a sample.", stats.requests),
+      family("headgate_cache_curve_bytes_total", "counter",
+             "Octets of what they asked for, estimated from a sample.", stats.bytes),
+      by_size("headgate_cache_curve_misses_total",
+              "Those that a cache of so many times this one's size would miss.", stats.misses),
+      by_size("headgate_cache_curve_missed_bytes_total",
+              "Their octets that a cache of so many times this one's size would miss.",
+              stats.missed_bytes),
+      family("headgate_cache_curve_lost_total", "counter",
+             "Samples that were lost, because they came too fast.", stats.lost),
+  };
 }
 
 std::vector<observe::Family> compression_families(const server::EncodingStats& stats) {

@@ -16,6 +16,7 @@ namespace headgate::cli {
 /// Octets and events of the cache.
 Json cache_json(const cache::StoreStats& stats);
 std::vector<observe::Family> cache_families(const cache::StoreStats& stats);
+std::vector<observe::Family> miss_curve_families(const cache::MissCurveStats& stats);
 /// What encoding responses has cost and brought, by encoding.
 std::vector<observe::Family> compression_families(const server::EncodingStats& stats);
 

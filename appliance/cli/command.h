@@ -36,6 +36,8 @@ void add_warm(CLI::App& program, int* exit_code);
 void add_init(CLI::App& program, int* exit_code);
 void add_schema(CLI::App& program, int* exit_code);
 void add_demo_origin(CLI::App& program, int* exit_code);
+void add_replay_cache(CLI::App& program, int* exit_code);
+void add_generate_trace(CLI::App& program, int* exit_code);
 
 /// A flag with a value: the last one given wins, and HEADGATE_<FLAG> stands for it. `flag` is
 /// "--cache-memory".

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+#include <doctest/doctest.h>
+
+#include <vector>
+
+#include "appliance/cache/policy/gdsf.h"
+#include "appliance/cache/policy/lru.h"
+#include "appliance/cache/policy/policy.h"
+#include "appliance/cache/policy/s3fifo.h"
+#include "appliance/cache/store/store.h"
+#include "tests/support/cache_fixture.h"
+
+using namespace headgate::cache;
+using headgate::test::make_response;
+using headgate::test::OwnedKey;
+
+namespace {
+
+constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+
+std::vector<Policy::Entry> entries_of(std::vector<std::uint64_t> charges) {
+  std::vector<Policy::Entry> entries(charges.size());
+  for (std::size_t i = 0; i < charges.size(); ++i) {
+    entries[i].charge = charges[i];
+    entries[i].fingerprint = static_cast<std::uint32_t>(i);
+  }
+  return entries;
+}
+
+void fill(Store& store, int count, std::size_t size) {
+  const std::string body(size, 'x');
+  for (int i = 0; i < count; ++i) {
+    const OwnedKey key("shop", "/" + std::to_string(i));
+    store.insert(key.key(), {}, make_response(key.key(), {}, body));
+  }
+}
+
+bool stores(Store& store, int number) {
+  const PurgeTable purges;
+  const OwnedKey key("shop", "/" + std::to_string(number));
+  return static_cast<bool>(store.find(key.key(), {}, purges).response);
+}
+
+}  // namespace
+
+TEST_CASE("every policy gives back each entry once, knows their octets, and has a name") {
+  for (const Policy::Kind kind : kEveryPolicy) {
+    CAPTURE(name_of(kind));
+    CHECK(policy_named(name_of(kind)) == kind);
+    const auto policy = make_policy(kind, {.capacity_bytes = 1000, .max_ghosts = 100});
+    auto entries = entries_of(std::vector<std::uint64_t>(100, 10));
+    for (Policy::Entry& entry : entries) policy->on_insert(entry);
+    for (std::size_t i = 0; i < entries.size(); i += 3) policy->on_hit(entries[i]);
+    policy->on_remove(entries[50]);
+    Policy::Entry by = entries[51];
+    by.charge = 30;
+    policy->on_insert(by, &entries[51]);
+    CHECK(policy->stats().resident_bytes == 98 * 10 + 30);
+    std::size_t left = 0;
+    while (policy->evict(1000) != nullptr) ++left;
+    CHECK(left == 99);
+    CHECK(policy->stats().resident_bytes == 0);
+  }
+  CHECK_FALSE(policy_named("fifo"));
+}
+
+TEST_CASE("LRU evicts what was used longest ago") {
+  Lru lru;
+  auto entries = entries_of({1, 1, 1});
+  for (Policy::Entry& entry : entries) lru.on_insert(entry, nullptr);
+  lru.on_hit(entries[0]);
+  CHECK(lru.evict(3) == &entries[1]);
+  CHECK(lru.evict(3) == &entries[2]);
+  CHECK(lru.evict(3) == &entries[0]);
+}
+
+TEST_CASE("GDSF evicts what is large and seldom used, and forgets old fame") {
+  Gdsf gdsf;
+  auto entries = entries_of({10, 100, 100, 10});
+  for (std::size_t i = 0; i < 3; ++i) gdsf.on_insert(entries[i], nullptr);
+  gdsf.on_hit(entries[1]);
+  CHECK(gdsf.evict(1000) == &entries[2]);
+  CHECK(gdsf.evict(1000) == &entries[1]);
+  // Used twice, a long time ago: the age has overtaken it.
+  gdsf.on_hit(entries[0]);
+  auto passing = entries_of(std::vector<std::uint64_t>(40, 1));
+  for (Policy::Entry& entry : passing) {
+    gdsf.on_insert(entry, nullptr);
+    gdsf.on_hit(entry);
+    gdsf.evict(1000);
+  }
+  gdsf.on_insert(entries[3], nullptr);
+  CHECK(gdsf.stats().resident_bytes <= 11);
+}
+
+TEST_CASE("the small queue is a tenth of what entries may take now, not of the whole budget") {
+  S3Fifo policy({.capacity_bytes = 1000, .max_ghosts = 1000});
+  auto entries = entries_of(std::vector<std::uint64_t>(2000, 1));
+  std::size_t next = 0;
+  while (policy.stats().resident_bytes < 500) policy.on_insert(entries[next++]);
+  // Tables have taken the other half.
+  for (; next < entries.size(); ++next) {
+    policy.evict(500);
+    policy.on_insert(entries[next]);
+    for (std::size_t use = 0; next % 2 == 0 && use < 2; ++use) policy.on_hit(entries[next]);
+  }
+  CHECK(policy.stats().new_bytes >= 45);
+  CHECK(policy.stats().new_bytes <= 55);
+}
+
+TEST_CASE("what is coming in takes room from what is stored, and gives it back") {
+  Store store(16 * kMiB, 1);
+  fill(store, 60, kMiB / 4);
+  CHECK(store.stats().resident_bytes > 14 * kMiB);
+  {
+    Store::Incoming incoming(store);
+    incoming.set(6 * kMiB);
+    const StoreStats stats = store.stats();
+    CHECK(stats.incoming_bytes == 6 * kMiB);
+    CHECK(stats.resident_bytes + stats.index_bytes <= 10 * kMiB);
+    CHECK(stats.resident_bytes > 9 * kMiB);
+    CHECK(store.accepts_fills());
+    incoming.set(9 * kMiB);
+    CHECK_FALSE(store.accepts_fills());
+  }
+  CHECK(store.stats().incoming_bytes == 0);
+  fill(store, 60, kMiB / 4);
+  CHECK(store.stats().resident_bytes > 14 * kMiB);
+}
+
+TEST_CASE("a store evicts by the policy that it was given") {
+  for (const Policy::Kind kind : {Policy::Kind::S3Fifo, Policy::Kind::Lru}) {
+    Store store(16 * kMiB, 1, kind);
+    fill(store, 30, kMiB / 2);
+    REQUIRE(stores(store, 0));  // one use: enough for LRU, not for the small queue's end
+    const std::string body(kMiB / 2, 'x');
+    for (int i = 100; i < 105; ++i) {
+      const OwnedKey key("shop", "/" + std::to_string(i));
+      store.insert(key.key(), {}, make_response(key.key(), {}, body));
+    }
+    CHECK(stores(store, 0) == (kind == Policy::Kind::Lru));
+  }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+// The product's policies against independent descriptions of them, over synthetic traces.
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "appliance/cache/simulate/generator.h"
+#include "appliance/cache/simulate/simulation.h"
+#include "tests/support/reference_policies.h"
+
+using headgate::cache::key_of;
+using headgate::cache::Policy;
+using headgate::cache::Simulation;
+using headgate::cache::trace_hash;
+using headgate::cache::TraceGenerator;
+using namespace headgate::test;
+
+namespace {
+
+constexpr std::uint64_t kKiB = 1024;
+constexpr std::uint64_t kMiB = 1024 * kKiB;
+constexpr std::uint64_t kGiB = 1024 * kMiB;
+
+struct Use {
+  std::uint64_t key, size;
+};
+
+struct Trace {
+  std::string name;
+  std::vector<Use> uses;
+  std::vector<std::uint64_t> sizes;  ///< of caches to try
+};
+
+Trace make_trace(std::string name, std::vector<std::uint64_t> sizes,
+                 const TraceGenerator::Options& options) {
+  Trace trace{std::move(name), {}, std::move(sizes)};
+  for (TraceGenerator generator(options); !generator.done();) {
+    const auto request = generator.next();
+    trace.uses.push_back({trace_hash(key_of(request)), request.size_bytes});
+  }
+  return trace;
+}
+
+TraceGenerator::Options popular() {
+  TraceGenerator::Options options;
+  options.requests = 200'000;
+  options.objects = 20'000;
+  return options;
+}
+
+TraceGenerator::Options equal_sizes() {
+  TraceGenerator::Options options = popular();
+  options.seed = 2;
+  options.zipf = 0.7;
+  options.median_size = 1;
+  options.sigma = 0;
+  return options;
+}
+
+TraceGenerator::Options changing() {
+  TraceGenerator::Options options = popular();
+  options.seed = 3;
+  options.scan_every = 40'000;
+  options.scan_length = 5'000;
+  options.lifetime = 100'000;
+  return options;
+}
+
+/// Software and films: up to 64 MiB.
+TraceGenerator::Options downloads() {
+  TraceGenerator::Options options = popular();
+  options.seed = 4;
+  options.objects = 5'000;
+  options.median_size = static_cast<double>(2 * kMiB);
+  options.max_size = 64 * kMiB;
+  return options;
+}
+
+std::vector<Trace> traces() {
+  return {make_trace("popular", {32 * kMiB, 256 * kMiB}, popular()),
+          make_trace("equal sizes", {500, 4'000}, equal_sizes()),
+          make_trace("changing", {32 * kMiB, 256 * kMiB}, changing()),
+          make_trace("downloads", {1 * kGiB, 4 * kGiB}, downloads())};
+}
+
+Simulation::Totals simulate(const Trace& trace, const Simulation::Options& options) {
+  Simulation simulation(options);
+  for (const Use& use : trace.uses) simulation.use(use.key, use.size);
+  return simulation.totals();
+}
+
+template <class Reference>
+Reference refer(const Trace& trace, std::uint64_t capacity) {
+  Reference reference(capacity);
+  for (const Use& use : trace.uses) reference.use(use.key, use.size);
+  return reference;
+}
+
+Simulation::Options options_of(Policy::Kind policy, std::uint64_t capacity) {
+  Simulation::Options options;
+  options.policy = policy;
+  options.capacity_bytes = capacity;
+  return options;
+}
+
+}  // namespace
+
+TEST_CASE("S3-FIFO and LRU miss what their authors' algorithms miss, within 0.002") {
+  for (const Trace& trace : traces())
+    for (const std::uint64_t size : trace.sizes) {
+      CAPTURE(trace.name);
+      CAPTURE(size);
+      const auto s3fifo = simulate(trace, options_of(Policy::Kind::S3Fifo, size));
+      const auto published = refer<ReferenceS3Fifo>(trace, size);
+      CHECK(std::abs(s3fifo.object_miss_ratio() - published.object_miss_ratio()) <= 0.002);
+      CHECK(std::abs(s3fifo.byte_miss_ratio() - published.byte_miss_ratio()) <= 0.002);
+      const auto lru = simulate(trace, options_of(Policy::Kind::Lru, size));
+      const auto plain = refer<ReferenceLru>(trace, size);
+      CHECK(lru.missed_requests == plain.misses);
+      CHECK(lru.missed_bytes == plain.missed_bytes);
+    }
+}
+
+TEST_CASE("the least of a sample is nearly the least of all: GDSF within 0.05") {
+  for (const Trace& trace : traces())
+    for (const std::uint64_t size : trace.sizes) {
+      CAPTURE(trace.name);
+      CAPTURE(size);
+      const auto sampled = simulate(trace, options_of(Policy::Kind::Gdsf, size));
+      const auto whole = refer<ReferenceGdsf>(trace, size);
+      CHECK(std::abs(sampled.object_miss_ratio() - whole.object_miss_ratio()) <= 0.05);
+    }
+}
+
+TEST_CASE("shards and chunks cost at most 0.003, as long as a shard has room for many chunks") {
+  const Trace trace = make_trace("popular", {}, popular());
+  auto options = options_of(Policy::Kind::S3Fifo, 1 * kGiB);
+  const auto whole = simulate(trace, options);
+  options.shards = 16;
+  options.chunk_bytes = kMiB;
+  const auto chunked = simulate(trace, options);
+  CHECK(chunked.object_miss_ratio() <= whole.object_miss_ratio() + 0.003);
+  CHECK(chunked.byte_miss_ratio() <= whole.byte_miss_ratio() + 0.003);
+}
+
+TEST_CASE("where objects are large, chunks spare the octets that shards of whole objects cost") {
+  // Requests are another matter: a request misses when one of its chunks does, and the shards do
+  // not forget the chunks of an object at the same moment.
+  const Trace trace = make_trace("downloads", {}, downloads());
+  auto options = options_of(Policy::Kind::S3Fifo, 1 * kGiB);
+  const auto whole = simulate(trace, options);
+  options.shards = 16;
+  const auto sharded = simulate(trace, options);
+  options.chunk_bytes = kMiB;
+  const auto chunked = simulate(trace, options);
+  CHECK(sharded.byte_miss_ratio() > whole.byte_miss_ratio() + 0.03);
+  CHECK(chunked.byte_miss_ratio() <= whole.byte_miss_ratio() + 0.003);
+}
+
+TEST_CASE("a request misses the octets of the chunks that are not there, and counts once") {
+  Simulation::Options options = options_of(Policy::Kind::Lru, 4 * kMiB);
+  options.chunk_bytes = kMiB;
+  Simulation simulation(options);
+  CHECK_FALSE(simulation.use(trace_hash("film"), 3 * kMiB + 1));
+  CHECK(simulation.entries() == 4);
+  CHECK(simulation.resident_bytes() == 3 * kMiB + 1);
+  CHECK(simulation.use(trace_hash("film"), 3 * kMiB + 1));
+  CHECK_FALSE(simulation.use(trace_hash("song"), kMiB));  // the film's first chunk goes
+  CHECK_FALSE(simulation.use(trace_hash("film"), 2 * kMiB));
+  const auto& totals = simulation.totals();
+  CHECK(totals.requests == 4);
+  CHECK(totals.missed_requests == 3);
+  CHECK(totals.missed_bytes == 3 * kMiB + 1 + kMiB + kMiB);
+}
+
+TEST_CASE("what is larger than the cache is not admitted and throws nothing out") {
+  Simulation simulation(options_of(Policy::Kind::S3Fifo, 100));
+  simulation.use(1, 60);
+  CHECK_FALSE(simulation.use(2, 101));
+  CHECK(simulation.totals().not_admitted == 1);
+  CHECK(simulation.use(1, 60));
+}

@@ -11,6 +11,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 import activation  # noqa: E402
+import cache  # noqa: E402
 import hits  # noqa: E402
 import http3  # noqa: E402
 import waf  # noqa: E402
@@ -18,7 +19,7 @@ from harness import ROOT  # noqa: E402
 
 
 def main():
-    names = [case.name for case in hits.CASES + http3.CASES] + ["activation", "waf"]
+    names = [case.name for case in hits.CASES + http3.CASES] + ["activation", "waf", "cache"]
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each comparison (5)")
     parser.add_argument("--seconds", type=int, default=4, help="length of each measurement (4)")
@@ -42,6 +43,8 @@ def main():
             results["activation"] = activation.measure(Path(scratch), options.rounds)
         if "waf" in wanted:
             results["waf"] = waf.measure(options.rounds)
+        if "cache" in wanted:
+            results["cache"] = cache.measure(Path(scratch))
     (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     report(results)
     print(f"\nEvery number: {out / 'results.json'}")
@@ -115,6 +118,8 @@ def report(results):
             target = f">= {entry['target']}" if entry["target"] else f"<= {entry['target_ms']} ms" if entry["target_ms"] else ""
             print(f"{name:<28}{entry['libmodsecurity_us']:>15.0f}{entry['ours_us']:>10.0f}   {ratio['min']:>10.1f} {ratio['median']:>7.1f} "
                   f"{ratio['max']:>7.1f}   {target}")
+    if "cache" in results:
+        cache.report(results["cache"])
     missed = [entry for entry in targets(results) if not met(entry)]
     for what, value, relation, target in missed:
         print(f"\nMISSED: {what}: {value:.2f}, wanted {relation} {target}")

@@ -19,7 +19,7 @@ namespace {
 /// Below this a shard's small queue is smaller than one large response, and S3-FIFO degrades.
 constexpr std::uint64_t kLeastShardBytes = std::uint64_t{40} << 20;
 /// A ghost is worth remembering for as many octets as the smallest responses take.
-constexpr std::uint64_t kBytesPerGhost = 2048;
+constexpr std::uint64_t kBytesPerGhost = 1024;
 /// The copies of the miss curve may not cost more than a small part of the cache.
 constexpr std::uint64_t kBytesPerCurveEntry = std::uint64_t{16} << 10;
 constexpr std::uint64_t kMaxObjectFraction = 16;

@@ -133,7 +133,9 @@ std::optional<std::uint64_t> replay(TraceReader& trace, const Flags& flags,
 void print_text(const Flags& flags, const std::vector<Run>& runs, std::uint64_t malformed) {
   const Simulation::Totals& any = runs.front().simulation->totals();
   fmt::print("{}: {} requests for {} octets{}\n\n", flags.trace, any.requests, any.bytes,
-             malformed == 0 ? "" : fmt::format(", {} malformed lines passed over", malformed));
+             malformed == 0 ? ""
+                            : fmt::format(", {} malformed {} passed over", malformed,
+                                          malformed == 1 ? "line" : "lines"));
   fmt::print("{:<8} {:>10} {:>7} {:>8}   {:>12} {:>12} {:>12} {:>12}\n", "policy", "size", "shards",
              "chunk", "object miss", "byte miss", "evictions", "too large");
   for (const Run& run : runs) {

@@ -34,7 +34,7 @@ def replay(scratch, name):
 
 
 def report(results):
-    print(f"\n{'cache':<8}{'hits/CPU s':>14}{'two threads':>14}{'with misses':>14}{'beyond body':>13}")
+    print(f"\n{'cache':<8}{'hits/CPU s':>14}{'of two, each':>14}{'with misses':>14}{'beyond body':>13}")
     for entry in results["engine"]["lookups"]:
         print(f"{entry['policy']:<8}{entry['hitsPerCpuSecond']:>14,.0f}{entry['hitsPerCpuSecondOfTwoThreads']:>14,.0f}"
               f"{entry['mixedPerCpuSecond']:>14,.0f}{entry['octetsBeyondBody']:>11,.0f} B")

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include <memory>
 #include <vector>
 
 #include "appliance/cache/policy/gdsf.h"
 #include "appliance/cache/policy/lru.h"
 #include "appliance/cache/policy/policy.h"
+#include "appliance/cache/policy/policy_group.h"
 #include "appliance/cache/policy/s3fifo.h"
 #include "appliance/cache/store/store.h"
 #include "tests/support/cache_fixture.h"
@@ -64,8 +66,44 @@ TEST_CASE("every policy gives back each entry once, knows their octets, and has 
   CHECK_FALSE(policy_named("fifo"));
 }
 
+TEST_CASE("the members of a group evict in the order of one queue") {
+  for (const Policy::Kind kind : {Policy::Kind::S3Fifo, Policy::Kind::Lru}) {
+    CAPTURE(name_of(kind));
+    const auto group = std::make_shared<PolicyGroup>(3);
+    std::vector<std::unique_ptr<Policy>> members;
+    for (std::size_t i = 0; i < 3; ++i)
+      members.push_back(make_policy(kind, {.capacity_bytes = 1000, .group = group, .member = i}));
+    auto entries = entries_of(std::vector<std::uint64_t>(90, 1));
+    const auto member_of = [](std::size_t i) { return i * i % 7 % 3; };
+    for (std::size_t i = 0; i < entries.size(); ++i) members[member_of(i)]->on_insert(entries[i]);
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const std::size_t next = next_member(*group, 1000);
+      REQUIRE(next == member_of(i));
+      CHECK(members[(next + 1) % 3]->evict(1000) == nullptr);
+      REQUIRE(members[next]->evict(1000) == &entries[i]);
+    }
+    CHECK(next_member(*group, 1000) == group->members());
+    CHECK(members[0]->evict(1000) == nullptr);
+  }
+}
+
+TEST_CASE("what has proven itself goes around among all members, not within its own") {
+  const auto group = std::make_shared<PolicyGroup>(2);
+  S3Fifo first({.capacity_bytes = 10, .group = group, .member = 0});
+  S3Fifo second({.capacity_bytes = 10, .group = group, .member = 1});
+  auto entries = entries_of({1, 5, 5});
+  first.on_insert(entries[0]);  // fills the small queue of both
+  first.on_insert(entries[1]);
+  second.on_insert(entries[2]);
+  first.on_hit(entries[1]);
+  CHECK(next_member(*group, 10) == 0);
+  CHECK(first.evict(10) == nullptr);  // it has another round; the other member's is next
+  CHECK(next_member(*group, 10) == 1);
+  CHECK(second.evict(10) == &entries[2]);
+}
+
 TEST_CASE("LRU evicts what was used longest ago") {
-  Lru lru;
+  Lru lru({});
   auto entries = entries_of({1, 1, 1});
   for (Policy::Entry& entry : entries) lru.on_insert(entry, nullptr);
   lru.on_hit(entries[0]);
@@ -75,7 +113,7 @@ TEST_CASE("LRU evicts what was used longest ago") {
 }
 
 TEST_CASE("GDSF evicts what is large and seldom used, and forgets old fame") {
-  Gdsf gdsf;
+  Gdsf gdsf({});
   auto entries = entries_of({10, 100, 100, 10});
   for (std::size_t i = 0; i < 3; ++i) gdsf.on_insert(entries[i], nullptr);
   gdsf.on_hit(entries[1]);

@@ -134,29 +134,23 @@ TEST_CASE("the least of a sample is nearly the least of all: GDSF within 0.05") 
     }
 }
 
-TEST_CASE("shards and chunks cost at most 0.003, as long as a shard has room for many chunks") {
-  const Trace trace = make_trace("popular", {}, popular());
-  auto options = options_of(Policy::Kind::S3Fifo, 1 * kGiB);
-  const auto whole = simulate(trace, options);
-  options.shards = 16;
-  options.chunk_bytes = kMiB;
-  const auto chunked = simulate(trace, options);
-  CHECK(chunked.object_miss_ratio() <= whole.object_miss_ratio() + 0.003);
-  CHECK(chunked.byte_miss_ratio() <= whole.byte_miss_ratio() + 0.003);
-}
-
-TEST_CASE("where objects are large, chunks spare the octets that shards of whole objects cost") {
-  // Requests are another matter: a request misses when one of its chunks does, and the shards do
-  // not forget the chunks of an object at the same moment.
-  const Trace trace = make_trace("downloads", {}, downloads());
-  auto options = options_of(Policy::Kind::S3Fifo, 1 * kGiB);
-  const auto whole = simulate(trace, options);
-  options.shards = 16;
-  const auto sharded = simulate(trace, options);
-  options.chunk_bytes = kMiB;
-  const auto chunked = simulate(trace, options);
-  CHECK(sharded.byte_miss_ratio() > whole.byte_miss_ratio() + 0.03);
-  CHECK(chunked.byte_miss_ratio() <= whole.byte_miss_ratio() + 0.003);
+TEST_CASE("sixteen shards and chunks of 1 MiB cost at most 0.003 of requests and octets") {
+  for (const Trace& trace : traces())
+    for (const std::uint64_t size : trace.sizes) {
+      if (size < 32 * kMiB) continue;  // too small for chunks, and for shards
+      for (const Policy::Kind policy : {Policy::Kind::S3Fifo, Policy::Kind::Lru}) {
+        CAPTURE(trace.name);
+        CAPTURE(size);
+        CAPTURE(name_of(policy));
+        auto options = options_of(policy, size);
+        const auto whole = simulate(trace, options);
+        options.shards = 16;
+        options.chunk_bytes = kMiB;
+        const auto chunked = simulate(trace, options);
+        CHECK(chunked.object_miss_ratio() <= whole.object_miss_ratio() + 0.003);
+        CHECK(chunked.byte_miss_ratio() <= whole.byte_miss_ratio() + 0.003);
+      }
+    }
 }
 
 TEST_CASE("a request misses the octets of the chunks that are not there, and counts once") {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "appliance/cache/fill/slice_fill.h"
 #include "appliance/cache/purge/sweep.h"
 #include "appliance/cache/slice.h"
 #include "appliance/cache/store/store.h"
@@ -172,4 +173,30 @@ TEST_CASE("a cache without room for slices says so") {
   CHECK_FALSE(Store(16 * kMiB, 1).sliced_above());
   CHECK(Store(64 * kMiB, 1).sliced_above() == 4 * kMiB);
   CHECK(Store(4096 * kMiB, 1).sliced_above() == 32 * kMiB);
+}
+
+TEST_CASE("a slice is fetched once: also by who looked before it was stored, and joins after") {
+  Shelf shelf;
+  headgate::cache::UriInvalidations changes;
+  FillTable fills;
+  const auto whole = shelf.put_whole(7);
+  const SliceKey slice(*whole, 2);
+  const auto join = [&] {
+    return headgate::cache::join_slice(shelf.store, fills, slice.key(), shelf.purges, changes, 1,
+                                       MonoTime());
+  };
+  auto leader = join();
+  REQUIRE(leader.role == FillTable::Role::Leader);
+
+  REQUIRE(shelf.slice(*whole, 2) == "none");  // the late one looks; now the fetch stores and ends
+  leader.fill->respond(make_response(slice.key(), {}, "octets"), true);
+  shelf.put_slice(*whole, 2, "octets");
+  fills.finish(*leader.fill);
+
+  const auto late = join();
+  REQUIRE(late.role == FillTable::Role::Follower);
+  CHECK(late.fill.get() != leader.fill.get());
+  REQUIRE(late.fill->state() == headgate::cache::Fill::State::Shared);
+  CHECK(late.fill->response()->body()->contiguous() == "octets");
+  CHECK(fills.size() == 0);  // nobody has to end it
 }

@@ -5,22 +5,33 @@
 #include <cstdint>
 
 #include "appliance/cache/policy/policy.h"
+#include "appliance/cache/policy/policy_group.h"
 
 namespace headgate::cache {
 
-/// Threads: none of its own.
+/// One member's part of a queue of its group, which it keeps informed. Threads: none of its own.
 class EntryList {
  public:
-  void push(Policy::Entry& entry) {
+  EntryList(PolicyGroup& group, std::size_t member, PolicyGroup::Queue queue)
+      : group_(group), member_(member), queue_(queue) {}
+
+  /// `turn`: PolicyGroup's; not less than those in the list.
+  void push(Policy::Entry& entry, std::uint64_t turn) {
     entry.links = {.newer = nullptr, .older = newest_};
+    entry.turn = turn;
     (newest_ != nullptr ? newest_->links.newer : oldest_) = &entry;
     newest_ = &entry;
+    if (oldest_ == &entry) group_.set_oldest(member_, queue_, turn);
+    group_.bytes_changed(queue_, 0, entry.charge);
     bytes_ += entry.charge;
   }
   void unlink(Policy::Entry& entry) {
     const Policy::Entry::Links links = entry.links;
     (links.newer != nullptr ? links.newer->links.older : newest_) = links.older;
     (links.older != nullptr ? links.older->links.newer : oldest_) = links.newer;
+    if (links.older == nullptr)
+      group_.set_oldest(member_, queue_, oldest_ != nullptr ? oldest_->turn : PolicyGroup::kEmpty);
+    group_.bytes_changed(queue_, entry.charge, 0);
     bytes_ -= entry.charge;
     entry.links = {};
   }
@@ -30,6 +41,9 @@ class EntryList {
   std::uint64_t bytes() const { return bytes_; }
 
  private:
+  PolicyGroup& group_;
+  const std::size_t member_;
+  const PolicyGroup::Queue queue_;
   Policy::Entry* newest_ = nullptr;
   Policy::Entry* oldest_ = nullptr;
   std::uint64_t bytes_ = 0;

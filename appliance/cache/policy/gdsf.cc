@@ -12,6 +12,16 @@ constexpr std::uint16_t kMaxUses = UINT16_MAX;
 
 }  // namespace
 
+Gdsf::Gdsf(const Options& options) : group_(group_of(options)), member_(options.member) {}
+
+/// The fuller, the sooner.
+void Gdsf::bytes_changed(std::uint64_t from, std::uint64_t to) {
+  bytes_ += to - from;
+  group_->bytes_changed(PolicyGroup::kProven, from, to);
+  group_->set_oldest(member_, PolicyGroup::kProven,
+                     entries_.empty() ? PolicyGroup::kEmpty : PolicyGroup::kEmpty - 1 - bytes_);
+}
+
 void Gdsf::value(Entry& entry) const {
   const auto charge = static_cast<double>(std::max<std::uint64_t>(entry.charge, 1));
   entry.sampled.priority = age_ + entry.uses / charge;
@@ -23,7 +33,7 @@ void Gdsf::on_insert(Entry& entry, Entry* instead_of) {
   entry.sampled = {.priority = 0, .index = entries_.size()};
   value(entry);
   entries_.push_back(&entry);
-  bytes_ += entry.charge;
+  bytes_changed(0, entry.charge);
 }
 
 void Gdsf::on_hit(Entry& entry) {
@@ -36,7 +46,7 @@ void Gdsf::on_remove(Entry& entry) {
   entries_[entry.sampled.index] = last;
   last->sampled.index = entry.sampled.index;
   entries_.pop_back();
-  bytes_ -= entry.charge;
+  bytes_changed(entry.charge, 0);
 }
 
 Policy::Entry* Gdsf::evict(std::uint64_t /*capacity_bytes*/) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "appliance/cache/policy/policy.h"
+#include "appliance/cache/policy/policy_group.h"
 
 namespace headgate::cache {
 
@@ -12,9 +13,12 @@ namespace headgate::cache {
 /// per octet. The least of 32 entries drawn at random goes, and its priority becomes the age, so
 /// that what is used no more is overtaken. (Cherkasova, "Improving WWW proxies performance with
 /// Greedy-Dual-Size-Frequency", HPL-98-69R1, all costs 1; sampling instead of a heap.) It is not
-/// scan-resistant, and its byte miss ratio is worse than the others'.
+/// scan-resistant, and its byte miss ratio is worse than the others'. Of a group, the fullest
+/// member evicts.
 class Gdsf final : public Policy {
  public:
+  explicit Gdsf(const Options& options);
+
   void on_insert(Entry& entry, Entry* instead_of) override;
   void on_hit(Entry& entry) override;
   void on_remove(Entry& entry) override;
@@ -23,8 +27,11 @@ class Gdsf final : public Policy {
 
  private:
   void value(Entry& entry) const;
+  void bytes_changed(std::uint64_t from, std::uint64_t to);
   Entry* sample();
 
+  const std::shared_ptr<PolicyGroup> group_;
+  const std::size_t member_;
   std::vector<Entry*> entries_;
   double age_ = 0;
   std::uint64_t bytes_ = 0;

@@ -9,14 +9,18 @@ namespace headgate::cache {
 
 class Lru final : public Policy {
  public:
+  explicit Lru(const Options& options)
+      : group_(group_of(options)), list_(*group_, options.member, PolicyGroup::kProven) {}
+
   void on_insert(Entry& entry, Entry* instead_of) override {
     if (instead_of != nullptr) list_.unlink(*instead_of);
-    list_.push(entry);
+    list_.push(entry, group_->next_turn());
   }
+  /// The order among shards is as fine as insertions, so that hits share nothing that is written.
   void on_hit(Entry& entry) override {
     if (list_.newest() == &entry) return;
     list_.unlink(entry);
-    list_.push(entry);
+    list_.push(entry, group_->turn());
   }
   void on_remove(Entry& entry) override { list_.unlink(entry); }
   Entry* evict(std::uint64_t /*capacity_bytes*/) override {
@@ -27,6 +31,7 @@ class Lru final : public Policy {
   Stats stats() const override { return {.resident_bytes = list_.bytes()}; }
 
  private:
+  const std::shared_ptr<PolicyGroup> group_;
   EntryList list_;
 };
 

@@ -3,16 +3,21 @@
 
 #include "appliance/cache/policy/gdsf.h"
 #include "appliance/cache/policy/lru.h"
+#include "appliance/cache/policy/policy_group.h"
 #include "appliance/cache/policy/s3fifo.h"
 
 namespace headgate::cache {
 
+std::size_t next_member(const PolicyGroup& group, std::uint64_t capacity_bytes) {
+  return group.oldest(group.next_queue(capacity_bytes));
+}
+
 std::unique_ptr<Policy> make_policy(Policy::Kind kind, const Policy::Options& options) {
   switch (kind) {
     case Policy::Kind::Lru:
-      return std::make_unique<Lru>();
+      return std::make_unique<Lru>(options);
     case Policy::Kind::Gdsf:
-      return std::make_unique<Gdsf>();
+      return std::make_unique<Gdsf>(options);
     case Policy::Kind::S3Fifo:
       break;
   }

@@ -3,12 +3,15 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string_view>
 
 namespace headgate::cache {
+
+class PolicyGroup;
 
 /// Orders entries that the caller owns; knows sizes and uses, nothing of what is stored. Fits a
 /// shard: no threads of its own.
@@ -35,6 +38,7 @@ class Policy {
     // The rest is the policy's.
     std::uint16_t uses = 0;
     std::uint8_t queue = 0;
+    std::uint64_t turn = 0;  ///< when it entered its queue, as the group counts
     union {
       Links links = {};
       Sampled sampled;
@@ -42,8 +46,10 @@ class Policy {
   };
 
   struct Options {
-    std::uint64_t capacity_bytes = 0;
-    std::uint32_t max_ghosts = 0;  ///< of those policies that remember what has gone
+    std::uint64_t capacity_bytes = 0;  ///< of all members of the group together
+    std::uint32_t max_ghosts = 0;      ///< of those policies that remember what has gone
+    std::shared_ptr<PolicyGroup> group = nullptr;  ///< of all shards; null: it is alone
+    std::size_t member = 0;                        ///< its number in the group
   };
 
   struct Stats {
@@ -63,11 +69,15 @@ class Policy {
   virtual void on_hit(Entry& entry) = 0;
   /// Left for another reason than eviction: nothing is remembered of it.
   virtual void on_remove(Entry& entry) = 0;
-  /// Unlinks the entry to go; null when there is none. `capacity_bytes`: what all entries may take
-  /// at present, which is less than in the Options while tables need room.
+  /// Unlinks the entry to go. Null when another member of the group has the next one, or none has
+  /// any: `next_member` tells. `capacity_bytes`: what the entries of all members may take at
+  /// present, which is less than in the Options while tables need room.
   virtual Entry* evict(std::uint64_t capacity_bytes) = 0;
   virtual Stats stats() const = 0;
 };
+
+/// The member that has the next entry to go; `members()` of the group when there is none.
+std::size_t next_member(const PolicyGroup& group, std::uint64_t capacity_bytes);
 
 std::unique_ptr<Policy> make_policy(Policy::Kind kind, const Policy::Options& options);
 

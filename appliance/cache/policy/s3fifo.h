@@ -12,7 +12,8 @@ namespace headgate::cache {
 
 /// Small queue (10 %), main queue (90 %, a clock of two bits), ghosts. New entries start in the
 /// small queue, or in the main one when their ghost is still known; the small queue's end goes to
-/// main when used at least twice. A use is counted, nothing moves.
+/// main when used at least twice. A use is counted, nothing moves. A group has these
+/// queues as one: each shard has a part of them.
 class S3Fifo final : public Policy {
  public:
   enum Queue : std::uint8_t { kNone, kSmall, kMain };  ///< Entry::queue
@@ -34,14 +35,15 @@ class S3Fifo final : public Policy {
   EntryList& list(const Entry& entry) { return entry.queue == kSmall ? small_ : main_; }
   void push(Queue queue, Entry& entry);
   void unlink(Entry& entry);
-  Entry* evict_small();
-  Entry* evict_main();
+  Entry* pass_small();
+  Entry* pass_main();
 
+  const std::shared_ptr<PolicyGroup> group_;
+  const std::size_t member_;
   const std::uint64_t small_capacity_;
   EntryList small_;
   EntryList main_;
   GhostQueue ghosts_;
-  bool has_evicted_ = false;
 };
 
 }  // namespace headgate::cache

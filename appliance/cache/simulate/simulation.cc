@@ -32,30 +32,30 @@ std::uint64_t trace_hash(std::string_view key) {
 double Simulation::Totals::object_miss_ratio() const { return ratio(missed_requests, requests); }
 double Simulation::Totals::byte_miss_ratio() const { return ratio(missed_bytes, bytes); }
 
-/// As cache::Shard, seen from `evict_balanced`.
+/// As cache::Shard, seen from `evict_next`.
 struct Simulation::Shard {
-  explicit Shard(const Options& options)
-      : share_bytes(options.capacity_bytes / options.shards),
-        policy(
-            make_policy(options.policy, {.capacity_bytes = options.capacity_bytes / options.shards,
-                                         .max_ghosts = options.max_ghosts})) {}
+  explicit Shard(const Policy::Options& options, Policy::Kind kind)
+      : policy(make_policy(kind, options)) {}
 
-  std::uint64_t resident_bytes() const { return policy->stats().resident_bytes; }
-  Item* evict() { return static_cast<Item*>(policy->evict(share_bytes)); }
+  Item* evict(std::uint64_t capacity_bytes) {
+    return static_cast<Item*>(policy->evict(capacity_bytes));
+  }
 
   FlatTable<Item*>::Slot* find(std::uint64_t id) {
     return table.find(id, [id](const Item* item) { return item->id == id; });
   }
 
-  std::uint64_t share_bytes;
   std::unique_ptr<Policy> policy;
   FlatTable<Item*> table;
 };
 
-Simulation::Simulation(const Options& options) : options_(options) {
+Simulation::Simulation(const Options& options)
+    : options_(options), group_(std::make_shared<PolicyGroup>(options.shards)) {
   HG_ASSERT(options.shards > 0 && (options.shards & (options.shards - 1)) == 0);
-  for (std::size_t i = 0; i < options.shards; ++i)
-    shards_.push_back(std::make_unique<Shard>(options));
+  Policy::Options each{
+      .capacity_bytes = options.capacity_bytes, .max_ghosts = options.max_ghosts, .group = group_};
+  for (; each.member < options.shards; ++each.member)
+    shards_.push_back(std::make_unique<Shard>(each, options.policy));
 }
 
 Simulation::~Simulation() = default;
@@ -81,8 +81,7 @@ bool Simulation::use(std::uint64_t key_hash, std::uint64_t size_bytes) {
 }
 
 bool Simulation::use_piece(std::uint64_t id, std::uint64_t bytes) {
-  const std::size_t number = (id >> 48) & (shards_.size() - 1);
-  Shard& shard = *shards_[number];
+  Shard& shard = *shards_[(id >> 48) & (shards_.size() - 1)];
   if (auto* slot = shard.find(id); slot != nullptr) {
     shard.policy->on_hit(*slot->value);
     return true;
@@ -92,7 +91,7 @@ bool Simulation::use_piece(std::uint64_t id, std::uint64_t bytes) {
     ++totals_.not_admitted;
     return false;
   }
-  while (resident_bytes_ + charge > options_.capacity_bytes) evict(number);
+  while (resident_bytes_ + charge > options_.capacity_bytes) evict();
   if (free_.empty()) free_.push_back(&items_.emplace_back());
   Item* item = free_.back();
   free_.pop_back();
@@ -106,8 +105,8 @@ bool Simulation::use_piece(std::uint64_t id, std::uint64_t bytes) {
   return false;
 }
 
-bool Simulation::evict(std::size_t own_shard) {
-  Item* item = evict_balanced(shards_, own_shard, turn_++);
+bool Simulation::evict() {
+  Item* item = evict_next(shards_, *group_, options_.capacity_bytes);
   if (item == nullptr) return false;
   forget(*item);
   ++totals_.evictions;
@@ -129,8 +128,7 @@ void Simulation::narrow(std::uint64_t limit, std::uint64_t capacity_bytes) {
     forget(item);
   }
   options_.capacity_bytes = capacity_bytes;
-  for (const auto& shard : shards_) shard->share_bytes = capacity_bytes / shards_.size();
-  while (resident_bytes_ > capacity_bytes && evict(0)) {
+  while (resident_bytes_ > capacity_bytes && evict()) {
   }
 }
 

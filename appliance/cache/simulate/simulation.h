@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "appliance/cache/policy/policy.h"
+#include "appliance/cache/policy/policy_group.h"
 
 namespace headgate::cache {
 
@@ -64,15 +65,15 @@ class Simulation {
   struct Shard;
 
   bool use_piece(std::uint64_t id, std::uint64_t bytes);
-  bool evict(std::size_t own_shard);
+  bool evict();
   void forget(Item& item);
 
   Options options_;
+  const std::shared_ptr<PolicyGroup> group_;
   std::vector<std::unique_ptr<Shard>> shards_;
   std::deque<Item> items_;
   std::vector<Item*> free_;  ///< of items_, those in use for nothing
   std::uint64_t resident_bytes_ = 0;
-  std::uint64_t turn_ = 0;
   Totals totals_;
 };
 

@@ -5,19 +5,21 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "appliance/cache/policy/policy_group.h"
+
 namespace headgate::cache {
 
-/// Evicts from the fuller of two shards, `own` and one by turns, so that shards stay equally full
-/// and a large entry takes room from all of them; from any when both are empty. Null when all are.
-/// `shards`: a power of two of pointers to what has `resident_bytes()` and `evict()`.
+/// Evicts what is next among all shards; null when all are empty.
+/// `shards[i]->evict(capacity_bytes)` evicts from member `i` of `group`, or returns null when that
+/// has not the next one after all. `capacity_bytes`: what all entries may take at present.
 template <class Shards>
-auto evict_balanced(const Shards& shards, std::size_t own, std::uint64_t turn) {
-  auto* fuller = &*shards[own];
-  auto* other = &*shards[turn & (shards.size() - 1)];
-  if (other != fuller && other->resident_bytes() > fuller->resident_bytes()) fuller = other;
-  auto leaver = fuller->evict();
-  for (std::size_t i = 0; leaver == nullptr && i < shards.size(); ++i) leaver = shards[i]->evict();
-  return leaver;
+auto evict_next(const Shards& shards, const PolicyGroup& group, std::uint64_t capacity_bytes)
+    -> decltype(shards.front()->evict(0)) {
+  for (;;) {
+    const std::size_t member = next_member(group, capacity_bytes);
+    if (member == shards.size()) return {};
+    if (auto leaver = shards[member]->evict(capacity_bytes)) return leaver;
+  }
 }
 
 }  // namespace headgate::cache

@@ -40,16 +40,21 @@ class VariantMatcher {
 
 Shard::Shard(Budget& budget, const Options& options, const std::atomic<std::uint64_t>& oldest_epoch)
     : budget_(budget),
-      policy_(make_policy(options.policy, {.capacity_bytes = budget.limit() / options.shards,
-                                           .max_ghosts = options.max_ghosts})),
+      policy_(make_policy(options.policy, {.capacity_bytes = budget.limit(),
+                                           .max_ghosts = options.max_ghosts,
+                                           .group = options.group,
+                                           .member = options.member})),
       options_(options),
       oldest_epoch_(oldest_epoch) {}
 
 Shard::~Shard() {
-  Leavers leavers;
   const base::MutexLock lock(mutex_);
-  while (Policy::Entry* entry = policy_->evict(0))
-    leavers.push_back(unlink(static_cast<StoreEntry*>(entry)));
+  table_.for_each([](StoreEntry* entry) {
+    while (entry != nullptr) {
+      const std::unique_ptr<StoreEntry> leaver(entry);
+      entry = entry->next_variant;
+    }
+  });
 }
 
 StoreEntry* Shard::first_variant(const Key& key) {
@@ -253,9 +258,9 @@ Shard::Replaced Shard::replace(const Key& key, const StoredResponse& old,
   return Replaced::Yes;
 }
 
-std::unique_ptr<StoreEntry> Shard::evict() {
+std::unique_ptr<StoreEntry> Shard::evict(std::uint64_t capacity_bytes) {
   const base::MutexLock lock(mutex_);
-  auto* entry = static_cast<StoreEntry*>(policy_->evict(budget_.room() / options_.shards));
+  auto* entry = static_cast<StoreEntry*>(policy_->evict(capacity_bytes));
   if (entry == nullptr) return nullptr;
   auto leaver = unlink(entry);
   count_index();
@@ -283,11 +288,6 @@ bool Shard::find_older(ShardWalk& walk, std::uint64_t epoch, std::vector<Older>&
   walk.begun = false;  // something may have slipped past
   ++walk.restarts;
   return true;
-}
-
-std::uint64_t Shard::resident_bytes() const {
-  const base::MutexLock lock(mutex_);
-  return policy_->stats().resident_bytes;
 }
 
 void Shard::count_index() {

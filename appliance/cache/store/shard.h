@@ -12,6 +12,7 @@
 #include "appliance/base/mutex.h"
 #include "appliance/cache/policy/flat_table.h"
 #include "appliance/cache/policy/policy.h"
+#include "appliance/cache/policy/policy_group.h"
 #include "appliance/cache/response.h"
 #include "appliance/cache/store/budget.h"
 
@@ -48,7 +49,8 @@ class Shard {
  public:
   struct Options {
     Policy::Kind policy = Policy::Kind::S3Fifo;
-    std::size_t shards = 1;  ///< how many share the budget
+    std::shared_ptr<PolicyGroup> group;  ///< of all shards
+    std::size_t member = 0;              ///< its number there
     std::uint32_t max_ghosts = 0;
     std::size_t max_variants = 1;
   };
@@ -91,8 +93,9 @@ class Shard {
   void remove_sliced(const Key& key, std::uint64_t id, Leavers& leavers);
   /// Of what `remove` would remove: StoredResponse::set_outdated.
   void mark_outdated(const Key& key, const StoredResponse& response);
-  /// Null when empty.
-  std::unique_ptr<StoreEntry> evict();
+  /// Null when another shard has the next one to go, or none has any. `capacity_bytes`: what the
+  /// entries of all shards may take at present.
+  std::unique_ptr<StoreEntry> evict(std::uint64_t capacity_bytes);
 
   /// What is stored with a stamp below `epoch` and was not found valid at it since.
   struct Older {
@@ -102,8 +105,6 @@ class Shard {
   /// Appends some of them to `found`. False when `walk` is at its end: then each that was there at
   /// its beginning, and still is, has been found at least once.
   bool find_older(ShardWalk& walk, std::uint64_t epoch, std::vector<Older>& found);
-
-  std::uint64_t resident_bytes() const;
 
  private:
   using Table = FlatTable<StoreEntry*>;

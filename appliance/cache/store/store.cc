@@ -45,17 +45,17 @@ struct Store::Impl {
               std::clamp<std::uint64_t>(budget_bytes / kBytesPerCurveEntry, 256, 16'384)) {
     Shard::Options options;
     options.policy = policy;
-    options.shards = shard_count(budget_bytes, threads);
+    const std::size_t count = shard_count(budget_bytes, threads);
+    group = options.group = std::make_shared<PolicyGroup>(count);
     options.max_ghosts = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(budget_bytes / options.shards / kBytesPerGhost, UINT32_MAX));
+        std::min<std::uint64_t>(budget_bytes / count / kBytesPerGhost, UINT32_MAX));
     options.max_variants = kMaxVariants;
-    for (std::size_t i = 0; i < options.shards; ++i)
+    for (options.member = 0; options.member < count; ++options.member)
       shards.push_back(std::make_unique<Shard>(budget, options, oldest_epoch));
   }
 
-  std::size_t shard_index(const Key& key) const { return key.hash.high & (shards.size() - 1); }
-  Shard& shard(const Key& key) { return *shards[shard_index(key)]; }
-  bool evict_one(std::size_t own_shard);
+  Shard& shard(const Key& key) { return *shards[key.hash.high & (shards.size() - 1)]; }
+  bool evict_one();
   std::unique_ptr<StoreEntry> make_entry(const Key& key, http::Fields request,
                                          base::Ref<StoredResponse> response) const;
   std::uint64_t pinned() const {
@@ -73,17 +73,16 @@ struct Store::Impl {
   MissCurve curve;
   std::atomic<std::uint64_t> oldest_epoch{0};
   const base::Ref<MemoryAccount> account = base::make_ref<MemoryAccount>();
+  std::shared_ptr<PolicyGroup> group;
   std::vector<std::unique_ptr<Shard>> shards;
-  std::atomic<std::uint64_t> turn{0};
   std::atomic<std::uint64_t> insertions{0};
   std::atomic<std::uint64_t> evictions{0};
   std::atomic<std::uint64_t> rejected{0};
   std::atomic<std::uint64_t> purged{0};
 };
 
-bool Store::Impl::evict_one(std::size_t own_shard) {
-  if (evict_balanced(shards, own_shard, turn.fetch_add(1, std::memory_order_relaxed)) == nullptr)
-    return false;
+bool Store::Impl::evict_one() {
+  if (evict_next(shards, *group, budget.room()) == nullptr) return false;
   evictions.fetch_add(1, std::memory_order_relaxed);
   return true;
 }
@@ -160,7 +159,7 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
       break;
     }
     leavers.clear();
-    if (inserted == Shard::Inserted::NoRoom && impl.evict_one(impl.shard_index(key))) continue;
+    if (inserted == Shard::Inserted::NoRoom && impl.evict_one()) continue;
     // Too old; or others have reserved everything for what they are about to link.
     impl.rejected.fetch_add(1, std::memory_order_relaxed);
     return;
@@ -195,7 +194,7 @@ void Store::set_encodings(const Key& key, const Body& body, std::vector<EncodedB
     const Shard::Replaced replaced = shard.replace(key, *stored, entry, leavers);
     leavers.clear();
     if (replaced == Shard::Replaced::Yes) return now->charge_to(impl.account);
-    if (replaced == Shard::Replaced::NoRoom && !impl.evict_one(impl.shard_index(key))) {
+    if (replaced == Shard::Replaced::NoRoom && !impl.evict_one()) {
       shard.remove(key, *stored, leavers);
       return;
     }
@@ -247,7 +246,7 @@ void Store::Incoming::set(std::uint64_t bytes) {
   if (store_ == nullptr) return;
   Impl& impl = *store_->impl_;
   impl.budget.incoming_changed(std::exchange(bytes_, bytes), bytes);
-  while (impl.budget.overdrawn() && impl.evict_one(0)) {
+  while (impl.budget.overdrawn() && impl.evict_one()) {
   }
 }
 

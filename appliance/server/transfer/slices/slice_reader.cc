@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "appliance/cache/fill/slice_fill.h"
+
 namespace headgate::server {
 namespace {
 
@@ -78,8 +80,8 @@ void SliceReader::fetch() {
   if (!context_.store.accepts_fills()) return fetch_alone();
   const cache::SliceKey key(*object_->whole, index_);
   const snapshot::Snapshot& snapshot = *object_->snapshot;
-  auto joined = context_.fills.join(key.key(), *snapshot.purges, context_.changes,
-                                    snapshot.generation, context_.loop.now());
+  auto joined = cache::join_slice(context_.store, context_.fills, key.key(), *snapshot.purges,
+                                  context_.changes, snapshot.generation, context_.loop.now());
   switch (joined.role) {
     case cache::FillTable::Role::Leader: {
       const auto job = SliceJob::start(context_, object_, index_, cache::Body::Keep::All,
@@ -111,8 +113,8 @@ void SliceReader::look_ahead() {
     const cache::SliceKey key(*object_->whole, index);
     if (!context_.store.accepts_fills() || context_.store.contains(key.key())) continue;
     const snapshot::Snapshot& snapshot = *object_->snapshot;
-    auto joined = context_.fills.join(key.key(), *snapshot.purges, context_.changes,
-                                      snapshot.generation, context_.loop.now());
+    auto joined = cache::join_slice(context_.store, context_.fills, key.key(), *snapshot.purges,
+                                    context_.changes, snapshot.generation, context_.loop.now());
     if (joined.role == cache::FillTable::Role::Alone) continue;
     if (joined.role == cache::FillTable::Role::Leader)
       joined.fill = SliceJob::start(context_, object_, index, cache::Body::Keep::All,

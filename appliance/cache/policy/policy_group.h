@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+// What makes the policies of many shards evict as one policy over all of them would.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "appliance/cache/policy/policy.h"
+
+namespace headgate::cache {
+
+/// Each shard has a policy of its own; which entry goes next is decided among all: the one that has
+/// been in its queue for longest. So the hash that spreads keys over shards does not decide what is
+/// forgotten. Members are numbered as their shards. Threads: any; each member's places are set by
+/// who holds its shard.
+class PolicyGroup {
+ public:
+  /// New: of entries that have yet to prove themselves; policies without such use Proven only.
+  enum Queue : std::uint8_t { kNew, kProven };
+  static constexpr std::uint64_t kEmpty = UINT64_MAX;
+
+  explicit PolicyGroup(std::size_t members)
+      : members_(members), places_(std::make_unique<Place[]>(members)) {}
+
+  std::size_t members() const { return members_; }
+
+  /// A number for who enters a queue now; each is greater than those before.
+  std::uint64_t next_turn() { return turn_.fetch_add(1, std::memory_order_relaxed); }
+  /// The number that `next_turn` would give: cheaper, and not unique.
+  std::uint64_t turn() const { return turn_.load(std::memory_order_relaxed); }
+
+  /// `turn`: of the member's oldest entry in the queue; kEmpty without any.
+  void set_oldest(std::size_t member, Queue queue, std::uint64_t turn) {
+    places_[member].oldest[queue].store(turn, std::memory_order_relaxed);
+  }
+  /// The member whose entry in the queue is the oldest; `members()` when the queue is empty in all.
+  std::size_t oldest(Queue queue) const {
+    std::size_t found = members_;
+    std::uint64_t least = kEmpty;
+    for (std::size_t i = 0; i < members_; ++i) {
+      const std::uint64_t turn = places_[i].oldest[queue].load(std::memory_order_relaxed);
+      if (turn < least) {
+        least = turn;
+        found = i;
+      }
+    }
+    return found;
+  }
+
+  /// Octets in the queue of all members.
+  std::uint64_t bytes(Queue queue) const { return bytes_[queue].load(std::memory_order_relaxed); }
+  void bytes_changed(Queue queue, std::uint64_t from, std::uint64_t to) {
+    bytes_[queue].fetch_add(to - from, std::memory_order_relaxed);
+  }
+
+  /// From which queue the next one goes, of entries that may take `capacity_bytes` in all: the
+  /// proven ones have nine tenths. The other one when that is empty.
+  Queue next_queue(std::uint64_t capacity_bytes) const {
+    const bool from_new = bytes(kProven) <= capacity_bytes - capacity_bytes / 10;
+    const Queue queue = from_new ? kNew : kProven;
+    return oldest(queue) < members_ ? queue : from_new ? kProven : kNew;
+  }
+
+  bool has_evicted() const { return has_evicted_.load(std::memory_order_relaxed); }
+  void note_eviction() { has_evicted_.store(true, std::memory_order_relaxed); }
+
+ private:
+  struct alignas(64) Place {
+    std::array<std::atomic<std::uint64_t>, 2> oldest{kEmpty, kEmpty};
+  };
+
+  const std::size_t members_;
+  const std::unique_ptr<Place[]> places_;
+  std::atomic<std::uint64_t> turn_{0};
+  std::array<std::atomic<std::uint64_t>, 2> bytes_{};
+  std::atomic<bool> has_evicted_{false};
+};
+
+/// The group that the options name, or one for a policy that is alone.
+inline std::shared_ptr<PolicyGroup> group_of(const Policy::Options& options) {
+  return options.group != nullptr ? options.group : std::make_shared<PolicyGroup>(1);
+}
+
+}  // namespace headgate::cache

@@ -69,10 +69,9 @@ TEST_CASE("every policy gives back each entry once, knows their octets, and has 
 TEST_CASE("the members of a group evict in the order of one queue") {
   for (const Policy::Kind kind : {Policy::Kind::S3Fifo, Policy::Kind::Lru}) {
     CAPTURE(name_of(kind));
-    const auto group = std::make_shared<PolicyGroup>(3);
+    const auto group = std::make_shared<PolicyGroup>(3, Policy::Options{.capacity_bytes = 1000});
     std::vector<std::unique_ptr<Policy>> members;
-    for (std::size_t i = 0; i < 3; ++i)
-      members.push_back(make_policy(kind, {.capacity_bytes = 1000, .group = group, .member = i}));
+    for (std::size_t i = 0; i < 3; ++i) members.push_back(make_policy(kind, group, i));
     auto entries = entries_of(std::vector<std::uint64_t>(90, 1));
     const auto member_of = [](std::size_t i) { return i * i % 7 % 3; };
     for (std::size_t i = 0; i < entries.size(); ++i) members[member_of(i)]->on_insert(entries[i]);
@@ -88,9 +87,9 @@ TEST_CASE("the members of a group evict in the order of one queue") {
 }
 
 TEST_CASE("what has proven itself goes around among all members, not within its own") {
-  const auto group = std::make_shared<PolicyGroup>(2);
-  S3Fifo first({.capacity_bytes = 10, .group = group, .member = 0});
-  S3Fifo second({.capacity_bytes = 10, .group = group, .member = 1});
+  const auto group = std::make_shared<PolicyGroup>(2, Policy::Options{.capacity_bytes = 10});
+  S3Fifo first(group, 0);
+  S3Fifo second(group, 1);
   auto entries = entries_of({1, 5, 5});
   first.on_insert(entries[0]);  // fills the small queue of both
   first.on_insert(entries[1]);
@@ -102,8 +101,24 @@ TEST_CASE("what has proven itself goes around among all members, not within its 
   CHECK(second.evict(10) == &entries[2]);
 }
 
+TEST_CASE("the members of a group remember what has gone together, as long as one cache would") {
+  const auto group =
+      std::make_shared<PolicyGroup>(2, Policy::Options{.capacity_bytes = 100, .max_ghosts = 1000});
+  S3Fifo first(group, 0);
+  S3Fifo second(group, 1);
+  auto entries = entries_of(std::vector<std::uint64_t>(90, 1));
+  for (Policy::Entry& entry : entries) {
+    first.on_insert(entry);
+    CHECK(second.evict(0) == nullptr);
+    REQUIRE(first.evict(0) == &entry);
+  }
+  // All ghosts are of one member: they have room for nine tenths of the whole capacity.
+  first.on_insert(entries[0]);
+  CHECK(entries[0].queue == S3Fifo::kMain);
+}
+
 TEST_CASE("LRU evicts what was used longest ago") {
-  Lru lru({});
+  Lru lru(std::make_shared<PolicyGroup>(1, Policy::Options()), 0);
   auto entries = entries_of({1, 1, 1});
   for (Policy::Entry& entry : entries) lru.on_insert(entry, nullptr);
   lru.on_hit(entries[0]);
@@ -113,7 +128,7 @@ TEST_CASE("LRU evicts what was used longest ago") {
 }
 
 TEST_CASE("GDSF evicts what is large and seldom used, and forgets old fame") {
-  Gdsf gdsf({});
+  Gdsf gdsf(std::make_shared<PolicyGroup>(1, Policy::Options()), 0);
   auto entries = entries_of({10, 100, 100, 10});
   for (std::size_t i = 0; i < 3; ++i) gdsf.on_insert(entries[i], nullptr);
   gdsf.on_hit(entries[1]);

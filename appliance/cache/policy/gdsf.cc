@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 namespace headgate::cache {
 namespace {
@@ -12,7 +13,8 @@ constexpr std::uint16_t kMaxUses = UINT16_MAX;
 
 }  // namespace
 
-Gdsf::Gdsf(const Options& options) : group_(group_of(options)), member_(options.member) {}
+Gdsf::Gdsf(std::shared_ptr<PolicyGroup> group, std::size_t member)
+    : group_(std::move(group)), member_(member) {}
 
 /// The fuller, the sooner.
 void Gdsf::bytes_changed(std::uint64_t from, std::uint64_t to) {
@@ -50,7 +52,7 @@ void Gdsf::on_remove(Entry& entry) {
 }
 
 Policy::Entry* Gdsf::evict(std::uint64_t /*capacity_bytes*/) {
-  if (entries_.empty()) return nullptr;
+  if (group_->oldest(PolicyGroup::kProven) != member_) return nullptr;
   Entry* least = sample();
   age_ = std::max(age_, least->sampled.priority);
   on_remove(*least);

@@ -2,6 +2,8 @@
 // Sampled GDSF: small and often used entries stay, so more requests hit and fewer octets do.
 #pragma once
 
+#include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "appliance/cache/policy/policy.h"
@@ -17,7 +19,7 @@ namespace headgate::cache {
 /// member evicts.
 class Gdsf final : public Policy {
  public:
-  explicit Gdsf(const Options& options);
+  Gdsf(std::shared_ptr<PolicyGroup> group, std::size_t member);
 
   void on_insert(Entry& entry, Entry* instead_of) override;
   void on_hit(Entry& entry) override;

@@ -2,6 +2,9 @@
 // LRU: what was used longest ago goes next.
 #pragma once
 
+#include <memory>
+#include <utility>
+
 #include "appliance/cache/policy/entry_list.h"
 #include "appliance/cache/policy/policy.h"
 
@@ -9,8 +12,8 @@ namespace headgate::cache {
 
 class Lru final : public Policy {
  public:
-  explicit Lru(const Options& options)
-      : group_(group_of(options)), list_(*group_, options.member, PolicyGroup::kProven) {}
+  Lru(std::shared_ptr<PolicyGroup> group, std::size_t member)
+      : group_(std::move(group)), member_(member), list_(*group_, member, PolicyGroup::kProven) {}
 
   void on_insert(Entry& entry, Entry* instead_of) override {
     if (instead_of != nullptr) list_.unlink(*instead_of);
@@ -24,14 +27,16 @@ class Lru final : public Policy {
   }
   void on_remove(Entry& entry) override { list_.unlink(entry); }
   Entry* evict(std::uint64_t /*capacity_bytes*/) override {
+    if (group_->oldest(PolicyGroup::kProven) != member_) return nullptr;
     Entry* entry = list_.oldest();
-    if (entry != nullptr) list_.unlink(*entry);
+    list_.unlink(*entry);
     return entry;
   }
   Stats stats() const override { return {.resident_bytes = list_.bytes()}; }
 
  private:
   const std::shared_ptr<PolicyGroup> group_;
+  const std::size_t member_;
   EntryList list_;
 };
 

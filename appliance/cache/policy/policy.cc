@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/cache/policy/policy.h"
 
+#include <utility>
+
 #include "appliance/cache/policy/gdsf.h"
 #include "appliance/cache/policy/lru.h"
 #include "appliance/cache/policy/policy_group.h"
@@ -13,15 +15,20 @@ std::size_t next_member(const PolicyGroup& group, std::uint64_t capacity_bytes) 
 }
 
 std::unique_ptr<Policy> make_policy(Policy::Kind kind, const Policy::Options& options) {
+  return make_policy(kind, std::make_shared<PolicyGroup>(1, options), 0);
+}
+
+std::unique_ptr<Policy> make_policy(Policy::Kind kind, std::shared_ptr<PolicyGroup> group,
+                                    std::size_t member) {
   switch (kind) {
     case Policy::Kind::Lru:
-      return std::make_unique<Lru>(options);
+      return std::make_unique<Lru>(std::move(group), member);
     case Policy::Kind::Gdsf:
-      return std::make_unique<Gdsf>(options);
+      return std::make_unique<Gdsf>(std::move(group), member);
     case Policy::Kind::S3Fifo:
       break;
   }
-  return std::make_unique<S3Fifo>(options);
+  return std::make_unique<S3Fifo>(std::move(group), member);
 }
 
 std::string_view name_of(Policy::Kind kind) {

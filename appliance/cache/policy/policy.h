@@ -46,16 +46,14 @@ class Policy {
   };
 
   struct Options {
-    std::uint64_t capacity_bytes = 0;  ///< of all members of the group together
-    std::uint32_t max_ghosts = 0;      ///< of those policies that remember what has gone
-    std::shared_ptr<PolicyGroup> group = nullptr;  ///< of all shards; null: it is alone
-    std::size_t member = 0;                        ///< its number in the group
+    std::uint64_t capacity_bytes = 0;
+    std::uint32_t max_ghosts = 0;  ///< of those policies that remember what has gone
   };
 
   struct Stats {
     std::uint64_t resident_bytes = 0;  ///< the charges of all entries
     std::uint64_t new_bytes = 0;       ///< of these, of entries that have yet to prove themselves
-    std::uint64_t memory_bytes = 0;    ///< of the policy's own tables
+    std::uint64_t memory_bytes = 0;    ///< of its own tables, and its part of the group's
   };
 
   Policy() = default;
@@ -79,7 +77,10 @@ class Policy {
 /// The member that has the next entry to go; `members()` of the group when there is none.
 std::size_t next_member(const PolicyGroup& group, std::uint64_t capacity_bytes);
 
+/// One that is alone.
 std::unique_ptr<Policy> make_policy(Policy::Kind kind, const Policy::Options& options);
+std::unique_ptr<Policy> make_policy(Policy::Kind kind, std::shared_ptr<PolicyGroup> group,
+                                    std::size_t member);
 
 inline constexpr std::array kEveryPolicy = {Policy::Kind::S3Fifo, Policy::Kind::Lru,
                                             Policy::Kind::Gdsf};

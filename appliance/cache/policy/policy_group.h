@@ -8,24 +8,31 @@
 #include <cstdint>
 #include <memory>
 
+#include "appliance/base/mutex.h"
+#include "appliance/cache/policy/ghost_queue.h"
 #include "appliance/cache/policy/policy.h"
 
 namespace headgate::cache {
 
 /// Each shard has a policy of its own; which entry goes next is decided among all: the one that has
 /// been in its queue for longest. So the hash that spreads keys over shards does not decide what is
-/// forgotten. Members are numbered as their shards. Threads: any; each member's places are set by
-/// who holds its shard.
+/// forgotten. What has gone is remembered together, too. Members are numbered as their shards.
+/// Threads: any; a member's places are set by who holds its shard.
 class PolicyGroup {
  public:
   /// New: of entries that have yet to prove themselves; policies without such use Proven only.
   enum Queue : std::uint8_t { kNew, kProven };
   static constexpr std::uint64_t kEmpty = UINT64_MAX;
 
-  explicit PolicyGroup(std::size_t members)
-      : members_(members), places_(std::make_unique<Place[]>(members)) {}
+  /// `options`: of all members together.
+  PolicyGroup(std::size_t members, const Policy::Options& options)
+      : members_(members),
+        capacity_bytes_(options.capacity_bytes),
+        places_(std::make_unique<Place[]>(members)),
+        ghosts_(options.capacity_bytes / 10 * 9, options.max_ghosts) {}
 
   std::size_t members() const { return members_; }
+  std::uint64_t capacity_bytes() const { return capacity_bytes_; }
 
   /// A number for who enters a queue now; each is greater than those before.
   std::uint64_t next_turn() { return turn_.fetch_add(1, std::memory_order_relaxed); }
@@ -64,6 +71,18 @@ class PolicyGroup {
     return oldest(queue) < members_ ? queue : from_new ? kProven : kNew;
   }
 
+  void add_ghost(const Policy::Entry& entry) {
+    const base::MutexLock lock(ghosts_mutex_);
+    ghosts_.add(entry.fingerprint, entry.charge);
+    ghost_memory_.store(ghosts_.memory_bytes(), std::memory_order_relaxed);
+  }
+  /// Whether it was there; then it no longer is.
+  bool take_ghost(const Policy::Entry& entry) {
+    const base::MutexLock lock(ghosts_mutex_);
+    return ghosts_.take(entry.fingerprint);
+  }
+  std::uint64_t ghost_memory_bytes() const { return ghost_memory_.load(std::memory_order_relaxed); }
+
   bool has_evicted() const { return has_evicted_.load(std::memory_order_relaxed); }
   void note_eviction() { has_evicted_.store(true, std::memory_order_relaxed); }
 
@@ -73,15 +92,14 @@ class PolicyGroup {
   };
 
   const std::size_t members_;
+  const std::uint64_t capacity_bytes_;
   const std::unique_ptr<Place[]> places_;
   std::atomic<std::uint64_t> turn_{0};
   std::array<std::atomic<std::uint64_t>, 2> bytes_{};
   std::atomic<bool> has_evicted_{false};
+  base::Mutex ghosts_mutex_;  ///< after a shard's
+  GhostQueue ghosts_ GUARDED_BY(ghosts_mutex_);
+  std::atomic<std::uint64_t> ghost_memory_{0};
 };
-
-/// The group that the options name, or one for a policy that is alone.
-inline std::shared_ptr<PolicyGroup> group_of(const Policy::Options& options) {
-  return options.group != nullptr ? options.group : std::make_shared<PolicyGroup>(1);
-}
 
 }  // namespace headgate::cache

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/cache/policy/s3fifo.h"
 
+#include <utility>
+
 namespace headgate::cache {
 namespace {
 
@@ -8,13 +10,13 @@ std::uint64_t small_part(std::uint64_t capacity_bytes) { return capacity_bytes /
 
 }  // namespace
 
-S3Fifo::S3Fifo(const Options& options)
-    : group_(group_of(options)),
-      member_(options.member),
-      small_capacity_(small_part(options.capacity_bytes)),
+S3Fifo::S3Fifo(std::shared_ptr<PolicyGroup> group, std::size_t member)
+    : group_(std::move(group)),
+      member_(member),
       small_(*group_, member_, PolicyGroup::kNew),
-      main_(*group_, member_, PolicyGroup::kProven),
-      ghosts_(options.capacity_bytes / group_->members() / 10 * 9, options.max_ghosts) {}
+      main_(*group_, member_, PolicyGroup::kProven) {}
+
+S3Fifo::S3Fifo(const Options& options) : S3Fifo(std::make_shared<PolicyGroup>(1, options), 0) {}
 
 void S3Fifo::on_insert(Entry& entry, Entry* instead_of) {
   if (instead_of != nullptr) {
@@ -26,29 +28,30 @@ void S3Fifo::on_insert(Entry& entry, Entry* instead_of) {
   entry.uses = 0;
   // Until the first eviction main has room to spare: what comes after the small queue is full may
   // stay longer.
-  const bool small_is_full =
-      !group_->has_evicted() && group_->bytes(PolicyGroup::kNew) >= small_capacity_;
-  const bool to_main = ghosts_.take(entry.fingerprint) || small_is_full;
+  const bool small_is_full = !group_->has_evicted() && group_->bytes(PolicyGroup::kNew) >=
+                                                           small_part(group_->capacity_bytes());
+  const bool to_main = group_->take_ghost(entry) || small_is_full;
   push(to_main ? kMain : kSmall, entry);
 }
 
-/// What goes on to main, or another round there, is not the one to go: then the group's next is
-/// looked at, which may be here.
+/// What goes on to main, or another round there, is not the one to go: then the next in its queue
+/// is looked at, which may be another member's.
 Policy::Entry* S3Fifo::evict(std::uint64_t capacity_bytes) {
   group_->note_eviction();
-  const PolicyGroup::Queue queue = group_->next_queue(capacity_bytes);
-  do {
-    if (Entry* entry = queue == PolicyGroup::kNew ? pass_small() : pass_main()) return entry;
-  } while (group_->oldest(queue) == member_);
-  return next_member(*group_, capacity_bytes) == member_ ? evict(capacity_bytes) : nullptr;
+  for (;;) {
+    const PolicyGroup::Queue queue = group_->next_queue(capacity_bytes);
+    if (group_->oldest(queue) != member_) return nullptr;
+    do {
+      if (Entry* entry = queue == PolicyGroup::kNew ? pass_small() : pass_main()) return entry;
+    } while (group_->oldest(queue) == member_);
+  }
 }
 
 Policy::Entry* S3Fifo::pass_small() {
   Entry* entry = small_.oldest();
-  if (entry == nullptr) return nullptr;
   unlink(*entry);
   if (entry->uses < kPromoteAt) {
-    ghosts_.add(entry->fingerprint, entry->charge);
+    group_->add_ghost(*entry);
     return entry;
   }
   entry->uses = 0;
@@ -58,7 +61,6 @@ Policy::Entry* S3Fifo::pass_small() {
 
 Policy::Entry* S3Fifo::pass_main() {
   Entry* entry = main_.oldest();
-  if (entry == nullptr) return nullptr;
   unlink(*entry);
   if (entry->uses == 0) return entry;
   --entry->uses;
@@ -69,7 +71,7 @@ Policy::Entry* S3Fifo::pass_main() {
 Policy::Stats S3Fifo::stats() const {
   return {.resident_bytes = small_.bytes() + main_.bytes(),
           .new_bytes = small_.bytes(),
-          .memory_bytes = ghosts_.memory_bytes()};
+          .memory_bytes = group_->ghost_memory_bytes() / group_->members()};
 }
 
 void S3Fifo::push(Queue queue, Entry& entry) {

@@ -2,11 +2,13 @@
 // S3-FIFO (Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "appliance/cache/policy/entry_list.h"
-#include "appliance/cache/policy/ghost_queue.h"
 #include "appliance/cache/policy/policy.h"
+#include "appliance/cache/policy/policy_group.h"
 
 namespace headgate::cache {
 
@@ -18,6 +20,8 @@ class S3Fifo final : public Policy {
  public:
   enum Queue : std::uint8_t { kNone, kSmall, kMain };  ///< Entry::queue
 
+  S3Fifo(std::shared_ptr<PolicyGroup> group, std::size_t member);
+  /// One that is alone.
   explicit S3Fifo(const Options& options);
 
   void on_insert(Entry& entry, Entry* instead_of = nullptr) override;
@@ -35,15 +39,14 @@ class S3Fifo final : public Policy {
   EntryList& list(const Entry& entry) { return entry.queue == kSmall ? small_ : main_; }
   void push(Queue queue, Entry& entry);
   void unlink(Entry& entry);
+  /// The oldest of the queue, which is not empty, when it goes; null when it stays.
   Entry* pass_small();
   Entry* pass_main();
 
   const std::shared_ptr<PolicyGroup> group_;
   const std::size_t member_;
-  const std::uint64_t small_capacity_;
   EntryList small_;
   EntryList main_;
-  GhostQueue ghosts_;
 };
 
 }  // namespace headgate::cache

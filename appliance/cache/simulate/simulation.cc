@@ -2,6 +2,7 @@
 #include "appliance/cache/simulate/simulation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "appliance/base/assert.h"
 #include "appliance/cache/policy/flat_table.h"
@@ -34,8 +35,7 @@ double Simulation::Totals::byte_miss_ratio() const { return ratio(missed_bytes, 
 
 /// As cache::Shard, seen from `evict_next`.
 struct Simulation::Shard {
-  explicit Shard(const Policy::Options& options, Policy::Kind kind)
-      : policy(make_policy(kind, options)) {}
+  explicit Shard(std::unique_ptr<Policy> policy_) : policy(std::move(policy_)) {}
 
   Item* evict(std::uint64_t capacity_bytes) {
     return static_cast<Item*>(policy->evict(capacity_bytes));
@@ -50,12 +50,13 @@ struct Simulation::Shard {
 };
 
 Simulation::Simulation(const Options& options)
-    : options_(options), group_(std::make_shared<PolicyGroup>(options.shards)) {
+    : options_(options),
+      group_(std::make_shared<PolicyGroup>(options.shards,
+                                           Policy::Options{.capacity_bytes = options.capacity_bytes,
+                                                           .max_ghosts = options.max_ghosts})) {
   HG_ASSERT(options.shards > 0 && (options.shards & (options.shards - 1)) == 0);
-  Policy::Options each{
-      .capacity_bytes = options.capacity_bytes, .max_ghosts = options.max_ghosts, .group = group_};
-  for (; each.member < options.shards; ++each.member)
-    shards_.push_back(std::make_unique<Shard>(each, options.policy));
+  for (std::size_t i = 0; i < options.shards; ++i)
+    shards_.push_back(std::make_unique<Shard>(make_policy(options.policy, group_, i)));
 }
 
 Simulation::~Simulation() = default;

@@ -40,10 +40,7 @@ class VariantMatcher {
 
 Shard::Shard(Budget& budget, const Options& options, const std::atomic<std::uint64_t>& oldest_epoch)
     : budget_(budget),
-      policy_(make_policy(options.policy, {.capacity_bytes = budget.limit(),
-                                           .max_ghosts = options.max_ghosts,
-                                           .group = options.group,
-                                           .member = options.member})),
+      policy_(make_policy(options.policy, options.group, options.member)),
       options_(options),
       oldest_epoch_(oldest_epoch) {}
 

@@ -51,7 +51,6 @@ class Shard {
     Policy::Kind policy = Policy::Kind::S3Fifo;
     std::shared_ptr<PolicyGroup> group;  ///< of all shards
     std::size_t member = 0;              ///< its number there
-    std::uint32_t max_ghosts = 0;
     std::size_t max_variants = 1;
   };
   /// `oldest_epoch`: responses with a lower stamp are not stored.

@@ -46,9 +46,10 @@ struct Store::Impl {
     Shard::Options options;
     options.policy = policy;
     const std::size_t count = shard_count(budget_bytes, threads);
-    group = options.group = std::make_shared<PolicyGroup>(count);
-    options.max_ghosts = static_cast<std::uint32_t>(
-        std::min<std::uint64_t>(budget_bytes / count / kBytesPerGhost, UINT32_MAX));
+    const std::uint64_t ghosts = std::min<std::uint64_t>(budget_bytes / kBytesPerGhost, UINT32_MAX);
+    group = options.group = std::make_shared<PolicyGroup>(
+        count, Policy::Options{.capacity_bytes = budget_bytes,
+                               .max_ghosts = static_cast<std::uint32_t>(ghosts)});
     options.max_variants = kMaxVariants;
     for (options.member = 0; options.member < count; ++options.member)
       shards.push_back(std::make_unique<Shard>(budget, options, oldest_epoch));

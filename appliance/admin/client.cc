@@ -12,7 +12,7 @@ namespace headgate::admin {
 namespace {
 
 constexpr time_t kConnectSeconds = 3;
-constexpr time_t kAnswerSeconds = 15;
+constexpr time_t kAnswerSeconds = 60;  ///< a review compiles the configuration
 constexpr std::string_view kUnixPrefix = "unix:";
 constexpr std::string_view kHttpPrefix = "http://";
 

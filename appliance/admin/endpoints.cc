@@ -42,6 +42,22 @@ std::string_view host_name(std::string_view host) {
   return host.substr(0, host.find(':'));
 }
 
+/// The body: an Invalidation as it would stand in the repository. Null after a refusal.
+std::shared_ptr<const schema::Invalidation> read_invalidation(const Call& call, Answer& refusal) {
+  const schema::DecodedFile file =
+      schema::decode_file("request", call.body, schema::Owner::Repository, nullptr);
+  if (file.resources.size() == 1 && !schema::has_errors(file.diagnostics))
+    if (const auto* found = std::get_if<std::shared_ptr<const schema::Invalidation>>(
+            &file.resources.front()->value))
+      return *found;
+  Json json{{"error", "the body must be one valid `kind: Invalidation`"},
+            {"diagnostics", Json::array()}};
+  for (const auto& diagnostic : file.diagnostics) json["diagnostics"].push_back(diagnostic.text());
+  refusal.status = 400;
+  refusal.body = dump(json);
+  return nullptr;
+}
+
 }  // namespace
 
 Answer refuse(int status, std::string_view problem) {
@@ -83,7 +99,10 @@ const std::vector<Endpoints::Endpoint>& Endpoints::table() {
       {"/metrics", Methods::Read, false, false, &Endpoints::metrics},
       {"/events", Methods::Read, false, false, &Endpoints::events},
       {"/hooks/git", Methods::Post, false, true, &Endpoints::hook},
+      {"/reconcile", Methods::Post, false, false, &Endpoints::reconcile},
+      {"/hooks/receive", Methods::Post, false, false, &Endpoints::push},
       {"/invalidations", Methods::Both, false, false, &Endpoints::invalidations},
+      {"/invalidations/estimate", Methods::Post, false, false, &Endpoints::estimate},
       {"/warm", Methods::Both, false, false, &Endpoints::warm},
       {cloudfront::kPrefix, Methods::Both, false, false, &Endpoints::cloudfront, true},
       {"/", Methods::Read, false, false, &Endpoints::page},
@@ -228,29 +247,31 @@ Answer Endpoints::hook(const Call& call) const {
   return answer;
 }
 
+Answer Endpoints::reconcile(const Call&) const {
+  appliance_.reconcile_now();
+  Answer answer;
+  answer.status = 202;
+  answer.body = dump(Json{{"accepted", true}});
+  return answer;
+}
+
+Answer Endpoints::push(const Call& call) const {
+  if (!appliance_.review_push) return refuse(404, "this appliance receives nothing: --receive");
+  auto said = appliance_.review_push(call.body);
+  if (!said) return refuse(400, said.error().context);
+  Answer answer;
+  answer.body = std::move(*said);
+  return answer;
+}
+
 Answer Endpoints::cloudfront(const Call& call) const {
   return cloudfront::answer(call, appliance_.purging);
 }
 
-/// The body is an Invalidation as it would stand in the repository.
 Answer Endpoints::purge(const Call& call) const {
-  const schema::DecodedFile file =
-      schema::decode_file("request", call.body, schema::Owner::Repository, nullptr);
-  std::shared_ptr<const schema::Invalidation> invalidation;
-  if (file.resources.size() == 1)
-    if (const auto* found = std::get_if<std::shared_ptr<const schema::Invalidation>>(
-            &file.resources.front()->value))
-      invalidation = *found;
-  if (invalidation == nullptr || schema::has_errors(file.diagnostics)) {
-    Json json{{"error", "the body must be one valid `kind: Invalidation`"},
-              {"diagnostics", Json::array()}};
-    for (const auto& diagnostic : file.diagnostics)
-      json["diagnostics"].push_back(diagnostic.text());
-    Answer answer;
-    answer.status = 400;
-    answer.body = dump(json);
-    return answer;
-  }
+  Answer refused;
+  const auto invalidation = read_invalidation(call, refused);
+  if (invalidation == nullptr) return refused;
   const PurgeReply reply = appliance_.purging.purge(*invalidation);
   switch (reply.outcome) {
     case PurgeReply::Outcome::Created:
@@ -270,6 +291,15 @@ Answer Endpoints::purge(const Call& call) const {
   Answer answer;
   answer.status = reply.outcome == PurgeReply::Outcome::Created ? 201 : 200;
   answer.body = reply.view->json + "\n";
+  return answer;
+}
+
+Answer Endpoints::estimate(const Call& call) const {
+  Answer answer;
+  const auto invalidation = read_invalidation(call, answer);
+  if (invalidation == nullptr) return answer;
+  const PurgeEstimate estimate = appliance_.purging.estimate(*invalidation);
+  answer.body = dump(Json{{"responses", estimate.responses}, {"bytes", estimate.bytes}});
   return answer;
 }
 

@@ -60,8 +60,11 @@ class Endpoints {
   Answer metrics(const Call& call) const;
   Answer events(const Call& call) const;
   Answer hook(const Call& call) const;
+  Answer reconcile(const Call& call) const;
+  Answer push(const Call& call) const;
   Answer invalidations(const Call& call) const;
   Answer purge(const Call& call) const;
+  Answer estimate(const Call& call) const;
   Answer cloudfront(const Call& call) const;
   Answer warm(const Call& call) const;
   Answer page(const Call& call) const;

@@ -2,6 +2,7 @@
 // What the admin listener needs to know of invalidations: the urgent path and what came of them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -37,12 +38,20 @@ struct PurgeReply {
   std::optional<InvalidationView> view;
 };
 
+/// What a purge would touch of what is cached.
+struct PurgeEstimate {
+  std::uint64_t responses = 0;
+  std::uint64_t bytes = 0;
+};
+
 /// Threads: any of the listener's.
 struct Purging {
   /// Returns when the purge is durable and every look-up from now on heeds it.
   std::function<PurgeReply(const schema::Invalidation&)> purge;
   /// Newest first; null when there is no such distribution.
   std::function<std::optional<std::vector<InvalidationView>>(const std::string& distribution)> list;
+  /// Changes nothing.
+  std::function<PurgeEstimate(const schema::Invalidation&)> estimate = {};
 };
 
 }  // namespace headgate::admin

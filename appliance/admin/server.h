@@ -35,6 +35,9 @@ struct Appliance {
                                                                    std::size_t max)>
       events;
   std::function<void()> reconcile_now;
+  /// What is to be said to a push, in JSON (`headgate hook pre-receive` asks); empty: this
+  /// appliance receives nothing. Errors: what is wrong with the question.
+  std::function<Result<std::string>(const std::string& push)> review_push = {};
   std::function<std::string()> invalidations_json;
   Purging purging = {};
   Warming warming = {};

@@ -33,6 +33,7 @@ void add_events(CLI::App& program, int* exit_code);
 void add_get(CLI::App& program, int* exit_code);
 void add_purge(CLI::App& program, int* exit_code);
 void add_warm(CLI::App& program, int* exit_code);
+void add_hook(CLI::App& program, int* exit_code);
 void add_init(CLI::App& program, int* exit_code);
 void add_schema(CLI::App& program, int* exit_code);
 void add_demo_origin(CLI::App& program, int* exit_code);

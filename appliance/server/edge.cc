@@ -56,6 +56,9 @@ class RunningEdge final : public Edge {
   cache::Swept sweep(const cache::PurgeTable& purges) override {
     return cache::sweep(commons_.store, commons_.fills, purges);
   }
+  cache::Selected count_selected(const cache::PurgeTable& purges) override {
+    return cache::count_selected(commons_.store, purges);
+  }
 
   EncodingStats encoding_stats() const override { return commons_.encodings.stats(); }
   std::uint64_t held_body_octets() const override { return commons_.held_bodies.octets(); }

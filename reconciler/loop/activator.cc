@@ -187,6 +187,13 @@ Result<std::vector<LedgerEntry>> Activator::invalidate(
   return entries;
 }
 
+cache::PurgeTable Activator::purge_table_of(const schema::Invalidation& invalidation) const {
+  LedgerEntry entry = make_entry(invalidation, history_.ledger().epoch() + 1, "");
+  if (!entry.select.fetched_under.empty())
+    entry.generations = generations_of(entry.select.fetched_under);
+  return reconciler::purge_table_of(entry, now());
+}
+
 /// What is live now, and which of `entries` were not rejected; `find` gives an invalidation by id.
 void Activator::tell(
     const std::vector<LedgerEntry>& entries,

@@ -175,6 +175,17 @@ PurgeReply Invalidator::purge(const schema::Invalidation& invalidation) {
   return reply;
 }
 
+cache::Selected Invalidator::estimate(const schema::Invalidation& invalidation) const {
+  cache::PurgeTable table;
+  {
+    const base::MutexLock lock(mutex_);
+    const bool has_run = activator_.history().ledger().find(invalidation.id()) != nullptr;
+    if (has_run || !invalidation.undoes.empty() || !count_) return {};
+    table = activator_.purge_table_of(invalidation);
+  }
+  return count_(table);
+}
+
 std::optional<std::vector<InvalidationView>> Invalidator::list(
     const std::string& distribution) const {
   const base::MutexLock lock(mutex_);

@@ -24,15 +24,21 @@ namespace headgate::reconciler {
 class Invalidator {
  public:
   using Sweep = std::function<cache::Swept(const cache::PurgeTable&)>;
+  using Count = std::function<cache::Selected(const cache::PurgeTable&)>;
 
   Invalidator(base::Mutex& mutex, Activator& activator,
               std::function<void(const std::string&)> log);
 
   /// Goes over the cache; without one rules stay for ever. Before the first tick.
   void set_sweep(Sweep sweep) { sweep_ = std::move(sweep); }
+  /// Counts in the cache; without one every estimate is 0. Before anybody asks.
+  void set_count(Count count) { count_ = std::move(count); }
 
   /// Returns when the purge is durable and in force, or with the reason why not.
   admin::PurgeReply purge(const schema::Invalidation& invalidation);
+  /// What it would touch of what is cached now; changes nothing. One that has run already touches
+  /// nothing, nor does an undo.
+  cache::Selected estimate(const schema::Invalidation& invalidation) const;
   /// Newest first; none when there is no such distribution.
   std::optional<std::vector<admin::InvalidationView>> list(const std::string& distribution) const;
   /// Every invalidation, also those that are still to come.
@@ -59,6 +65,7 @@ class Invalidator {
   Activator& activator_;
   const std::function<void(const std::string&)> log_;
   Sweep sweep_;
+  Count count_;
   Timestamp last_tick_;
   std::optional<std::chrono::steady_clock::time_point> next_sweep_;
   bool complained_ = false;                        ///< about what is due and cannot run

@@ -19,7 +19,6 @@
 #include <algorithm>
 
 #include "appliance/base/background.h"
-#include "reconciler/trust/machine.h"
 #include "schema/codes.h"
 #include "schema/text.h"
 
@@ -80,6 +79,8 @@ Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source
       source_(std::move(source)),
       activator_(std::move(activator)),
       invalidator_(state_mutex_, *activator_, options_.activator.log),
+      reviewer_(stages_mutex_, state_mutex_, *activator_, invalidator_, options_.verify,
+                options_.compile),
       board_(source_->location().shown, source_->ref()),
       pace_(options_.source.poll) {
   activator_->on_event([this](std::uint64_t sequence, const std::string& line) {
@@ -120,7 +121,10 @@ Round Reconciler::reconcile(bool asked) {
 }
 
 Round Reconciler::run_round(bool asked) {
-  if (asked && options_.refresh) options_.refresh(options_.compile);
+  if (asked && options_.refresh) {
+    const base::MutexLock lock(stages_mutex_);
+    options_.refresh(options_.compile);
+  }
   const auto fetched = source_->fetch(&cancellation_);
   if (cancellation_.cancelled()) return Round::Unchanged;
   if (!fetched) return on_source_failure(fetched.error().context);
@@ -166,31 +170,14 @@ bool Reconciler::is_settled(const std::string& commit, bool asked) const {
 bool Reconciler::has_changed_outside(const snapshot::Snapshot& live) const {
   const auto model =
       std::shared_ptr<const schema::Model>(live.configuration, &live.configuration->model());
+  const base::MutexLock lock(stages_mutex_);
   const auto now = snapshot::compile(model, options_.compile, live.configuration.get());
   return now.configuration == nullptr || !now.configuration->has_outside_of(*live.configuration);
 }
 
-/// Nothing when nobody asked for it.
-Result<std::optional<Verdict>> Reconciler::verify(const std::string& commit) const {
-  if (!options_.verify.enabled()) return std::optional<Verdict>();
-  HG_TRY(auto machine, read_machine_policy(options_.verify), "verifying");
-  Activation live;
-  {
-    const base::MutexLock lock(state_mutex_);
-    const auto& activations = activator_->history().activations();
-    if (!activations.empty() && activations.back().verified) live = activations.back();
-  }
-  const TrustAnchor anchor{live.commit, options_.verify.trusted_commit, live.trusted_commit};
-  const Repository* repository = source_->repository();
-  if (repository == nullptr) return fail(Blame::Self, "no mirror");
-  HG_TRY(Verdict verdict, Verifier(*repository, std::move(machine)).verify(anchor, commit),
-         "verifying {}", commit);
-  if (verdict.good() && commit == live.commit) verdict.signers = live.signers;
-  return std::optional<Verdict>(std::move(verdict));
-}
-
 Round Reconciler::apply(const std::string& commit) {
   const base::YieldOften while_requests_wait;
+  const base::MutexLock one_at_a_time(stages_mutex_);
   board_.attempted(commit);
   const auto info = source_->describe(commit);
   const auto tree = source_->tree(commit);
@@ -201,7 +188,7 @@ Round Reconciler::apply(const std::string& commit) {
   const GitTree& files = **tree;
   const auto live = current();
 
-  auto verdict = verify(commit);
+  auto verdict = reviewer_.verify(*source_->repository(), commit);
   if (!verdict) {
     // The machine's own files and programs say nothing about the mirror.
     if (verdict.error().blame == Blame::Self && verdict.error().retry != Retry::SameOrigin)

@@ -16,6 +16,7 @@
 #include "reconciler/loop/board.h"
 #include "reconciler/loop/invalidator.h"
 #include "reconciler/loop/pace.h"
+#include "reconciler/loop/reviewer.h"
 #include "reconciler/source/source.h"
 #include "reconciler/trust/verifier.h"
 
@@ -65,6 +66,7 @@ class Reconciler {
 
   const Board& board() const { return board_; }
   Invalidator& invalidator() { return invalidator_; }
+  const Reviewer& reviewer() const { return reviewer_; }
 
  private:
   Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,
@@ -76,7 +78,6 @@ class Reconciler {
   bool wait_for_next_round(bool* asked);
   Round run_round(bool asked);
   Round apply(const std::string& commit);
-  Result<std::optional<Verdict>> verify(const std::string& commit) const;
   void show_verified(const Activation& activation);
   Round on_source_failure(const std::string& message);
   Round on_state_failure(const std::string& message);
@@ -88,10 +89,13 @@ class Reconciler {
 
   ReconcilerOptions options_;
   std::unique_ptr<Source> source_;
+  /// Serialises whoever takes a commit through the stages: rounds and reviews. Before the other.
+  mutable base::Mutex stages_mutex_;
   /// Serialises whoever uses the activator: rounds, urgent purges, ticks.
   mutable base::Mutex state_mutex_;
   const std::unique_ptr<Activator> activator_;
   Invalidator invalidator_;
+  const Reviewer reviewer_;
   schema::Loader loader_;
   Board board_;
   Pace pace_;

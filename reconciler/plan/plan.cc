@@ -3,6 +3,7 @@
 #include "reconciler/plan/plan.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <tuple>
 
@@ -114,8 +115,8 @@ void plan_purges(Plan& plan, const schema::Model& before, const schema::Model& a
   for (const auto& [id, invalidation] : after.invalidations) {
     const auto known = before.invalidations.find(id);
     if (known == before.invalidations.end())
-      plan.purges.push_back(
-          {id, invalidation->distribution, selection_of(*invalidation), mode_of(*invalidation)});
+      plan.purges.push_back({id, invalidation->distribution, selection_of(*invalidation),
+                             mode_of(*invalidation), invalidation, std::nullopt});
     else if (known->second->digest() != invalidation->digest())
       plan.mismatched.push_back(id);
   }
@@ -123,7 +124,51 @@ void plan_purges(Plan& plan, const schema::Model& before, const schema::Model& a
     if (after.invalidations.count(id) == 0) plan.forgotten.push_back(id);
 }
 
+/// Who answers for each name.
+std::map<std::string, std::string> hosts_of(const schema::Model& model) {
+  std::map<std::string, std::string> hosts;
+  for (const auto& [name, distribution] : model.distributions)
+    if (distribution->enabled)
+      for (const std::string& alias : distribution->aliases) hosts[alias] = name;
+  return hosts;
+}
+
+std::vector<HostChange> compare_hosts(const schema::Model& before, const schema::Model& after) {
+  const auto old_hosts = hosts_of(before);
+  const auto new_hosts = hosts_of(after);
+  std::vector<HostChange> changes;
+  for (const auto& [host, distribution] : old_hosts) {
+    const auto now = new_hosts.find(host);
+    if (now == new_hosts.end() || now->second != distribution)
+      changes.push_back({host, distribution, now == new_hosts.end() ? "" : now->second});
+  }
+  for (const auto& [host, distribution] : new_hosts)
+    if (old_hosts.count(host) == 0) changes.push_back({host, "", distribution});
+  std::sort(changes.begin(), changes.end(),
+            [](const HostChange& a, const HostChange& b) { return a.host < b.host; });
+  return changes;
+}
+
 Json names(const std::vector<std::string>& list) { return Json(list); }
+
+Json to_json(const Purge& purge) {
+  Json json{{"id", purge.id},
+            {"distribution", purge.distribution},
+            {"paths", names(purge.paths)},
+            {"mode", purge.mode}};
+  if (purge.touches) {
+    json["responses"] = purge.touches->responses;
+    json["bytes"] = purge.touches->bytes;
+  }
+  return json;
+}
+
+Json to_json(const HostChange& change) {
+  Json json{{"host", change.host}, {"before", nullptr}, {"after", nullptr}};
+  if (!change.before.empty()) json["before"] = change.before;
+  if (!change.after.empty()) json["after"] = change.after;
+  return json;
+}
 
 Json to_json(const FieldChange& change) {
   Json json;
@@ -201,8 +246,34 @@ Plan make_plan(const schema::Model& before, const schema::Model& after) {
         plan.resources.push_back(
             {Action::Add, kind, name, users(before, after, kind, name), {}, resource});
   sort(plan.resources);
+  plan.hosts = compare_hosts(before, after);
   plan_purges(plan, before, after);
   return plan;
+}
+
+std::vector<schema::Diagnostic> new_warnings(const std::vector<schema::Diagnostic>& before,
+                                             const std::vector<schema::Diagnostic>& after) {
+  const auto key = [](const schema::Diagnostic& each) {
+    return std::tuple(each.file, each.code, each.message);
+  };
+  std::set<std::tuple<std::string, int, std::string>> known;
+  for (const schema::Diagnostic& each : before) known.insert(key(each));
+  std::vector<schema::Diagnostic> warnings;
+  for (const schema::Diagnostic& each : after)
+    if (each.severity == schema::Diagnostic::Severity::Warning && known.count(key(each)) == 0)
+      warnings.push_back(each);
+  return warnings;
+}
+
+std::optional<cache::Selected> Plan::touches() const {
+  std::optional<cache::Selected> all;
+  for (const Purge& purge : purges) {
+    if (!purge.touches) continue;
+    if (!all) all.emplace();
+    all->responses += purge.touches->responses;
+    all->bytes += purge.touches->bytes;
+  }
+  return all;
 }
 
 Json to_json(const Plan& plan) {
@@ -211,6 +282,12 @@ Json to_json(const Plan& plan) {
                          {"change", plan.count(Action::Change)},
                          {"remove", plan.count(Action::Remove)},
                          {"invalidations", plan.purges.size()}};
+  if (const auto touches = plan.touches()) {
+    json["summary"]["responses"] = touches->responses;
+    json["summary"]["bytes"] = touches->bytes;
+  }
+  json["hosts"] = Json::array();
+  for (const HostChange& change : plan.hosts) json["hosts"].push_back(to_json(change));
   json["distributions"] = Json::object();
   json["shared"] = Json::array();
   for (const ResourceChange& change : plan.resources) {
@@ -219,11 +296,10 @@ Json to_json(const Plan& plan) {
     list.push_back(to_json(change));
   }
   json["invalidations"] = Json::array();
-  for (const Purge& purge : plan.purges)
-    json["invalidations"].push_back(Json{{"id", purge.id},
-                                         {"distribution", purge.distribution},
-                                         {"paths", names(purge.paths)},
-                                         {"mode", purge.mode}});
+  for (const Purge& purge : plan.purges) json["invalidations"].push_back(to_json(purge));
+  json["warnings"] = Json::array();
+  for (const schema::Diagnostic& warning : plan.warnings)
+    json["warnings"].push_back(warning.text());
   json["forgottenInvalidations"] = names(plan.forgotten);
   json["mismatchedInvalidations"] = names(plan.mismatched);
   return json;

@@ -15,6 +15,12 @@ using Action = ResourceChange::Action;
 
 constexpr std::size_t kMaxValueOctets = 200;
 
+std::string amount(const cache::Selected& selected) {
+  return fmt::format("{} {}, {}", selected.responses,
+                     selected.responses == 1 ? "response" : "responses",
+                     format_size(selected.bytes));
+}
+
 class Printer {
  public:
   explicit Printer(bool colour) : colour_(colour) {}
@@ -33,12 +39,33 @@ class Printer {
     out += "\n";
   }
 
+  void hosts(const Plan& plan) {
+    if (plan.hosts.empty()) return;
+    out += bold("Hosts") + "\n";
+    for (const HostChange& change : plan.hosts) {
+      const std::string_view mark = change.before.empty() ? "+" : change.after.empty() ? "-" : "~";
+      const std::string what = change.before.empty() ? "answered by " + change.after
+                               : change.after.empty()
+                                   ? "no longer answered; it was by " + change.before
+                                   : fmt::format("{} → {}", change.before, change.after);
+      out += fmt::format("  {} {}: {}\n", paint(mark, mark), clean(change.host), clean(what));
+    }
+    out += "\n";
+  }
+
+  void warnings(const Plan& plan) {
+    for (const schema::Diagnostic& warning : plan.warnings)
+      out += fmt::format("{} {}\n", paint("~", "New:"), warning.text());
+    if (!plan.warnings.empty()) out += "\n";
+  }
+
   void purges(const Plan& plan) {
     if (plan.purges.empty()) return;
     out += bold("Will purge") + "\n";
     for (const Purge& purge : plan.purges)
-      out += fmt::format("  {} {}: {} of {} ({})\n", paint("!", "!"), clean(purge.id),
-                         clean(schema::join(purge.paths)), clean(purge.distribution), purge.mode);
+      out += fmt::format("  {} {}: {} of {} ({}){}\n", paint("!", "!"), clean(purge.id),
+                         clean(schema::join(purge.paths)), clean(purge.distribution), purge.mode,
+                         purge.touches ? ": " + amount(*purge.touches) : "");
     out += "\n";
   }
 
@@ -149,13 +176,17 @@ std::string to_text(const Plan& plan, bool colour) {
   if (plan.empty()) return "No changes: the two configurations do the same.\n";
   Printer printer(colour);
   for (const ResourceChange& change : plan.resources) printer.resource(change);
+  printer.hosts(plan);
   printer.purges(plan);
   printer.notes(plan);
+  printer.warnings(plan);
   const std::size_t purges = plan.purges.size();
+  const auto touches = plan.touches();
   printer.out +=
-      fmt::format("Plan: {} to add, {} to change, {} to remove; {} {}\n", plan.count(Action::Add),
+      fmt::format("Plan: {} to add, {} to change, {} to remove; {} {}{}\n", plan.count(Action::Add),
                   plan.count(Action::Change), plan.count(Action::Remove), purges,
-                  purges == 1 ? "invalidation" : "invalidations");
+                  purges == 1 ? "invalidation" : "invalidations",
+                  touches ? fmt::format(" ({})", amount(*touches)) : "");
   return std::move(printer.out);
 }
 

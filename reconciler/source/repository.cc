@@ -68,6 +68,20 @@ Result<Handle<git_commit>> find_commit(git_repository* repository, const std::st
   return Handle<git_commit>(commit, git_commit_free);
 }
 
+/// Of a commit, or the tree itself.
+Result<Handle<git_tree>> find_tree(git_repository* repository, const std::string& id) {
+  git_oid oid;
+  git_object* object = nullptr;
+  if (git_oid_fromstr(&oid, id.c_str()) != 0 ||
+      git_object_lookup(&object, repository, &oid, GIT_OBJECT_ANY) != 0)
+    return fail(Blame::Self, "{}: {}", schema::in_quotes(id), last_error());
+  const Handle<git_object> owner(object, git_object_free);
+  git_object* tree = nullptr;
+  if (git_object_peel(&tree, object, GIT_OBJECT_TREE) != 0)
+    return fail(Blame::Self, "tree of {}: {}", id, last_error());
+  return Handle<git_tree>(reinterpret_cast<git_tree*>(tree), git_tree_free);
+}
+
 std::string utc(std::int64_t seconds) {
   const std::time_t time = static_cast<std::time_t>(seconds);
   std::tm parts{};
@@ -219,11 +233,7 @@ Result<CommitInfo> Repository::describe(const std::string& commit) const {
 }
 
 Result<std::unique_ptr<GitTree>> Repository::tree(const std::string& commit) const {
-  HG_TRY(auto handle, find_commit(handle_.get(), commit), "reading");
-  git_tree* root = nullptr;
-  if (git_commit_tree(&root, handle.get()) != 0)
-    return fail(Blame::Self, "tree of {}: {}", commit, last_error());
-  const Handle<git_tree> root_owner(root, git_tree_free);
+  HG_TRY(const auto root, find_tree(handle_.get(), commit), "reading");
   git_odb* objects = nullptr;
   if (git_repository_odb(&objects, handle_.get()) != 0)
     return fail(Blame::Self, "{}", last_error());
@@ -233,12 +243,22 @@ Result<std::unique_ptr<GitTree>> Repository::tree(const std::string& commit) con
   tree->known_ = known_;
   std::unordered_map<std::string, std::size_t> sizes;
   Walk walk{handle_.get(), objects, known_->sizes, sizes, tree->entries_};
-  HG_CHECK(walk.folder(root, "", 0), "tree of {}", commit);
+  HG_CHECK(walk.folder(root.get(), "", 0), "tree of {}", commit);
   known_->sizes = std::move(sizes);
   forget_contents(*known_);
   std::sort(tree->entries_.begin(), tree->entries_.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   return tree;
+}
+
+Status Repository::add_objects(const std::string& folder) {
+  git_odb* objects = nullptr;
+  if (git_repository_odb(&objects, handle_.get()) != 0)
+    return fail(Blame::Self, "{}", last_error());
+  const Handle<git_odb> owner(objects, git_odb_free);
+  if (git_odb_add_disk_alternate(objects, folder.c_str()) != 0)
+    return fail(Blame::Self, "{}: {}", folder, last_error());
+  return {};
 }
 
 bool Repository::is_ancestor(const std::string& ancestor, const std::string& commit) const {

@@ -67,9 +67,12 @@ class Repository {
   /// Whether a ref of this full name is there, broken or not.
   bool has_ref(const std::string& name) const;
   Result<CommitInfo> describe(const std::string& commit) const;
-  /// Errors: Blame::Self when objects are missing or damaged; Blame::Config beyond the limits of
-  /// size and depth.
+  /// Of a commit, or of the id of a tree. Errors: Blame::Self when objects are missing or damaged;
+  /// Blame::Config beyond the limits of size and depth.
   Result<std::unique_ptr<GitTree>> tree(const std::string& commit) const;
+  /// Objects that are kept elsewhere, too: those of a push that is not accepted yet, say. Errors:
+  /// Blame::Self.
+  Status add_objects(const std::string& folder);
   /// Whether `ancestor` is `commit` or comes before it; false when either is not there.
   bool is_ancestor(const std::string& ancestor, const std::string& commit) const;
   /// The working folder with a '/' at its end; empty for a bare repository.

@@ -265,6 +265,12 @@ bool Ledger::lapses(Timestamp before, Timestamp now) const {
   });
 }
 
+cache::PurgeTable purge_table_of(const LedgerEntry& entry, Timestamp now) {
+  cache::PurgeTable table;
+  table.add(purge_rule(entry, now));
+  return table;
+}
+
 cache::PurgeTable Ledger::purge_table(Timestamp now) const {
   cache::PurgeTable table;
   for (const std::string& id : active_) table.add(purge_rule(entries_.at(id), now));

@@ -52,11 +52,11 @@ def repository(tmp_path):
 
 @pytest.fixture
 def run(repository, tmp_path, request):
-    """Starts `headgate run` on the repository. At the end: SIGTERM, exit 0, nothing from a sanitizer."""
+    """Starts `headgate run` on the repository (`source=False`: the flags say on what). At the end: SIGTERM, exit 0, nothing from a sanitizer."""
     edges = request.node.headgate_edges = []
 
     def start(*flags, source=None, state="state", **options):
-        edges.append(harness.Edge(source or repository.path, tmp_path / state, *flags, **options))
+        edges.append(harness.Edge(repository.path if source is None else source, tmp_path / state, *flags, **options))
         return edges[-1]
 
     yield start

@@ -285,7 +285,7 @@ class Edge:
 
     def __init__(self, source, state, *flags, poll="1h", http=1, https=1, threads=2, env=None, wait=True):
         self.state = Path(state)
-        self.arguments = [BINARY, "run", "--source", str(source), "--state", str(state), "--poll", poll, "--threads", str(threads),
+        self.arguments = [BINARY, "run", *(["--source", str(source)] if source else []), "--state", str(state), "--poll", poll, "--threads", str(threads),
                           "--cache-memory", "64MiB", "--admin", "127.0.0.1:0",
                           *["--http", "127.0.0.1:0"] * http, *["--https", "127.0.0.1:0"] * https, *map(str, flags)]
         self._counts = (http, https)

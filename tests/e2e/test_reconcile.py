@@ -4,13 +4,14 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
 
 import pytest
 
-from harness import behavior, cache_policy, distribution, header_policy, headgate, until
+from harness import behavior, cache_policy, distribution, header_policy, headgate, invalidation, until
 
 
 def put_mark(repository, port, mark):
@@ -128,6 +129,35 @@ def test_diff_says_what_a_commit_changes_and_exits_with_1(repository, page):
     assert "two" in json.dumps(plan)
     headgate("diff", "HEAD..HEAD", "--repo", repository.path, check=0)
     assert headgate("diff", "HEAD~9..HEAD", "--repo", repository.path, check=2).stderr
+
+
+def test_diff_tells_the_blast_radius(repository, origin, run):
+    """Hosts that go, behaviors that are shadowed, and what purges touch in the cache of a running edge."""
+    for path in ("/a/1", "/a/2", "/b"):
+        origin.page(path)
+    repository.put("shop.yaml", distribution(origin.port, aliases=["*", "old.test"], cacheBehaviors=[{**behavior(), "pathPattern": "/a/*"}]),
+                   cache_policy())
+    repository.commit()
+    edge = run()
+    for path in ("/a/1", "/a/2", "/b"):
+        edge.get(path)
+    behaviors = [{**behavior(), "pathPattern": pattern} for pattern in ("/a*", "/a/*")]
+    repository.put("shop.yaml", distribution(origin.port, cacheBehaviors=behaviors), cache_policy())
+    repository.put("purge.yaml", invalidation("prices", "/a/*"))
+    repository.commit()
+    text = headgate("diff", "HEAD~1..HEAD", "--repo", repository.path, "--admin", edge.admin, check=1).stdout
+    assert "- old.test: no longer answered; it was by shop" in text
+    assert re.search(r"New: shop.yaml:\d+:\d+: warning: \[HG\d+\].*/a/\*", text)
+    assert re.search(r"! prices: /a/\* of shop \(revalidate\): 2 responses, \d", text)
+    plan = json.loads(headgate("diff", "HEAD~1..HEAD", "--repo", repository.path, "--admin", edge.admin, "--json", check=1).stdout)
+    assert plan["summary"]["responses"] == 2 and plan["summary"]["bytes"] > 0
+    assert plan["hosts"] == [{"host": "old.test", "before": "shop", "after": None}] and len(plan["warnings"]) == 1
+    assert edge.get("/a/1").is_hit  # nothing was purged
+    assert json.loads(edge.command("purge", "shop", "/*", "--dry-run", "--json", check=0).stdout)["responses"] == 3
+    assert edge.get("/a/2").is_hit and json.loads(edge.command("get", "invalidations", "--json").stdout) == []
+    edge.stop()
+    headgate("diff", "HEAD~1..HEAD", "--repo", repository.path, "--admin", edge.admin, check=2)
+    assert "responses" not in headgate("diff", "HEAD~1..HEAD", "--repo", repository.path, check=1).stdout
 
 
 def test_a_bare_repository_and_another_branch(repository, page, run, tmp_path):

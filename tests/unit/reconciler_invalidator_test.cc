@@ -57,6 +57,8 @@ struct Machine {
                         [this](const std::string& line) { said += line + "\n"; });
     invalidator->set_sweep(
         [this](const cache::PurgeTable& purges) { return cache::sweep(store, fills, purges); });
+    invalidator->set_count(
+        [this](const cache::PurgeTable& purges) { return cache::count_selected(store, purges); });
   }
 
   void apply(const schema::MemoryTree& tree, const std::string& commit = "aaaaaaa") {
@@ -103,6 +105,33 @@ struct Machine {
 };
 
 }  // namespace
+
+TEST_CASE("an estimate says what a purge would touch, and touches nothing") {
+  const ScratchFolder folder;
+  Disk disk;
+  Machine machine(folder.path(), disk);
+  machine.apply(site(), "bbbbbbb");
+  for (const char* path : {"/a", "/a/1", "/a/2", "/b"}) machine.put(path);
+  CHECK(machine.invalidator->estimate(of_path("one", "/a")).responses == 1);
+  const cache::Selected selected = machine.invalidator->estimate(of_path("two", "/a*"));
+  CHECK(selected.responses == 3);
+  CHECK(selected.bytes > 3 * 4);
+  CHECK(machine.invalidator->estimate(of_path("three", "/none")).responses == 0);
+  schema::Invalidation elsewhere = of_path("four", "/*");
+  elsewhere.distribution = "blog";
+  CHECK(machine.invalidator->estimate(elsewhere).responses == 0);
+  schema::Invalidation fetched = of_path("five", "/*");
+  fetched.select.paths.clear();
+  fetched.select.fetched_under = "bbb";
+  CHECK(machine.invalidator->estimate(fetched).responses == 4);
+  fetched.select.fetched_under = "ccc";
+  CHECK(machine.invalidator->estimate(fetched).responses == 0);
+
+  for (const char* path : {"/a", "/a/1", "/a/2", "/b"}) CHECK(machine.get(path) == "hit");
+  CHECK(machine.state("two") == "unknown");
+  CHECK(machine.purge(of_path("two", "/a*")) == Outcome::Created);
+  CHECK(machine.invalidator->estimate(of_path("two", "/a*")).responses == 0);  // it has run
+}
 
 TEST_CASE("an urgent purge is in force when it is answered, and happens once") {
   const ScratchFolder folder;

@@ -40,6 +40,19 @@ std::string behaviors(const std::vector<std::string>& patterns) {
   return text;
 }
 
+/// Distributions by name, with their aliases.
+Files named(const std::map<std::string, std::string>& aliases) {
+  Files files;
+  for (const auto& [name, list] : aliases) {
+    std::string text = test::shop_yaml("m1");
+    if (name != "shop") text.resize(text.find("---"));  // the policy is there once
+    text.replace(text.find("shop }"), 4, name);
+    text.replace(text.find("shop.test"), 9, list);
+    files[name + ".yaml"] = text;
+  }
+  return files;
+}
+
 Files with(Files files, const std::string& path, const std::string& content) {
   files[path] = content;
   return files;
@@ -140,6 +153,52 @@ TEST_CASE("new invalidations are what will be purged; the same id with other con
   const Plan other =
       plan(before, with(shop(), "old.yaml", test::invalidation_yaml("old", "/other")));
   CHECK(other.mismatched == std::vector<std::string>{"old"});
+}
+
+TEST_CASE("hosts that come, go or move are told, whatever they did to their distributions") {
+  const Files both = named({{"shop", "a.test, b.test"}, {"blog", "c.test"}});
+  const Plan changed = plan(both, named({{"shop", "a.test, d.test"}, {"blog", "b.test"}}));
+  CHECK(to_text(changed, false)
+            .find("Hosts\n"
+                  "  ~ b.test: shop → blog\n"
+                  "  - c.test: no longer answered; it was by blog\n"
+                  "  + d.test: answered by shop\n") != std::string::npos);
+  CHECK(to_json(changed)["hosts"][1].dump() == R"({"host":"c.test","before":"blog","after":null})");
+  CHECK(plan(both, named({{"shop", "a.test, b.test"}})).hosts.size() == 1);
+  CHECK(plan(both, both).hosts.empty());
+  const Plan off = plan(shop(), shop("  enabled: false\n"));
+  REQUIRE(off.hosts.size() == 1);
+  CHECK(off.hosts[0].after.empty());
+}
+
+TEST_CASE("what purges touch is summed, and told where somebody was asked") {
+  const Files before = shop();
+  Plan purging = plan(before, with(with(before, "a.yaml", test::invalidation_yaml("a", "/a")),
+                                   "b.yaml", test::invalidation_yaml("b", "/b/*")));
+  REQUIRE(purging.purges.size() == 2);
+  CHECK_FALSE(purging.touches());
+  CHECK_FALSE(to_json(purging)["summary"].contains("responses"));
+  purging.purges[0].touches = cache::Selected{1, 2048};
+  purging.purges[1].touches = cache::Selected{4, 6144};
+  const std::string text = to_text(purging, false);
+  CHECK(text.find("! a: /a of shop (revalidate): 1 response, 2KiB\n") != std::string::npos);
+  CHECK(text.ends_with("2 invalidations (5 responses, 8KiB)\n"));
+  CHECK(to_json(purging)["summary"]["responses"] == 5);
+  CHECK(to_json(purging)["invalidations"][1]["bytes"] == 6144);
+}
+
+TEST_CASE("a warning is new when it was not said before, wherever it stands") {
+  schema::Diagnostic shadowed{"shop.yaml", 7,
+                              3,           schema::Diagnostic::Severity::Warning,
+                              1020,        "the behavior /a/b is never reached",
+                              ""};
+  schema::Diagnostic moved = shadowed;
+  moved.line = 9;
+  CHECK(new_warnings({shadowed}, {moved}).empty());
+  CHECK(new_warnings({}, {moved}).size() == 1);
+  Plan changed = plan(shop(), shop("", "m2"));
+  changed.warnings = {moved};
+  CHECK(to_text(changed, false).find("New: shop.yaml:9:3: warning: [HG1020]") != std::string::npos);
 }
 
 TEST_CASE("text of a repository cannot move the cursor of whoever reads a plan") {

@@ -52,6 +52,12 @@ struct PurgeSelect {
   }
 };
 
+/// What an invalidation would come to.
+struct Selected {
+  std::uint64_t responses = 0;
+  std::uint64_t bytes = 0;  ///< of memory
+};
+
 /// What an invalidation has come to. Threads: any.
 struct PurgeCount {
   std::atomic<std::uint64_t> matched{0};      ///< responses, each once

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <unordered_set>
 
 namespace headgate::cache {
 namespace {
@@ -73,6 +74,19 @@ Swept sweep(Store& store, const FillTable& fills, const PurgeTable& purges) {
   store.visit_older(purges.epoch(),
                     [&pass](const StoredResponse& response) { return pass.visit(response); });
   return pass.result();
+}
+
+Selected count_selected(Store& store, const PurgeTable& purges) {
+  Selected selected;
+  std::unordered_set<const StoredResponse*> seen;  // a visit may be repeated
+  store.visit_older(purges.epoch(), [&](const StoredResponse& response) {
+    if (purges.rules_for(response).empty() || !seen.insert(&response).second)
+      return Store::Visit::Keep;
+    if (!response.is_slice()) ++selected.responses;  // the whole of which it is a part counts
+    selected.bytes += response.memory_bytes();
+    return Store::Visit::Keep;
+  });
+  return selected;
 }
 
 }  // namespace headgate::cache

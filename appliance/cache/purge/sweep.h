@@ -23,4 +23,8 @@ struct Swept {
 /// thousand responses.
 Swept sweep(Store& store, const FillTable& fills, const PurgeTable& purges);
 
+/// What `purges` would make invalid of what is stored now; changes nothing. `purges` is a table of
+/// the caller's own. Threads: any; takes milliseconds for each thousand responses.
+Selected count_selected(Store& store, const PurgeTable& purges);
+
 }  // namespace headgate::cache

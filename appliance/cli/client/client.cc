@@ -36,6 +36,22 @@ Result<Json> ask(const std::string& admin, const std::string& target) {
   return json;
 }
 
+Result<Json> tell(const std::string& admin, const std::string& target, const std::string& body) {
+  HG_TRY(const admin::Reply reply, admin::post(admin, target, body, admin_token()), "asking");
+  Json json = Json::parse(reply.body, nullptr, false);
+  if (reply.status >= 200 && reply.status < 300 && json.is_object()) return json;
+  if (reply.status == 401)
+    return fail(Blame::Config, "{} wants a token: set HEADGATE_ADMIN_TOKEN", admin);
+  std::string problem = json.is_object() ? clean(text(json, "error")) : "";
+  if (json.is_object())
+    for (const Json& line : list(json, "diagnostics"))
+      if (line.is_string()) problem += "\n" + line.get<std::string>();
+  if (problem.empty())
+    problem = fmt::format("{} answers {} to {}; is that the admin listener of headgate?", admin,
+                          reply.status, target);
+  return fail(Blame::Config, "{}", problem);
+}
+
 std::string text(const Json& json, const char* name) {
   const auto found = json.find(name);
   return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();

@@ -8,6 +8,7 @@
 
 #include "appliance/admin/server.h"
 #include "appliance/cli/command.h"
+#include "schema/base/units.h"
 
 namespace headgate::cli {
 
@@ -23,12 +24,19 @@ std::optional<schema::Redacted> admin_token();
 /// GET `target`; JSON. Errors: Blame::Config or Blame::Self with one line that says what to do.
 Result<Json> ask(const std::string& admin, const std::string& target);
 
+/// POST; JSON. What is wrong with the body is in the error, with its diagnostics. Errors: the same.
+Result<Json> tell(const std::string& admin, const std::string& target, const std::string& body);
+
 /// Members of a reply that may be missing or null: then empty.
 std::string text(const Json& json, const char* name);
 const Json& list(const Json& json, const char* name);
 
 /// As a terminal may show it: control characters escaped.
 std::string clean(const std::string& text);
+
+/// Returns when `commit` (a hash, or its beginning) has been live, is refused, or `timeout` is
+/// over; says so. The exit code.
+int wait_until_live(const std::string& admin, const std::string& commit, Duration timeout);
 
 /// One line of a run of /warm: "Running, 120 of 300, 2 failed, 9.8/s".
 std::string warm_progress(const Json& run);

@@ -47,6 +47,7 @@ struct Flags {
   std::string repository = ".";
   bool wait = false;
   bool commit = false;
+  bool dry_run = false;
   bool json = false;
 };
 
@@ -142,23 +143,6 @@ Status commit_document(const Flags& flags, const std::string& text) {
   return {};
 }
 
-Result<Json> send(const Flags& flags, const std::string& text) {
-  HG_TRY(const admin::Reply reply, admin::post(flags.admin, "/invalidations", text, admin_token()),
-         "purging");
-  Json json = Json::parse(reply.body, nullptr, false);
-  if ((reply.status == 200 || reply.status == 201) && json.is_object()) return json;
-  if (reply.status == 401)
-    return fail(Blame::Config, "{} wants a token: set HEADGATE_ADMIN_TOKEN", flags.admin);
-  std::string problem = json.is_object() ? clean(cli::text(json, "error")) : "";
-  if (json.is_object())
-    for (const Json& line : list(json, "diagnostics"))
-      if (line.is_string()) problem += "\n" + line.get<std::string>();
-  if (problem.empty())
-    problem = fmt::format("{} answers {}; is that the admin listener of headgate?", flags.admin,
-                          reply.status);
-  return fail(Blame::Config, "{}", problem);
-}
-
 /// The entry `id` of the ledger, or null.
 Result<Json> look(const Flags& flags) {
   HG_TRY(const Json all, ask(flags.admin, "/invalidations"), "waiting");
@@ -186,15 +170,31 @@ int report(const tl::unexpected<Error>& error) {
   return error.value().blame == Blame::Config ? kInvalid : kFailure;
 }
 
+int estimate(const Flags& flags, const std::string& text) {
+  const auto answer = tell(flags.admin, "/invalidations/estimate", text);
+  if (!answer) {
+    complain(answer.error().context);
+    return kFailure;
+  }
+  if (flags.json) {
+    fmt::print("{}\n", answer->dump(2));
+    return kOk;
+  }
+  fmt::print("would touch {} responses, {}\n", answer->value("responses", std::uint64_t{0}),
+             format_size(answer->value("bytes", std::uint64_t{0})));
+  return kOk;
+}
+
 int purge(Flags flags) {
   if (flags.id.empty()) flags.id = make_id();
   const std::string text = document(flags);
   if (!check(text)) return kInvalid;
+  if (flags.dry_run) return estimate(flags, text);
   if (flags.commit) {
     const Status done = commit_document(flags, text);
     return done ? kOk : report(tl::unexpected<Error>(done.error()));
   }
-  auto entry = send(flags, text);
+  auto entry = tell(flags.admin, "/invalidations", text);
   if (entry && flags.wait) entry = wait_until_swept(flags, std::move(*entry));
   if (!entry) {
     complain(entry.error().context);
@@ -249,6 +249,8 @@ void add_purge(CLI::App& program, int* exit_code) {
   command->add_flag("--wait", flags->wait, "Return when the memory has been freed, too.");
   add_flag_with_value(*command, "--timeout", flags->timeout, "How long to wait.", "DURATION")
       ->capture_default_str();
+  command->add_flag("--dry-run", flags->dry_run,
+                    "Only say how much of the cache it would touch now.");
   command->add_flag("--commit", flags->commit,
                     "Commit it to the repository at --repo instead, for every edge.");
   add_flag_with_value(*command, "--repo", flags->repository, "A working folder of git.", "PATH")
@@ -262,7 +264,8 @@ void add_purge(CLI::App& program, int* exit_code) {
       "Examples:\n"
       "  headgate purge shop /images/hero.jpg '/api/products*'\n"
       "  headgate purge shop --tag product:42 --mode delete --retain-for 1h --id oops\n"
-      "  headgate purge shop --undo oops\n\n"
+      "  headgate purge shop --undo oops\n"
+      "  headgate purge shop '/*' --dry-run\n\n"
       "Exit codes: 0 in force, 1 refused or no answer, 2 bad flags.");
   command->callback([flags, exit_code] { *exit_code = purge(*flags); });
 }

@@ -85,24 +85,29 @@ int wait(const Flags& flags) {
     complain(commit.error().context);
     return kInvalid;
   }
-  const auto deadline = Clock::now() + *timeout;
+  return wait_until_live(flags.admin, *commit, *timeout);
+}
+
+}  // namespace
+
+int wait_until_live(const std::string& admin, const std::string& commit, Duration timeout) {
+  const auto deadline = Clock::now() + timeout;
   std::string last = "no answer yet";
   while (true) {
-    const auto answer = ask(flags.admin, "/status");  // none yet: it may be starting
-    if (answer && was_applied(*answer, *commit)) {
-      fmt::print("{} is live: {}\n", commit->substr(0, 7), standing(*answer));
+    const auto answer = ask(admin, "/status");  // none yet: it may be starting
+    if (answer && was_applied(*answer, commit)) {
+      fmt::print("{} is live: {}\n", commit.substr(0, 7), standing(*answer));
       return kOk;
     }
-    if (answer && was_refused(*answer, *commit)) return refused(*answer, *commit);
+    if (answer && was_refused(*answer, commit)) return refused(*answer, commit);
     last = answer ? standing(*answer) : answer.error().context;
     if (Clock::now() >= deadline) break;
     std::this_thread::sleep_for(std::min<Clock::duration>(kBetweenLooks, deadline - Clock::now()));
   }
-  complain(fmt::format("{} is not live after {}; {}", commit->substr(0, 7), flags.timeout, last));
+  complain(fmt::format("{} is not live after {}; {}", commit.substr(0, 7), format_duration(timeout),
+                       last));
   return kFailure;
 }
-
-}  // namespace
 
 void add_wait(CLI::App& program, int* exit_code) {
   const auto flags = std::make_shared<Flags>();

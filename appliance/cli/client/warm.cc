@@ -57,19 +57,14 @@ std::string encoded(const std::string& name) {
 /// Ids of the runs that are under way now.
 Result<std::set<std::uint64_t>> begin(const Flags& flags) {
   const std::string target = flags.list.empty() ? "/warm" : "/warm?list=" + encoded(flags.list);
-  HG_TRY(const admin::Reply reply, admin::post(flags.admin, target, "", admin_token()), "warming");
-  const Json json = Json::parse(reply.body, nullptr, false);
-  if (reply.status == 401)
-    return fail(Blame::Config, "{} wants a token: set HEADGATE_ADMIN_TOKEN", flags.admin);
+  HG_TRY(const Json answer, tell(flags.admin, target, ""), "warming");
   std::set<std::uint64_t> runs;
-  if (json.is_object())
-    for (const Json& id : list(json, "runs"))
-      if (id.is_number_unsigned()) runs.insert(id.get<std::uint64_t>());
-  if (reply.status == 202 && !runs.empty()) return runs;
-  const std::string problem = json.is_object() ? clean(text(json, "error")) : "";
-  if (!problem.empty()) return fail(Blame::Config, "{}", problem);
-  return fail(Blame::Config, "{} answers {}; is that the admin listener of headgate?", flags.admin,
-              reply.status);
+  for (const Json& id : list(answer, "runs"))
+    if (id.is_number_unsigned()) runs.insert(id.get<std::uint64_t>());
+  if (runs.empty())
+    return fail(Blame::Config, "{} says nothing of runs; is that the admin listener of headgate?",
+                flags.admin);
+  return runs;
 }
 
 /// The runs `ids` as they are now. One that is no longer shown ended long ago.

@@ -5,9 +5,11 @@
 #include <memory>
 #include <optional>
 
+#include "appliance/cli/client/client.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/offline/configuration.h"
 #include "reconciler/plan/plan.h"
+#include "schema/encode.h"
 
 namespace headgate::cli {
 namespace {
@@ -17,6 +19,7 @@ using reconciler::Prepared;
 struct Flags {
   std::string range;
   std::string repository = ".";
+  std::string admin;  ///< empty: nobody is asked
   bool json = false;
 };
 
@@ -62,6 +65,25 @@ std::optional<Prepared> load(schema::Loader& loader, const Flags& flags,
   return std::move(**loaded);
 }
 
+/// What `purge` would touch on the running appliance.
+Result<cache::Selected> ask_for_estimate(const Flags& flags, const reconciler::Purge& purge) {
+  Json document{{"apiVersion", "headgate/v1"}, {"kind", "Invalidation"}};
+  document.update(
+      schema::to_json(*purge.invalidation, {schema::Defaults::LeftOut, /*secret_key=*/""}));
+  HG_TRY(const Json answer, tell(flags.admin, "/invalidations/estimate", document.dump()),
+         "{} cannot say what {} touches", flags.admin, purge.id);
+  return cache::Selected{answer.value("responses", std::uint64_t{0}),
+                         answer.value("bytes", std::uint64_t{0})};
+}
+
+Status measure(const Flags& flags, reconciler::Plan& plan) {
+  if (flags.admin.empty()) return {};
+  for (reconciler::Purge& purge : plan.purges) {
+    HG_TRY(purge.touches, ask_for_estimate(flags, purge), "--admin");
+  }
+  return {};
+}
+
 int diff(const Flags& flags) {
   const Range range = parse_range(flags.range);
   schema::Loader loader;
@@ -69,7 +91,12 @@ int diff(const Flags& flags) {
   const auto after = before ? load(loader, flags, range.after) : std::nullopt;
   if (!before || !after) return kInvalid;
 
-  const reconciler::Plan plan = reconciler::make_plan(*before->model, *after->model);
+  reconciler::Plan plan = reconciler::make_plan(*before->model, *after->model);
+  plan.warnings = reconciler::new_warnings(before->diagnostics, after->diagnostics);
+  if (const Status measured = measure(flags, plan); !measured) {
+    complain(measured.error().context);
+    return kInvalid;
+  }
   std::size_t cases = 0;
   const auto failures = reconciler::failed_expectations(*after->configuration, &cases);
   if (flags.json) {
@@ -102,6 +129,9 @@ void add_diff(CLI::App& program, int* exit_code) {
   add_flag_with_value(*command, "--repo", flags->repository, "The configuration repository.",
                       "PATH")
       ->capture_default_str();
+  add_flag_with_value(*command, "--admin", flags->admin,
+                      "A running appliance, to be asked what purges would touch in its cache.",
+                      "ADDR:PORT or unix:PATH");
   command->add_flag("--json", flags->json, "For machines.");
   command->footer(
       "Compares meaning, not text: defaults are filled in, lists are matched by id, name or path "
@@ -112,7 +142,8 @@ void add_diff(CLI::App& program, int* exit_code) {
       "Examples:\n"
       "  headgate diff                        what you are about to commit\n"
       "  headgate diff HEAD~1..HEAD           what the last commit did\n"
-      "  headgate diff origin/main --json     your folder against what is upstream\n\n"
+      "  headgate diff origin/main --json     your folder against what is upstream\n"
+      "  headgate diff --admin edge1:9900     and how much of its cache would be purged\n\n"
       "Exit codes: 0 no changes, 1 changes, 2 a side is invalid or unreadable, 3 an expectation "
       "fails.");
   command->callback([flags, exit_code] { *exit_code = diff(*flags); });

@@ -49,8 +49,9 @@ Result<guard::TrustedProxies> trusted_proxies(const std::vector<std::string>& ci
 
 }  // namespace
 
-Appliance::Appliance(schema::Edge settings, std::function<void(const std::string&)> log)
-    : settings_(std::move(settings)), log_(std::move(log)) {}
+Appliance::Appliance(schema::Edge settings, std::string receive,
+                     std::function<void(const std::string&)> log)
+    : settings_(std::move(settings)), receive_(std::move(receive)), log_(std::move(log)) {}
 
 Appliance::~Appliance() { stop(); }
 
@@ -93,6 +94,9 @@ Status Appliance::regain_root() { return privileges_.regain(); }
 Status Appliance::become_user() { return privileges_.drop(); }
 
 Status Appliance::open_reconciler() {
+  if (!receive_.empty()) {
+    HG_TRY(receiver_, Receiver::open(receive_, settings_.source.ref), "starting");
+  }
   reconciler::ReconcilerOptions options;
   options.source = settings_.source;
   options.verify = settings_.verify;
@@ -154,6 +158,8 @@ Status Appliance::open_edge() {
   metrics_.contribute([this] { return compression_families(edge_->encoding_stats()); });
   reconciler_->invalidator().set_sweep(
       [this](const cache::PurgeTable& purges) { return edge_->sweep(purges); });
+  reconciler_->invalidator().set_count(
+      [this](const cache::PurgeTable& purges) { return edge_->count_selected(purges); });
   return {};
 }
 
@@ -177,6 +183,7 @@ Status Appliance::open_admin() {
   options.webhook_secret = webhook_secret_;
   options.token = admin_token();
   HG_TRY(admin_, admin::Server::start(options, endpoints()), "--admin");
+  if (receiver_) HG_CHECK(receiver_->install_hooks(admin_->address()), "starting");
   if (settings_.health.empty()) return {};
   admin::Options health;
   health.listen = settings_.health;
@@ -190,6 +197,7 @@ void Appliance::announce() const {
   for (const std::string& address : edge_->https_addresses()) log_("https on " + address);
   log_("admin on " + admin_->address());
   if (health_ != nullptr) log_("health on " + health_->address());
+  if (receiver_) log_("receiving pushes into " + receive_);
   const auto location = reconciler::parse_location(settings_.source.url);
   log_(fmt::format("following {} at {} every {}", location ? location->shown : "",
                    settings_.source.ref, format_duration(settings_.source.poll)));
@@ -208,12 +216,20 @@ admin::Appliance Appliance::endpoints() {
     return reconciler_->board().events(after, max);
   };
   endpoints.reconcile_now = [this] { reconciler_->reconcile_now(); };
+  if (receiver_)
+    endpoints.review_push = [this](const std::string& push) {
+      return receiver_->review(reconciler_->reviewer(), push);
+    };
   endpoints.invalidations_json = [this] {
     return reconciler_->invalidator().to_json().dump(-1, ' ', false,
                                                      Json::error_handler_t::replace);
   };
   endpoints.purging.purge = [this](const schema::Invalidation& invalidation) {
     return reconciler_->invalidator().purge(invalidation);
+  };
+  endpoints.purging.estimate = [this](const schema::Invalidation& invalidation) {
+    const cache::Selected selected = reconciler_->invalidator().estimate(invalidation);
+    return admin::PurgeEstimate{selected.responses, selected.bytes};
   };
   endpoints.purging.list = [this](const std::string& distribution) {
     return reconciler_->invalidator().list(distribution);

@@ -11,6 +11,7 @@
 
 #include "appliance/admin/server.h"
 #include "appliance/cli/run/privileges.h"
+#include "appliance/cli/run/receiver.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
 #include "appliance/server/edge.h"
@@ -25,7 +26,9 @@ namespace headgate::cli {
 class Appliance {
  public:
   /// `log` gets one line for the operator; from any thread.
-  Appliance(schema::Edge settings, std::function<void(const std::string&)> log);
+  /// `receive`: the bare repository that is pushed to, and the source; empty: none.
+  Appliance(schema::Edge settings, std::string receive,
+            std::function<void(const std::string&)> log);
   ~Appliance();
 
   /// What the settings name: databases, logs, secrets. Errors: Blame::Config; nothing has been
@@ -54,6 +57,7 @@ class Appliance {
   reconciler::Json listeners_json() const;
 
   const schema::Edge settings_;
+  const std::string receive_;
   const std::function<void(const std::string&)> log_;
   Privileges privileges_;
   std::optional<guard::GeoFile> geo_file_;  ///< the reconciler's thread's once that runs
@@ -66,6 +70,7 @@ class Appliance {
   snapshot::SnapshotHolder snapshots_;
   reconciler::Disk disk_;
   std::unique_ptr<reconciler::Reconciler> reconciler_;
+  std::optional<Receiver> receiver_;
   server::QuicSeed quic_seed_{};
   std::unique_ptr<server::Edge> edge_;
   std::unique_ptr<warm::Warmer> warmer_;

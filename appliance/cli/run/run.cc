@@ -45,7 +45,8 @@ int run(const RunFlags& flags) {
     fmt::print(stderr, "{}\n", diagnostic.text());
   if (schema::has_errors(settings->diagnostics)) return kInvalid;
 
-  Appliance appliance(settings->edge, [](const std::string& line) { complain(line); });
+  Appliance appliance(settings->edge, settings->receive,
+                      [](const std::string& line) { complain(line); });
   if (const Status opened = appliance.open(settings->edge.user); !opened) {
     complain(opened.error().context);
     return kInvalid;

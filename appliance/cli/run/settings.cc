@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <filesystem>
+
 #include "appliance/cli/command.h"
 #include "reconciler/source/source.h"
 #include "reconciler/state/disk.h"
@@ -144,6 +146,18 @@ Status lay_over(schema::Edge& edge, const RunFlags& flags) {
   return lay_over_quantities(edge, flags);
 }
 
+Status receive_into(Settings& settings, const RunFlags& flags) {
+  if (flags.source)
+    return fail(Blame::Config,
+                "--receive and --source exclude each other: what is pushed is the "
+                "source");
+  if (flags.receive->empty()) return fail(Blame::Config, "--receive: a folder is needed");
+  // Hooks are run elsewhere.
+  settings.receive = std::filesystem::absolute(*flags.receive).lexically_normal().string();
+  settings.edge.source.url = settings.receive;
+  return {};
+}
+
 }  // namespace
 
 void add_run_flags(CLI::App& command, RunFlags& flags) {
@@ -153,6 +167,11 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
           ->capture_default_str();
   add_flag_with_value(command, "--source", flags.source,
                       "The repository: a path, https://, ssh:// or user@host:path.", "PATH-or-URL");
+  add_flag_with_value(
+      command, "--receive", flags.receive,
+      "Instead of --source: a bare repository that is pushed to, made when missing. "
+      "What would not go live is refused when it is pushed.",
+      "DIR");
   add_flag_with_value(command, "--ref", flags.ref,
                       "Branch, tag or full commit id to follow [main].", "REF");
   add_flag_with_value(command, "--poll", flags.poll, "How often to ask the source [15s].",
@@ -202,6 +221,7 @@ Result<Settings> read_settings(const RunFlags& flags) {
   auto settings = read_file_settings(flags);
   if (!settings || schema::has_errors(settings->diagnostics)) return settings;
   Status good = lay_over(settings->edge, flags);
+  if (good && flags.receive) good = receive_into(*settings, flags);
   for (const auto check : {check_source, check_listeners, check_rest})
     if (good) good = check(settings->edge);
   if (!good) return tl::unexpected<Error>(std::move(good.error()));

@@ -21,7 +21,7 @@ struct RunFlags {
   CLI::Option* config_option = nullptr;
   std::optional<std::string> source, ref, poll, ssh_key_file, known_hosts, state, admin, health,
       cache_memory, cache_eviction, geoip, access_log, user, waf_debug_header, allowed_signers,
-      openpgp_keyring, trusted_commit;
+      openpgp_keyring, trusted_commit, receive;
   std::optional<int> threads;
   std::vector<std::string> http, https, trusted_proxies;
 };
@@ -30,6 +30,7 @@ void add_run_flags(CLI::App& command, RunFlags& flags);
 
 struct Settings {
   schema::Edge edge;
+  std::string receive;  ///< the bare repository that is pushed to, and the source; empty: none
   std::vector<schema::Diagnostic>
       diagnostics;  ///< of the Edge file; no settings when one is an error
 };

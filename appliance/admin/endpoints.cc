@@ -100,6 +100,9 @@ const std::vector<Endpoints::Endpoint>& Endpoints::table() {
       {"/events", Methods::Read, false, false, &Endpoints::events},
       {"/hooks/git", Methods::Post, false, true, &Endpoints::hook},
       {"/reconcile", Methods::Post, false, false, &Endpoints::reconcile},
+      {"/rollback", Methods::Post, false, false, &Endpoints::override_by_operator},
+      {"/suspend", Methods::Post, false, false, &Endpoints::override_by_operator},
+      {"/resume", Methods::Post, false, false, &Endpoints::override_by_operator},
       {"/hooks/receive", Methods::Post, false, false, &Endpoints::push},
       {"/invalidations", Methods::Both, false, false, &Endpoints::invalidations},
       {"/invalidations/estimate", Methods::Post, false, false, &Endpoints::estimate},
@@ -253,6 +256,10 @@ Answer Endpoints::reconcile(const Call&) const {
   answer.status = 202;
   answer.body = dump(Json{{"accepted", true}});
   return answer;
+}
+
+Answer Endpoints::override_by_operator(const Call& call) const {
+  return answer_override(call, appliance_.overriding);
 }
 
 Answer Endpoints::push(const Call& call) const {

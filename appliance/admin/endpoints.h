@@ -62,6 +62,7 @@ class Endpoints {
   Answer hook(const Call& call) const;
   Answer reconcile(const Call& call) const;
   Answer push(const Call& call) const;
+  Answer override_by_operator(const Call& call) const;
   Answer invalidations(const Call& call) const;
   Answer purge(const Call& call) const;
   Answer estimate(const Call& call) const;

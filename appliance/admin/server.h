@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "appliance/admin/override.h"
 #include "appliance/admin/purge.h"
 #include "appliance/admin/warm.h"
 #include "schema/base/result.h"
@@ -40,6 +41,7 @@ struct Appliance {
   std::function<Result<std::string>(const std::string& push)> review_push = {};
   std::function<std::string()> invalidations_json;
   Purging purging = {};
+  Overriding overriding = {};
   Warming warming = {};
 };
 

@@ -65,6 +65,8 @@ bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& o
     CommitInfo commit{at->commit, at->subject, "", ""};
     Json details{{"resumedGeneration", at->generation}};
     if (at->verified) details.update(to_json(Evidence{at->signers, at->trusted_commit}));
+    if (const auto& held = history_.held())
+      details.update(Json{{"rolledBackFrom", held->commit}, {"reason", held->reason}});
     const auto activated = this->commit(at->digest, commit, {}, details);
     if (!activated) {
       log(fmt::format("generation {} cannot be resumed: {}", at->generation,
@@ -78,11 +80,12 @@ bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& o
 }
 
 Result<Prepared> Activator::load(const std::string& digest, schema::Loader& loader,
-                                 const snapshot::CompileOptions& options) const {
+                                 const snapshot::CompileOptions& options,
+                                 const snapshot::Configuration* previous) const {
   HG_TRY(const std::unique_ptr<StoredTree> tree, store_.read(digest), "resuming");
   // No ledger (all of it is known already) and no expectations (they held when it went live).
   auto staged = validate(loader, *tree, nullptr);
-  if (staged) staged = compile(std::move(*staged), options, nullptr);
+  if (staged) staged = compile(std::move(*staged), options, previous);
   if (staged) return std::move(*staged);
   const auto& diagnostics = staged.error().diagnostics;
   return fail(Blame::Config, "{}",
@@ -117,6 +120,50 @@ Result<Activation> Activator::activate(const Prepared& prepared, const schema::T
     const auto found = prepared.model->invalidations.find(id);
     return found == prepared.model->invalidations.end() ? nullptr : found->second.get();
   });
+  tidy();
+  return activation;
+}
+
+Result<Activation> Activator::find_earlier(std::uint64_t generation) const {
+  if (current_ == nullptr) return fail(Blame::Config, "nothing serves yet");
+  const auto& activations = history_.activations();
+  const auto found =
+      std::find_if(activations.rbegin(), activations.rend(), [&](const Activation& each) {
+        return generation == 0 ? each.commit != current_->commit : each.generation == generation;
+      });
+  if (found == activations.rend())
+    return generation == 0
+               ? fail(Blame::Config, "there is no other configuration to go back to")
+               : fail(Blame::Config, "generation {} is not among those that are known: {} to {}",
+                      generation, activations.front().generation, activations.back().generation);
+  if (found->commit == current_->commit)
+    return fail(Blame::Config, "generation {} is of {}, which is live", generation,
+                found->commit.substr(0, 7));
+  return *found;
+}
+
+Result<Activation> Activator::roll_back(const Activation& earlier, const Prepared& prepared,
+                                        const std::string& reason) {
+  std::vector<LedgerEntry> entries;
+  for (const auto& [name, distribution] : current_->configuration->model().distributions) {
+    schema::Invalidation fetched;
+    // No name in a repository has a colon.
+    fetched.name = fmt::format("rollback:{}:{}", history_.generation() + 1, name);
+    fetched.distribution = name;
+    fetched.mode = schema::Invalidation::Mode::Delete;
+    fetched.select.fetched_under = current_->commit;
+    entries.push_back(make_entry(fetched, next_epoch(), "rollback"));
+  }
+  Json details{{"rolledBackFrom", current_->commit},
+               {"rolledBackTo", earlier.generation},
+               {"reason", reason}};
+  if (earlier.verified) details.update(to_json(Evidence{earlier.signers, earlier.trusted_commit}));
+  const CommitInfo info{earlier.commit, earlier.subject, "", ""};
+  HG_TRY(const Activation activation, commit(earlier.digest, info, entries, details),
+         "rolling back");
+  mark_active(entries);
+  publish(activation, prepared.configuration, true);
+  tell({}, nullptr);
   tidy();
   return activation;
 }

@@ -63,6 +63,20 @@ class Activator {
                               const CommitInfo& commit, bool history_rewritten,
                               const std::optional<Evidence>& evidence = {});
 
+  /// What roll_back would go to: `generation`, or for 0 the newest of another commit than the live
+  /// one. Errors: Blame::Config when there is none.
+  Result<Activation> find_earlier(std::uint64_t generation) const;
+  /// The configuration of an earlier generation. `previous`: what it shares with that is not
+  /// compiled again. Errors: Blame::Self when its file is gone or damaged, Blame::Config when it is
+  /// not valid here any more. May be called while others read, not while they write.
+  Result<Prepared> load(const std::string& digest, schema::Loader& loader,
+                        const snapshot::CompileOptions& options,
+                        const snapshot::Configuration* previous = nullptr) const;
+  /// Makes `prepared`, of the generation `earlier`, live under a new generation, and purges what
+  /// was fetched under the live commit, which does not go live again by itself. Errors: as above.
+  Result<Activation> roll_back(const Activation& earlier, const Prepared& prepared,
+                               const std::string& reason);
+
   /// Purges without a commit, all of `invalidations` in one record: returns what is in the ledger
   /// under their ids, also of those that were there before. `schedules`: until when these have been
   /// looked at. Errors: Blame::Self when the state cannot be written; nothing has changed then.
@@ -92,8 +106,6 @@ class Activator {
  private:
   Activator(ActivatorOptions options, StateFolder folder, snapshot::SnapshotHolder& holder,
             Disk& disk);
-  Result<Prepared> load(const std::string& digest, schema::Loader& loader,
-                        const snapshot::CompileOptions& options) const;
   Result<Activation> commit(const std::string& digest, const CommitInfo& commit,
                             const std::vector<LedgerEntry>& entries, const Json& details);
   bool is_new(const std::string& name, const schema::InvalidationSchedule& schedule) const;

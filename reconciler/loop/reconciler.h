@@ -59,6 +59,16 @@ class Reconciler {
   /// The next round begins at once.
   void reconcile_now();
 
+  /// Back to `generation`, or for 0 to the newest of another commit than the live one, which does
+  /// not go live again until another one has, or `resume_following`. Errors: Blame::Config when it
+  /// cannot be done; Blame::Self when the state cannot be read or written; nothing has changed
+  /// then.
+  Result<Activation> roll_back(std::uint64_t generation, const std::string& reason);
+  /// No commit goes live until then; the last word counts. Errors: Blame::Self as above.
+  Result<Timestamp> suspend(Duration how_long, const std::string& reason);
+  /// Ends both. Errors: also Blame::Config when there was nothing to end.
+  Status resume_following();
+
   /// Called after every swap, with the activator's mutex held: must not call back. Before `start`.
   void on_swap(std::function<void(const Swap&)> callback);
   /// Writes an event into the journal. One that cannot be kept is logged.
@@ -82,6 +92,9 @@ class Reconciler {
   Round on_source_failure(const std::string& message);
   Round on_state_failure(const std::string& message);
   Round refuse(const CommitInfo& commit, Refusal refusal);
+  bool must_wait(const std::string& commit);
+  std::optional<Suspension> suspension() const;
+  void show_overrides();
   bool is_settled(const std::string& commit, bool asked) const;
   bool has_changed_outside(const snapshot::Snapshot& live) const;
   void show_applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings);

@@ -7,6 +7,7 @@
 //   in one checkpoint   all of these at once; records up to its "through" that follow it are events
 //   invalidated  ledger (urgent and scheduled ones), epoch, schedules
 //   swept        counts of invalidations that are over
+//   suspended, resumed   what an operator put above the repository
 //   only others       nothing: refused, sourceFailed, sourceRecovered, started, stopped are events
 #include "reconciler/state/history.h"
 
@@ -80,6 +81,7 @@ void History::apply(const Json& record) {
     if (type == "activated") apply_activated(record);
     if (type == "invalidated") apply_invalidated(record, text_of(record, "commit"));
     if (type == "swept") apply_swept(record);
+    if (type == "suspended" || type == "resumed") apply_overrides(record);
   }
   events_.emplace_back(sequence,
                        shown(record).dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -90,6 +92,9 @@ void History::apply_activated(const Json& record) {
   Activation activation = activation_of(record);
   generation_ = std::max(generation_, activation.generation);
   apply_invalidated(record, activation.commit);
+  held_.reset();
+  if (std::string from = text_of(record, "rolledBackFrom"); !from.empty())
+    held_ = HeldCommit{std::move(from), text_of(record, "reason")};
   activations_.push_back(std::move(activation));
   if (activations_.size() > kMaxActivations) activations_.pop_front();
 }
@@ -103,6 +108,14 @@ void History::apply_invalidated(const Json& record, const std::string& commit) {
     ledger_.add(std::move(entry));
   }
   apply_schedules(record);
+}
+
+/// `resumed` has neither.
+void History::apply_overrides(const Json& record) {
+  suspension_.reset();
+  if (const auto until = parse_timestamp(text_of(record, "until")))
+    suspension_ = Suspension{*until, text_of(record, "reason")};
+  if (text_of(record, "type") == "resumed") held_.reset();
 }
 
 void History::apply_swept(const Json& record) {
@@ -126,6 +139,10 @@ void History::apply_checkpoint(const Json& record) {
   ledger_.set_epoch(number_of(record, "epoch"));
   apply_ledger(record);
   apply_schedules(record);
+  apply_overrides(record);
+  held_.reset();
+  if (std::string held = text_of(record, "heldCommit"); !held.empty())
+    held_ = HeldCommit{std::move(held), text_of(record, "heldReason")};
   activations_.clear();
   for (const Json& json : list_of(record, "activations"))
     activations_.push_back(activation_of(json));
@@ -143,6 +160,14 @@ std::vector<Json> History::compacted() const {
   checkpoint["through"] = last_sequence_;
   checkpoint["generation"] = generation_;
   checkpoint["epoch"] = ledger_.epoch();
+  if (suspension_) {
+    checkpoint["until"] = format_timestamp(suspension_->until);
+    checkpoint["reason"] = suspension_->reason;
+  }
+  if (held_) {
+    checkpoint["heldCommit"] = held_->commit;
+    checkpoint["heldReason"] = held_->reason;
+  }
   checkpoint["activations"] = Json::array();
   for (const Activation& activation : activations_)
     checkpoint["activations"].push_back(to_json(activation));

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -26,6 +27,18 @@ struct Activation {
   std::string trusted_commit;        ///< the operator's that it contains; empty: none
 };
 
+/// An operator's word that commits wait.
+struct Suspension {
+  Timestamp until;
+  std::string reason;
+};
+
+/// The commit that an operator went back from: it does not go live again by itself.
+struct HeldCommit {
+  std::string commit;
+  std::string reason;  ///< may be empty
+};
+
 /// Threads: one at a time.
 class History {
  public:
@@ -38,6 +51,9 @@ class History {
   const Ledger& ledger() const { return ledger_; }
   Ledger& ledger() { return ledger_; }
   std::uint64_t generation() const { return generation_; }
+  /// None when nobody said so; it may be over.
+  const std::optional<Suspension>& suspension() const { return suspension_; }
+  const std::optional<HeldCommit>& held() const { return held_; }
   /// The newest last.
   const std::deque<Activation>& activations() const { return activations_; }
   /// (sequence, JSON line), the newest last; the last kMaxEvents.
@@ -51,6 +67,7 @@ class History {
   void apply_invalidated(const Json& record, const std::string& commit);
   void apply_swept(const Json& record);
   void apply_schedules(const Json& record);
+  void apply_overrides(const Json& record);
   void apply_checkpoint(const Json& record);
   void apply_ledger(const Json& record);
 
@@ -60,6 +77,8 @@ class History {
   std::uint64_t last_sequence_ = 0;
   std::string last_time_;
   std::deque<Activation> activations_;
+  std::optional<Suspension> suspension_;
+  std::optional<HeldCommit> held_;
   std::deque<std::pair<std::uint64_t, std::string>> events_;
 };
 

@@ -12,7 +12,8 @@ from harness import headgate, until
 from harness import origin as upstream
 from origin import Reply
 
-SUBCOMMANDS = ["run", "validate", "diff", "test", "explain", "status", "wait", "events", "get", "init", "schema", "demo-origin"]
+SUBCOMMANDS = ["run", "validate", "diff", "test", "explain", "status", "wait", "events", "get", "rollback", "suspend", "resume", "hook", "verify", "init", "schema",
+               "demo-origin"]
 
 
 @pytest.mark.parametrize("command", [[], *([c] for c in SUBCOMMANDS)], ids=["headgate", *SUBCOMMANDS])

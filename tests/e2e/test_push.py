@@ -103,6 +103,17 @@ def test_only_the_followed_branch_is_judged_and_it_stays(repository, origin, rec
     assert repository.git("--git-dir", edge.remote, "branch", "--list", "--format=%(refname:short)").split() == ["draft", "main"]
 
 
+def test_a_push_to_a_suspended_edge_is_told_that_it_waits(repository, origin, receiving):
+    edge = receiving(wait=False)
+    put_mark(repository, origin.port, "one")
+    push(repository, edge.remote)
+    edge.command("suspend", "--for", "1h", "--reason", "the sale", check=0)
+    put_mark(repository, origin.port, "two")
+    said = push(repository, edge.remote)
+    assert "is accepted" in said and re.search(r"waits: suspended until .*: the sale", said)
+    assert mark(edge) == "one"
+
+
 def test_no_push_is_taken_while_the_appliance_is_down(repository, origin, receiving):
     edge = receiving(wait=False)
     put_mark(repository, origin.port, "one")

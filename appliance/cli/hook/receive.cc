@@ -136,6 +136,15 @@ int pre_receive(const Flags& flags) {
   return accepted && *accepted ? kOk : kFailure;
 }
 
+/// "until …: reason"; empty when commits go live.
+std::string suspension(const std::string& admin) {
+  const auto status = ask(admin, "/status");
+  if (!status) return {};  // who waits will say so
+  for (const Json& condition : list(*status, "conditions"))
+    if (text(condition, "type") == "Suspended") return clean(text(condition, "message"));
+  return {};
+}
+
 int post_receive(const Flags& flags) {
   const auto timeout = parse_duration(flags.timeout);
   if (!timeout) {
@@ -147,6 +156,10 @@ int post_receive(const Flags& flags) {
     if (const auto told = tell(flags.admin, "/reconcile", ""); !told) {
       complain(told.error().context);
       return kFailure;
+    }
+    if (const std::string why = suspension(flags.admin); !why.empty()) {
+      fmt::print("headgate: {} waits: suspended {}\n", update.after.substr(0, 7), why);
+      continue;
     }
     if (const int code = wait_until_live(flags.admin, update.after, *timeout); code != kOk)
       return code;

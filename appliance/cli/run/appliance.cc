@@ -234,11 +234,31 @@ admin::Appliance Appliance::endpoints() {
   endpoints.purging.list = [this](const std::string& distribution) {
     return reconciler_->invalidator().list(distribution);
   };
+  endpoints.overriding = overriding();
   endpoints.warming.run = [this](const std::string& list) { return warm(list); };
   endpoints.warming.json = [this] {
     return warmer_->to_json().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   };
   return endpoints;
+}
+
+admin::Overriding Appliance::overriding() {
+  admin::Overriding overriding;
+  overriding.roll_back = [this](std::uint64_t generation,
+                                const std::string& reason) -> Result<std::string> {
+    HG_TRY(const auto live, reconciler_->roll_back(generation, reason), "not rolled back");
+    return fmt::format("generation {} is live: {} again", live.generation,
+                       live.commit.substr(0, 7));
+  };
+  overriding.suspend = [this](Duration how_long, const std::string& reason) -> Result<std::string> {
+    HG_TRY(const Timestamp until, reconciler_->suspend(how_long, reason), "not suspended");
+    return "no commit goes live until " + format_timestamp(until);
+  };
+  overriding.resume = [this]() -> Result<std::string> {
+    HG_CHECK(reconciler_->resume_following(), "not resumed");
+    return std::string("following the repository again");
+  };
+  return overriding;
 }
 
 admin::WarmReply Appliance::warm(const std::string& list) {

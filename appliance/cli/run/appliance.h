@@ -51,6 +51,7 @@ class Appliance {
   void open_warmer();
   void announce() const;
   admin::Appliance endpoints();
+  admin::Overriding overriding();
   admin::WarmReply warm(const std::string& list);
   admin::Readiness readiness() const;
   std::string status_json() const;

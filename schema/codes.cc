@@ -78,6 +78,8 @@ const std::vector<CodeInfo>& codes() {
       {Code::IpSetUnknown, "A web ACL has no such IP set.", "Add it to `ipSets`."},
       {Code::LabelUnknown, "No earlier rule of a web ACL sets a label, and none of its bots.",
        "Set it with `labels`, move the rule that sets it up, or name the bot in `bots`."},
+      {Code::SecretUnknown, "No `*.sops.yaml` has such a secret.",
+       "Add it to one, or correct the name."},
 
       {Code::TtlOrder, "`minTTL` ≤ `defaultTTL` ≤ `maxTTL` does not hold.",
        "CloudFront's `InvalidTTLOrder`."},
@@ -98,6 +100,8 @@ const std::vector<CodeInfo>& codes() {
       {Code::RegexSyntax, "A regular expression cannot be compiled.",
        "The message says at which character."},
       {Code::NeverMatches, "A statement can never match.", "See the hint."},
+      {Code::SopsNotEncrypted, "A `*.sops.yaml` is not what sops writes for recipients of age.",
+       "Encrypt it: `sops encrypt --age age1… --in-place FILE`."},
 
       {Code::InvalidationDigestMismatch, "An invalidation ran before with other content.",
        "Give it a new name or `nonce`."},

@@ -64,6 +64,7 @@ enum class Code : int {
   WebAclUnknown = 1314,
   IpSetUnknown = 1315,
   LabelUnknown = 1316,
+  SecretUnknown = 1317,
 
   TtlOrder = 1401,
   NotPem = 1402,
@@ -78,6 +79,7 @@ enum class Code : int {
   InvalidationExpired = 1411,
   RegexSyntax = 1412,
   NeverMatches = 1413,
+  SopsNotEncrypted = 1414,
 
   InvalidationDigestMismatch = 1501,
   ExpectationFailed = 1502,

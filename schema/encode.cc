@@ -3,6 +3,7 @@
 #include "schema/encode.h"
 
 #include "schema/fields/kinds.h"
+#include "schema/text.h"
 
 namespace headgate::schema {
 namespace {
@@ -66,6 +67,11 @@ Json to_json(const Model& model, const EncodeOptions& options) {
   put_map(out, "InvalidationSchedule", model.invalidation_schedules, options);
   put_map(out, "WarmList", model.warm_lists, options);
   for (const auto& expect : model.expects) out["Expect"][expect->name] = to_json(*expect, options);
+  // Enough to see that one has changed; what is encrypted is no secret.
+  for (const auto& [name, secret] : model.secrets)
+    out["Secret"][name] =
+        Json{{"file", secret.file->file},
+             {"encrypted", sha256_hex(secret.file->values[secret.value].text).substr(0, 8)}};
   if (model.signers) out["Signers"] = to_json(*model.signers, options);
   if (model.fleet) out["Fleet"] = to_json(*model.fleet, options);
   return out;

@@ -7,6 +7,7 @@
 #include "appliance/http/path.h"
 #include "appliance/snapshot/configuration.h"
 #include "appliance/snapshot/secret/secrets.h"
+#include "appliance/snapshot/secret/sops.h"
 #include "schema/text.h"
 
 namespace headgate::snapshot {
@@ -137,7 +138,10 @@ class Compiler {
  public:
   Compiler(std::shared_ptr<const schema::Model> model, const CompileOptions& options,
            const Configuration* previous)
-      : model_(std::move(model)), options_(options), previous_(previous) {}
+      : model_(std::move(model)),
+        options_(options),
+        sops_(*model_, options.age_identity),
+        previous_(previous) {}
 
   Compiled run() {
     configuration_->model_ = model_;
@@ -374,9 +378,14 @@ class Compiler {
     return base::hash128(value.reveal());
   }
 
+  Result<schema::Redacted> value_of(const schema::Secret& source) {
+    return source.source == schema::Secret::Source::Sops ? sops_.find(source.reference)
+                                                         : resolve(source);
+  }
+
   schema::Redacted secret(const schema::Secret& source, const std::string& whose) {
     if (!options_.resolve_secrets) return {};
-    auto value = resolve(source);
+    auto value = value_of(source);
     if (value) {
       note_secret(whose, *value);
       return std::move(*value);
@@ -391,7 +400,7 @@ class Compiler {
       return found->second;
     const auto source = model_->certificates.find(reference);
     if (source == model_->certificates.end()) return nullptr;  // validation has reported it
-    auto key = resolve(source->second->private_key);
+    auto key = value_of(source->second->private_key);
     if (!key) {
       report("certificate " + reference + ": " + key.error().context);
       return nullptr;
@@ -449,6 +458,7 @@ class Compiler {
 
   std::shared_ptr<const schema::Model> model_;
   const CompileOptions& options_;
+  SopsSecrets sops_;
   const Configuration* previous_;
   std::shared_ptr<Configuration> configuration_ = std::make_shared<Configuration>();
   std::vector<schema::Diagnostic> diagnostics_;

@@ -83,6 +83,8 @@ struct CompileOptions {
   std::shared_ptr<guard::waf::Shared> waf;
   /// Folder for compiled pattern databases of managed groups; empty: none.
   std::string waf_patterns;
+  /// Where the age identities are that `*.sops.yaml` is decrypted with; nothing: there are none.
+  std::optional<schema::Secret> age_identity;
   /// Whether secrets and private keys are read: false for validate, diff, test and explain on
   /// machines that have none of them.
   bool resolve_secrets = true;

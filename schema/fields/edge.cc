@@ -71,6 +71,24 @@ void verify_fields(Object<EdgeVerify>& o) {
   o.later("mode", "range");
 }
 
+const Type& age_identity_type() {
+  static const SecretType identity(false);
+  static const OptionalOf<Secret> optional(identity);
+  return optional;
+}
+
+void secrets_fields(Object<Edge>& o) {
+  o.field("ageIdentity", &Edge::age_identity, age_identity_type(),
+          "Where the identities are, as age-keygen writes them, for which `*.sops.yaml` of the "
+          "repository are encrypted.");
+  o.check([](Edge& edge, const Node& node, Decoder& decoder) {
+    if (edge.age_identity && edge.age_identity->source == Secret::Source::Sops)
+      decoder.error(Code::NotSupportedValue, node.locate("ageIdentity").mark,
+                    "the key of secrets cannot be one of them",
+                    "write valueFrom: {file: /etc/headgate/age.key}");
+  });
+}
+
 void spec_fields(Object<Edge>& o) {
   static const Object<EdgeSource> source("EdgeSource", "The repository that the edge follows.",
                                          source_fields);
@@ -80,6 +98,7 @@ void spec_fields(Object<Edge>& o) {
       verify_fields);
   o.field("verify", &Edge::verify, verify,
           "Which commits are trusted; without it, all that the source gives.");
+  o.nest("secrets", "EdgeSecrets", "How the edge reads secrets of the repository.", secrets_fields);
   o.field("state", &Edge::state,
           "Folder of the journal, snapshots and the mirror of the repository.")
       .format(kNotEmpty);

@@ -12,14 +12,13 @@
 
 namespace headgate::schema {
 
-using AnyResource =
-    std::variant<std::shared_ptr<const Distribution>, std::shared_ptr<const CachePolicy>,
-                 std::shared_ptr<const OriginRequestPolicy>,
-                 std::shared_ptr<const ResponseHeadersPolicy>, std::shared_ptr<const Certificate>,
-                 std::shared_ptr<const Invalidation>, std::shared_ptr<const InvalidationSchedule>,
-                 std::shared_ptr<const WarmList>, std::shared_ptr<const WebAcl>,
-                 std::shared_ptr<const Expect>, std::shared_ptr<const Signers>,
-                 std::shared_ptr<const Fleet>, std::shared_ptr<const Edge>>;
+using AnyResource = std::variant<
+    std::shared_ptr<const Distribution>, std::shared_ptr<const CachePolicy>,
+    std::shared_ptr<const OriginRequestPolicy>, std::shared_ptr<const ResponseHeadersPolicy>,
+    std::shared_ptr<const Certificate>, std::shared_ptr<const Invalidation>,
+    std::shared_ptr<const InvalidationSchedule>, std::shared_ptr<const WarmList>,
+    std::shared_ptr<const WebAcl>, std::shared_ptr<const Expect>, std::shared_ptr<const Signers>,
+    std::shared_ptr<const Fleet>, std::shared_ptr<const Edge>, std::shared_ptr<const SopsFile>>;
 
 /// A kind of resource. `table` describes the whole document, `apiVersion` to `spec`.
 struct Kind {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "schema/files/sops.h"
 #include "schema/text.h"
 #include "schema/yaml/reader.h"
 
@@ -71,7 +72,25 @@ const Kind* find_document_kind(const Node& document, Owner owner, Decoder& decod
 }
 
 std::string name_of(const AnyResource& value) {
-  return std::visit([](const auto& resource) { return resource->name; }, value);
+  return std::visit(
+      [](const auto& resource) -> std::string {
+        if constexpr (requires { resource->name; })
+          return resource->name;
+        else
+          return resource->file;
+      },
+      value);
+}
+
+std::shared_ptr<const Resource> encrypted_file(const std::string& path, Node document,
+                                               Decoder& decoder) {
+  static const Kind kSecrets = {"Secrets", "", "", true, nullptr, nullptr};
+  auto resource = std::make_shared<Resource>();
+  resource->kind = &kSecrets;
+  resource->file = resource->name = path;
+  resource->value = decode_sops(path, document, decoder);
+  resource->document = std::move(document);
+  return resource;
 }
 
 }  // namespace
@@ -88,6 +107,11 @@ DecodedFile decode_file(const std::string& path, std::string_view text, Owner ow
                   fmt::format("one has apiVersion: {} and a kind; a file that is no configuration "
                               "belongs into .headgateignore",
                               kApiVersion));
+  if (owner == Owner::Repository && is_sops_file(path)) {
+    for (Node& document : yaml.documents)
+      out.resources.push_back(encrypted_file(path, std::move(document), decoder));
+    return out;
+  }
   for (Node& document : yaml.documents) {
     check_api_version(document, decoder);
     const Kind* kind = find_document_kind(document, owner, decoder);

@@ -12,6 +12,7 @@
 #include "schema/model/policy.h"
 #include "schema/model/resources.h"
 #include "schema/model/signers.h"
+#include "schema/model/sops.h"
 #include "schema/model/web_acl.h"
 
 namespace headgate::schema {
@@ -30,8 +31,13 @@ struct Model {
   std::map<std::string, std::shared_ptr<const InvalidationSchedule>> invalidation_schedules;
   std::map<std::string, std::shared_ptr<const WarmList>> warm_lists;
   std::vector<std::shared_ptr<const Expect>> expects;
-  std::shared_ptr<const Fleet> fleet;      ///< may be null
-  std::shared_ptr<const Signers> signers;  ///< may be null
+  struct EncryptedSecret {
+    std::shared_ptr<const SopsFile> file;
+    std::size_t value = 0;  ///< index into its values
+  };
+  std::map<std::string, EncryptedSecret> secrets;  ///< of all `*.sops.yaml`
+  std::shared_ptr<const Fleet> fleet;              ///< may be null
+  std::shared_ptr<const Signers> signers;          ///< may be null
 
   /// By resource name, `Managed-Name` or CloudFront's id; null when there is none.
   std::shared_ptr<const CachePolicy> find_cache_policy(const std::string& reference) const;

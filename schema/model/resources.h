@@ -151,6 +151,7 @@ struct Edge {
   std::string name;  ///< metadata.name; may be empty
   EdgeSource source;
   EdgeVerify verify;
+  std::optional<Secret> age_identity;  ///< YAML: secrets.ageIdentity
   std::string state = "/var/lib/headgate";
   std::vector<std::string> http;         ///< ADDR:PORT
   std::vector<std::string> https;        ///< ADDR:PORT

@@ -22,9 +22,9 @@ class Redacted {
 };
 
 /// `value: text` or `valueFrom: {file: PATH}`, `{env: NAME}`, `{credential: NAME}` (systemd's
-/// $CREDENTIALS_DIRECTORY).
+/// $CREDENTIALS_DIRECTORY), `{secret: NAME}` (of a `*.sops.yaml` of the repository).
 struct Secret {
-  enum class Source { Inline, File, Env, Credential };
+  enum class Source { Inline, File, Env, Credential, Sops };
   Source source = Source::Inline;
   Redacted value;         ///< Inline: the text itself
   std::string reference;  ///< else: the path or name; not secret

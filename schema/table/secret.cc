@@ -13,11 +13,13 @@ struct SourceName {
   Secret::Source source;
   const char* name;
 };
-constexpr std::array<SourceName, 3> kSources{{{Secret::Source::File, "file"},
+constexpr std::array<SourceName, 4> kSources{{{Secret::Source::File, "file"},
                                               {Secret::Source::Env, "env"},
-                                              {Secret::Source::Credential, "credential"}}};
+                                              {Secret::Source::Credential, "credential"},
+                                              {Secret::Source::Sops, "secret"}}};
 constexpr const char* kInlineHint =
-    "write valueFrom: {file: /run/credentials/…}, {env: NAME} or {credential: NAME}";
+    "write valueFrom: {file: /run/credentials/…}, {env: NAME}, {credential: NAME} or {secret: "
+    "NAME}";
 
 /// Without a key a short secret could be guessed from its digest.
 const std::string& process_key() {
@@ -63,18 +65,14 @@ bool SecretType::decode(const Node& node, void* out, const Constraint& constrain
 bool SecretType::decode_reference(const Node& node, void* out, Decoder& decoder) const {
   auto& secret = *static_cast<Secret*>(out);
   if (!node.is_map() || node.children.size() != 1) {
-    decoder.error(Code::Malformed, node.mark,
-                  fmt::format("{} must have exactly one of `file`, `env` and `credential`",
-                              subject(node, decoder)),
-                  kInlineHint);
+    decoder.error(
+        Code::Malformed, node.mark,
+        fmt::format("{} must have exactly one of `file`, `env`, `credential` and `secret`",
+                    subject(node, decoder)),
+        kInlineHint);
     return false;
   }
   const Node& reference = node.children[0];
-  if (reference.key == "secret") {
-    decoder.error(Code::FieldNotSupported, reference.key_mark,
-                  "`valueFrom.secret` is not supported by this version of headgate", kInlineHint);
-    return false;
-  }
   for (const SourceName& known : kSources) {
     if (reference.key != known.name) continue;
     std::string text;
@@ -130,8 +128,8 @@ Json SecretType::json_schema(const Constraint&, SchemaWriter&) const {
 }
 
 std::string SecretType::label(const Constraint&) const {
-  return inline_allowed_ ? "text or `valueFrom: {file, env or credential}`"
-                         : "`valueFrom: {file, env or credential}`";
+  return inline_allowed_ ? "text or `valueFrom: {file, env, credential or secret}`"
+                         : "`valueFrom: {file, env, credential or secret}`";
 }
 
 }  // namespace headgate::schema

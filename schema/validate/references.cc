@@ -142,6 +142,18 @@ class Linker {
   void add(const std::shared_ptr<const Expect>& value) {
     if (claim(value->name)) model_.expects.push_back(value);
   }
+  /// Names of secrets are those of the whole repository.
+  void add(const std::shared_ptr<const SopsFile>& value) {
+    for (std::size_t i = 0; i < value->values.size(); ++i) {
+      const std::string& name = value->values[i].name;
+      if (name.empty() || !value->values[i].encrypted) continue;
+      const auto [known, fresh] = model_.secrets.emplace(name, Model::EncryptedSecret{value, i});
+      if (!fresh)
+        error(Code::DuplicateResource, mark(name),
+              fmt::format("there already is a secret {}", in_quotes(name)),
+              fmt::format("the first one is in {}", known->second.file->file));
+    }
+  }
   void add(const std::shared_ptr<const Fleet>& value) {
     if (model_.fleet != nullptr)
       error(Code::DuplicateResource, mark("kind"), "there already is a Fleet",
@@ -225,7 +237,19 @@ class Linker {
                  "set enableAcceptEncodingGzip or enableAcceptEncodingBrotli in it");
   }
 
+  void check_secret(const Secret& secret, const std::string& path) {
+    if (secret.source != Secret::Source::Sops || model_.secrets.contains(secret.reference)) return;
+    missing(Code::SecretUnknown, path, "secret", secret.reference,
+            did_you_mean(secret.reference, keys(model_.secrets),
+                         "add it to a file of the repository that sops encrypts: "
+                         "secrets/NAME.sops.yaml"));
+  }
+
   void check(const std::shared_ptr<const Distribution>& value) {
+    for (std::size_t i = 0; i < value->origins.size(); ++i)
+      for (const OriginCustomHeader& header : value->origins[i].custom_headers)
+        check_secret(header.value, fmt::format("spec.origins.{}.customHeaders.{}.valueFrom.secret",
+                                               i, header.name));
     check_web_acl_ref(value->web_acl, "spec.webAclRef");
     check_behavior(value->default_cache_behavior);
     for (const CacheBehavior& behavior : value->cache_behaviors) check_behavior(behavior);
@@ -279,11 +303,17 @@ class Linker {
             did_you_mean(expected.origin_id, ids, fmt::format("ids: {}", join(ids))));
   }
 
-  void check(const std::shared_ptr<const WebAcl>&) {}
+  void check(const std::shared_ptr<const WebAcl>& value) {
+    if (value->challenge_secret)
+      check_secret(*value->challenge_secret, "spec.challenge.secret.valueFrom.secret");
+  }
   void check(const std::shared_ptr<const CachePolicy>&) {}
   void check(const std::shared_ptr<const OriginRequestPolicy>&) {}
   void check(const std::shared_ptr<const ResponseHeadersPolicy>&) {}
-  void check(const std::shared_ptr<const Certificate>&) {}
+  void check(const std::shared_ptr<const Certificate>& value) {
+    check_secret(value->private_key, "spec.privateKey.valueFrom.secret");
+  }
+  void check(const std::shared_ptr<const SopsFile>&) {}
   void check(const std::shared_ptr<const Signers>&) {}
   void check(const std::shared_ptr<const Fleet>&) {}
   void check(const std::shared_ptr<const Edge>&) {}

@@ -9,7 +9,7 @@ import zlib
 
 import pytest
 
-from harness import DEADLINE, behavior, curl, memory, until, warm_list
+from harness import DEADLINE, behavior, cache_policy, curl, memory, until, warm_list
 from origin import Reply
 from test_waf import DEBUG, acl, rule, samples
 
@@ -114,6 +114,30 @@ def test_what_the_cache_has_nothing_to_do_with_is_judged_too(guarded, origin):
     assert edge.request("POST", "/page", b"a=b", Content_Type="application/x-www-form-urlencoded").status == 403
     assert edge.request("POST", "/fine", b"a=b", Content_Type="application/x-www-form-urlencoded").body == FINE
     assert curl("--http2", f"https://{edge.https}/api/page").status == 403
+
+
+def test_who_comes_with_new_rules_waits_for_no_fetch_from_before_them(serve, origin, repository, compiled, tmp_path):
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state/waf").symlink_to(compiled)
+    go, first = threading.Event(), []
+
+    def page(_):
+        if len(origin.requests) == 1:
+            assert go.wait(DEADLINE)
+        return Reply(body=SQL, headers={**HTML, "Cache-Control": "no-store"})
+
+    origin.route("/page", page)
+    edge = serve()
+    viewer = threading.Thread(target=lambda: first.append(edge.get("/page")))
+    viewer.start()
+    until(lambda: len(origin.requests) == 1, "the origin to be asked")
+    shop = json.loads((repository.path / "shop.yaml").read_text().split("\n---\n")[0])
+    shop["spec"]["webAclRef"] = "acl"
+    edge.apply(repository, "shop.yaml", shop, cache_policy(), acl({"name": "crs", "managed": {"group": "owasp-crs"}}))
+    assert edge.get("/page").status == 403
+    go.set()
+    viewer.join()
+    assert first[0].body == SQL
 
 
 LONG = FINE * 10_000 + SQL

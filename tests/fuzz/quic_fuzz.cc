@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,7 @@ void require(bool holds) {
 /// An edge for a distribution that speaks HTTP/3, on a free port; its origin is nowhere.
 struct Target {
   Target() {
-    schema::MemoryTree tree({{"repository.yaml", R"(
+    const std::map<std::string, std::string> files = {{"repository.yaml", R"(
 apiVersion: headgate/v1
 kind: Distribution
 metadata: { name: a }
@@ -48,7 +49,8 @@ spec:
   earlyData: true
   origins: [{ id: o, domainName: 127.0.0.1, custom: { originProtocolPolicy: http-only, httpPort: 9 } }]
   defaultCacheBehavior: { targetOriginId: o, viewerProtocolPolicy: allow-all }
-)"}});
+)"}};
+    const schema::MemoryTree tree(files);
     schema::Loader loader;
     auto published = std::make_shared<snapshot::Snapshot>();
     published->configuration =

@@ -25,14 +25,20 @@ void hello(std::string_view octets) {
   require(ja4(*parsed).size() == 36);
 }
 
-void body(std::string_view octets) {
+/// Whether a text is said to end or to break off, what was read of it has places that exist.
+void body(std::string_view octets, bool complete) {
   Arena arena;
+  JsonPlaces places;
   std::vector<Entry> entries;
-  const bool whole = read_json(octets, true, arena, entries);
-  require(whole || entries.empty());
-  for (const Entry& entry : entries) require(entry.pointer.empty() || entry.pointer[0] == '/');
-  entries.clear();
-  read_json(octets, false, arena, entries);
+  read_json(octets, complete, arena, places, entries);
+  require(entries.size() <= 65536 && places.size() <= octets.size() + 1);
+  for (const Entry& entry : entries) require(entry.place < places.size());
+  if (entries.empty()) return;
+  const std::string pointer = places.pointer(entries.back().place);
+  require(pointer.empty() || pointer[0] == '/');
+  places.select({pointer});
+  require(places.is_selected(entries.back().place));
+  places.shrink();
 }
 
 void proof(std::string_view octets) {
@@ -46,7 +52,8 @@ void proof(std::string_view octets) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view octets(reinterpret_cast<const char*>(data), size);
   hello(octets);
-  body(octets);
+  body(octets, true);
+  body(octets, false);
   proof(octets);
   return 0;
 }

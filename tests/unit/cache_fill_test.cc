@@ -115,6 +115,20 @@ TEST_CASE("nobody joins a fill that is private, failed or abandoned: the next on
   }
 }
 
+TEST_CASE("who wants a response to be judged joins only a fetch whose response is, by the same") {
+  Collapsing c;
+  const int one = 0;
+  const int other = 0;
+  const auto join = [&](const void* judge) {
+    return c.table.join(c.a.key(), c.purges, c.changes, 7, {}, nullptr, judge);
+  };
+  const auto unjudged = c.join(c.a);
+  const auto judged = join(&one);
+  CHECK(judged.role == Role::Leader);
+  CHECK(join(&one).fill.get() == judged.fill.get());
+  CHECK(join(&other).role == Role::Leader);
+}
+
 TEST_CASE(
     "who cannot use what a fill brings leads the next one, and those who come later follow that") {
   Collapsing c;

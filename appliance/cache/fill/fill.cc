@@ -25,12 +25,13 @@ struct Fill::Shared {
   }
 };
 
-Fill::Fill(const Key& key, Stamp stamp)
+Fill::Fill(const Key& key, Stamp stamp, const void* judge)
     : key_hash_(key.hash),
       key_text_(key.text),
       distribution_(key.distribution),
       path_(key.path),
       stamp_(stamp),
+      judge_(judge),
       shared_(std::make_unique<Shared>()) {}
 
 Fill::~Fill() = default;

@@ -46,7 +46,8 @@ class Fill final : public base::RefCounted<Fill> {
  public:
   enum class State { Waiting, Shared, Private, Failed, Abandoned };
 
-  Fill(const Key& key, Stamp stamp);
+  /// `judge`: see FillTable::join.
+  Fill(const Key& key, Stamp stamp, const void* judge = nullptr);
   ~Fill();
 
   /// `request`: the leader's; a follower may use the response only if `matches` its own, by Vary
@@ -86,6 +87,7 @@ class Fill final : public base::RefCounted<Fill> {
   const std::string distribution_;
   const std::string path_;
   const Stamp stamp_;
+  const void* const judge_;
   struct Shared;
   std::unique_ptr<Shared> shared_;  ///< see fill.cc
 };
@@ -103,11 +105,14 @@ class FillTable {
     base::Ref<Fill> fill;  ///< null when Alone
   };
   /// Follower: of a fill that is Waiting or Shared, whose stamp neither `purges` nor `changes`
-  /// rules out, and that is not `unusable`, which the caller may not use.
+  /// rules out, that is not `unusable`, which the caller may not use, and whose response the same
+  /// `judge` looks at before anybody has it; null: nobody does. Judges are known by their address:
+  /// the leader keeps its own alive as long as it leads.
   /// Alone: the key was marked unshareable less than 120 s ago. Leader otherwise: the caller
   /// fetches, settles the fill and calls `finish`.
   Joined join(const Key& key, const PurgeTable& purges, const UriInvalidations& changes,
-              std::uint64_t generation, base::MonoTime now, const Fill* unusable = nullptr);
+              std::uint64_t generation, base::MonoTime now, const Fill* unusable = nullptr,
+              const void* judge = nullptr);
 
   /// Takes a fill out of the table: its response is stored, failed, or private. Its readers go on.
   void finish(Fill& fill);

@@ -78,7 +78,7 @@ FillTable::~FillTable() = default;
 
 FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
                                   const UriInvalidations& changes, std::uint64_t generation,
-                                  base::MonoTime now, const Fill* unusable) {
+                                  base::MonoTime now, const Fill* unusable, const void* judge) {
   Impl::Shard& shard = impl_->shard(key.hash);
   base::Ref<Fill> replaced;  // ends after the mutex is free
   const base::MutexLock lock(shard.mutex);
@@ -96,12 +96,13 @@ FillTable::Joined FillTable::join(const Key& key, const PurgeTable& purges,
     const bool outdated =
         purged != Purged::No ||
         changes.covers(uri_hash(key.distribution, key.path), fill->stamp().changes);
-    if (open && led && !outdated && fill.get() != unusable)
+    if (open && led && !outdated && fill.get() != unusable && fill->judge_ == judge)
       return {.role = Role::Follower, .fill = fill};
   }
   if (shard.unshareable.contains(key.hash.low, now)) return {};
   auto fill = base::make_ref<Fill>(
-      key, Stamp{.epoch = purges.epoch(), .generation = generation, .changes = changes.count()});
+      key, Stamp{.epoch = purges.epoch(), .generation = generation, .changes = changes.count()},
+      judge);
   replaced = std::exchange(shard.fills[key.hash], fill);
   return {.role = Role::Leader, .fill = std::move(fill)};
 }

@@ -104,6 +104,7 @@ Status Appliance::open_reconciler() {
   options.activator.state = settings_.state;
   options.activator.log = log_;
   options.compile.geo = geo_;
+  options.compile.age_identity = settings_.age_identity;
   options.compile.waf = waf_;
   options.compile.waf_patterns = settings_.state + "/waf";
   options.compile.metric_slot = [this](std::string_view distribution, std::string_view behavior) {

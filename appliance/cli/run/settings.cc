@@ -131,6 +131,9 @@ Status lay_over(schema::Edge& edge, const RunFlags& flags) {
   lay_over(edge.verify.allowed_signers, flags.allowed_signers);
   lay_over(edge.verify.openpgp_keyring, flags.openpgp_keyring);
   lay_over(edge.verify.trusted_commit, flags.trusted_commit);
+  if (flags.age_identity)
+    edge.age_identity = schema::Secret{
+        .source = schema::Secret::Source::File, .value = {}, .reference = *flags.age_identity};
   lay_over(edge.source.ssh_key_file, flags.ssh_key_file);
   lay_over(edge.source.known_hosts, flags.known_hosts);
   lay_over(edge.state, flags.state);
@@ -185,6 +188,9 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
                       "The private key for an ssh:// source.", "FILE");
   add_flag_with_value(command, "--known-hosts", flags.known_hosts,
                       "The host keys that an ssh:// source may have [~/.ssh/known_hosts].", "FILE");
+  add_flag_with_value(command, "--age-identity", flags.age_identity,
+                      "The age identities that *.sops.yaml of the repository are encrypted for.",
+                      "FILE");
   add_flag_with_value(command, "--state", flags.state,
                       "Journal, snapshots and mirror; made when missing [/var/lib/headgate].",
                       "DIR");

@@ -107,6 +107,13 @@ void Exchange::respond_refused(const cache::FillFailure& failure) {
                 guard::code(Reason::Waf));
 }
 
+/// Who looks at a response for this request. One that an ACL of another commit has let pass, or
+/// none, is not what this commit promises.
+const void* Exchange::response_judge() const {
+  const auto& acl = decision_.behavior->web_acl;
+  return acl == nullptr || acl->response_octets() == 0 ? nullptr : acl.get();
+}
+
 /// For a fetch on behalf of this request; null when no managed group looks at responses.
 std::unique_ptr<const guard::waf::ResponseInspection> Exchange::response_inspection() {
   const auto& acl = decision_.behavior->web_acl;

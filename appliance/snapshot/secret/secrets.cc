@@ -49,6 +49,9 @@ Result<schema::Redacted> resolve(const schema::Secret& secret) {
                     secret.reference);
       return read_secret_file(std::string(folder) + "/" + secret.reference);
     }
+    case schema::Secret::Source::Sops:
+      return fail(Blame::Config, "secret {}: only resources of the repository have its secrets",
+                  secret.reference);
   }
   return fail(Blame::Self, "unknown source of a secret");
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <ctime>
 
+#include "appliance/base/base64.h"
 #include "reconciler/trust/signature/encoding.h"
 #include "schema/text.h"
 #include "schema/validate/syntax.h"
@@ -121,7 +122,7 @@ Status read_line(std::string_view line, std::vector<AllowedKey>& keys) {
     HG_CHECK(read_options(word, options), "options");
     word = take_word(line);
   }
-  const auto blob = decode_base64(take_word(line));
+  const auto blob = base::decode_base64(take_word(line));
   if (!is_key_type(word) || !blob || blob->empty())
     return fail(Blame::Config, "a line is NAME[,NAME…] [OPTIONS] TYPE KEY");
   HG_TRY(SshKey key, SshKey::parse(*blob), "the key of {}", names.front());

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: MIT
-// What keys and signatures are packed in: base64, armor, and the fields of the SSH protocol.
+// What keys and signatures are packed in: armor, and the fields of the SSH protocol.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 
 #include "schema/base/result.h"
 
 namespace headgate::reconciler {
-
-/// RFC 4648 section 4, with its padding and without anything else; nothing when it is not.
-std::optional<std::string> decode_base64(std::string_view text);
 
 /// The octets between `-----BEGIN label-----` and `-----END label-----`. OpenPGP's headers and
 /// checksum (RFC 4880 section 6.2) are passed over: what is inside is signed or listed itself.

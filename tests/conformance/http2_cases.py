@@ -1,8 +1,22 @@
 # SPDX-License-Identifier: MIT
 """What the cases of HTTP/2 share: frames that are wrong on purpose, and how a server may answer to them."""
-from http2 import END_HEADERS, END_STREAM, HEADERS, frame, get, u32
+from http2 import END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, NO_ERROR, PING, SETTINGS, Client, frame, get, setting, u32
 
 PRIORITY_FLAG = 0x20
+ENABLE_PUSH, MAX_FRAME_SIZE = 2, 5
+LONG = [("x-long", "y" * 4000)]
+
+
+class RecordingClient(Client):
+    """Keeps what has arrived in its order, too: (type, flags, stream, length)."""
+
+    def __init__(self, *arguments, **options):
+        self.frames = []
+        super().__init__(*arguments, **options)
+
+    def _on_frame(self, kind, flags, stream, payload):
+        self.frames.append((kind, flags, stream, len(payload)))
+        super()._on_frame(kind, flags, stream, payload)
 
 
 class Http2Cases:
@@ -24,6 +38,10 @@ def start(client, stream=1, path="/", end=True, **options):
     client.send(frame(HEADERS, END_HEADERS | (END_STREAM if end else 0), stream, client.block(path, **options)))
 
 
+def send_settings(client, *settings):
+    client.send(frame(SETTINGS, 0, 0, b"".join(setting(*each) for each in settings)))
+
+
 def open_post(client, stream=1, **options):
     start(client, stream, "/echo", end=False, method="POST", **options)
 
@@ -32,6 +50,12 @@ def finished(client, stream=1, **options):
     """A request whose response has arrived: its stream is closed."""
     start(client, stream, **options)
     succeeds(client, stream)
+
+
+def half_closed(client):
+    """The stream is open on the server's side only: its response waits for a window."""
+    send_settings(client, (INITIAL_WINDOW_SIZE, 0))
+    start(client)
 
 
 def padded(octets, padding, length=None):
@@ -74,17 +98,15 @@ def connection_ends(client):
     client.wait_for_end()
 
 
+def accepts_ping_or_ends(client):
+    """After GOAWAY a server may end the connection, but not by an error."""
+    client.send(frame(PING, 0, 0, b"headgate"))
+    client.wait_for(lambda _: client.pongs or client.closed, "PING ACK, or the end")
+    assert client.pong in (b"headgate", None) and all(code == NO_ERROR for _, code in client.goaways), client
+
+
 def stream_error(client, stream, *codes):
     """RFC 9113 section 5.4.2: RST_STREAM; a server may take it for a connection error."""
     client.wait_for(lambda _: stream in client.resets or client.goaways, f"an error of stream {stream}")
     seen = client.resets.get(stream) or [client.goaways[-1][1]]
     assert seen[-1] in codes, f"not one of {codes}: {client}"
-
-
-def refused(client, stream, *codes):
-    """RFC 9113 section 8.1.1: malformed; a stream error, or a response of 4xx and what follows it."""
-    client.wait_for(lambda _: stream in client.resets or stream in client.ended or client.goaways, f"the refusal of {stream}")
-    if stream in client.status:
-        assert 400 <= client.status[stream] < 500, client
-    else:
-        stream_error(client, stream, *codes)

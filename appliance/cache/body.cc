@@ -71,6 +71,14 @@ struct BodyReader::Place {
 };
 
 struct Body::State {
+  struct Growth {
+    std::vector<BodyReader::Place*> readers;
+    WakeList sleepers;
+    std::shared_ptr<Producer> producer;
+    bool paused = false;
+    bool demand_posted = false;
+  };
+
   explicit State(Keep keep) : windowed(keep == Keep::Window) {}
 
   base::Mutex mutex;
@@ -80,12 +88,9 @@ struct Body::State {
   std::atomic<bool> windowed;  // changes only while Growing
   std::atomic<std::uint64_t> size{0};
   std::uint64_t kept_from GUARDED_BY(mutex) = 0;
-  std::vector<BodyReader::Place*> readers GUARDED_BY(mutex);
   bool had_reader GUARDED_BY(mutex) = false;
-  WakeList sleepers GUARDED_BY(mutex);
-  std::shared_ptr<Producer> producer GUARDED_BY(mutex);
-  bool paused GUARDED_BY(mutex) = false;
-  bool demand_posted GUARDED_BY(mutex) = false;
+  /// Of no use, and gone, once it is complete and kept, and those have gone who came before.
+  std::unique_ptr<Growth> growth GUARDED_BY(mutex) = std::make_unique<Growth>();
 
   bool lock_free() const {
     return phase.load(std::memory_order_acquire) == Phase::Complete &&
@@ -93,7 +98,7 @@ struct Body::State {
   }
   bool growing() const { return phase.load(std::memory_order_relaxed) == Phase::Growing; }
   bool is_abandoned() const REQUIRES(mutex) {
-    return windowed && growing() && had_reader && readers.empty();
+    return windowed && growing() && had_reader && growth->readers.empty();
   }
 
   std::size_t next_capacity(std::size_t wanted, std::optional<std::uint64_t> expected) const;
@@ -104,6 +109,7 @@ struct Body::State {
   void demand_if_due(Body& body) REQUIRES(mutex);
   static void run_demand(Body& body, Producer& producer);
   void settle(Phase to) REQUIRES(mutex);
+  void shrink() REQUIRES(mutex);
 };
 
 std::size_t Body::State::next_capacity(std::size_t wanted,
@@ -138,9 +144,9 @@ void Body::State::add(std::string_view octets, std::optional<std::uint64_t> expe
 
 std::uint64_t Body::State::taken_by_all() const {
   const std::uint64_t all = size.load(std::memory_order_relaxed);
-  if (readers.empty()) return had_reader ? all : kept_from;
+  if (growth->readers.empty()) return had_reader ? all : kept_from;
   std::uint64_t taken = all;
-  for (const BodyReader::Place* place : readers) taken = std::min(taken, place->next);
+  for (const BodyReader::Place* place : growth->readers) taken = std::min(taken, place->next);
   return taken;
 }
 
@@ -150,8 +156,8 @@ bool Body::State::leave_slow_behind() {
   const auto is_slow = [end](const BodyReader::Place* place) {
     return place->next + kWindow / 2 < end;
   };
-  if (std::all_of(readers.begin(), readers.end(), is_slow)) return false;
-  return std::erase_if(readers, [&is_slow](BodyReader::Place* place) {
+  if (std::all_of(growth->readers.begin(), growth->readers.end(), is_slow)) return false;
+  return std::erase_if(growth->readers, [&is_slow](BodyReader::Place* place) {
            return place->left_behind = is_slow(place);
          }) > 0;
 }
@@ -167,12 +173,13 @@ void Body::State::drop_taken() {
 }
 
 void Body::State::demand_if_due(Body& body) {
-  if (producer == nullptr || demand_posted) return;
+  if (growth->producer == nullptr || growth->demand_posted) return;
   const std::uint64_t unread = size.load(std::memory_order_relaxed) - taken_by_all();
   // Half a window of slack, so that a reader does not wake the producer for every few octets.
-  if (!is_abandoned() && !(paused && unread <= kWindow / 2)) return;
-  demand_posted = true;
-  producer->loop.post([self = base::Ref<Body>(&body), to = producer] { run_demand(*self, *to); });
+  if (!is_abandoned() && !(growth->paused && unread <= kWindow / 2)) return;
+  growth->demand_posted = true;
+  growth->producer->loop.post(
+      [self = base::Ref<Body>(&body), to = growth->producer] { run_demand(*self, *to); });
 }
 
 void Body::State::run_demand(Body& body, Producer& producer) {
@@ -181,21 +188,26 @@ void Body::State::run_demand(Body& body, Producer& producer) {
   {
     State& state = *body.state_;
     const base::MutexLock lock(state.mutex);
-    state.demand_posted = false;
+    state.growth->demand_posted = false;
     abandoned = state.is_abandoned();
     const std::uint64_t unread = state.size.load(std::memory_order_relaxed) - state.taken_by_all();
-    if (!abandoned && (!state.paused || unread > kWindow)) return;
-    state.paused = false;
+    if (!abandoned && (!state.growth->paused || unread > kWindow)) return;
+    state.growth->paused = false;
   }
   producer.on_demand(abandoned);
 }
 
 void Body::State::settle(Phase to) {
   HG_ASSERT(growing());
-  if (producer != nullptr) producer->attached = false;
-  producer.reset();
+  if (growth->producer != nullptr) growth->producer->attached = false;
+  growth->producer.reset();
   phase.store(to, std::memory_order_release);
-  sleepers.wake_all();
+  growth->sleepers.wake_all();
+  shrink();
+}
+
+void Body::State::shrink() {
+  if (lock_free() && growth->readers.empty()) growth.reset();
 }
 
 Body::Body(Keep keep, std::optional<std::uint64_t> expected_length)
@@ -212,7 +224,7 @@ base::Ref<Body> Body::of(std::string_view octets) {
 
 void Body::set_producer(base::Loop& loop, base::UniqueFunction<void(bool abandoned)> on_demand) {
   const base::MutexLock lock(state_->mutex);
-  state_->producer = std::make_shared<Producer>(
+  state_->growth->producer = std::make_shared<Producer>(
       Producer{.loop = loop, .on_demand = std::move(on_demand), .attached = true});
   state_->demand_if_due(*this);
 }
@@ -220,8 +232,9 @@ void Body::set_producer(base::Loop& loop, base::UniqueFunction<void(bool abandon
 void Body::detach_producer() {
   std::shared_ptr<Producer> gone;  // its captures end without the mutex
   const base::MutexLock lock(state_->mutex);
-  if (state_->producer != nullptr) state_->producer->attached = false;
-  gone = std::move(state_->producer);
+  if (state_->growth == nullptr || state_->growth->producer == nullptr) return;
+  state_->growth->producer->attached = false;
+  gone = std::move(state_->growth->producer);
 }
 
 bool Body::append(std::string_view octets) {
@@ -230,19 +243,20 @@ bool Body::append(std::string_view octets) {
   HG_ASSERT(state.growing());
   state.add(octets, expected_length_);
   state.drop_taken();
-  state.sleepers.wake_all();
+  state.growth->sleepers.wake_all();
   if (!state.windowed) return true;
   if (state.is_abandoned()) state.demand_if_due(*this);
-  state.paused = state.is_abandoned() ||
-                 state.size.load(std::memory_order_relaxed) - state.taken_by_all() > kWindow;
-  return !state.paused;
+  state.growth->paused =
+      state.is_abandoned() ||
+      state.size.load(std::memory_order_relaxed) - state.taken_by_all() > kWindow;
+  return !state.growth->paused;
 }
 
 void Body::finish() {
   std::shared_ptr<Producer> gone;
   State& state = *state_;
   const base::MutexLock lock(state.mutex);
-  gone = state.producer;
+  gone = state.growth->producer;
   if (!state.windowed && !state.chunks.empty()) {
     // What is stored lives long: do not keep a mostly empty chunk for it.
     Chunk& last = state.chunks.back();
@@ -260,7 +274,7 @@ void Body::finish() {
 void Body::fail() {
   std::shared_ptr<Producer> gone;
   const base::MutexLock lock(state_->mutex);
-  gone = state_->producer;
+  gone = state_->growth->producer;
   state_->settle(Phase::Failed);
 }
 
@@ -278,7 +292,7 @@ void Body::leave_slow_readers_behind() {
   if (!state.windowed || !state.growing() || !state.leave_slow_behind()) return;
   state.drop_taken();
   state.demand_if_due(*this);
-  state.sleepers.wake_all();
+  state.growth->sleepers.wake_all();
 }
 
 bool Body::complete() const {
@@ -335,8 +349,12 @@ BodyReader::BodyReader(base::Ref<Body> body, base::Loop& loop,
   attached_ = first >= state.kept_from;
   if (!attached_) return;
   state.had_reader = true;
-  state.readers.push_back(place.get());
-  state.sleepers.attach(place->sleeper);
+  if (state.growth == nullptr) {  // it has just been completed
+    lasting_ = true;
+    return;
+  }
+  state.growth->readers.push_back(place.get());
+  state.growth->sleepers.attach(place->sleeper);
   place_ = std::move(place);
   // The first reader may begin beyond what made the producer pause, and then has nothing to read.
   state.drop_taken();
@@ -348,10 +366,11 @@ BodyReader::~BodyReader() {
   place_->sleeper->cancelled = true;
   Body::State& state = *body_->state_;
   const base::MutexLock lock(state.mutex);
-  std::erase(state.readers, place_.get());
-  state.sleepers.detach(place_->sleeper);
+  std::erase(state.growth->readers, place_.get());
+  state.growth->sleepers.detach(place_->sleeper);
   state.drop_taken();
   state.demand_if_due(*body_);
+  state.shrink();
 }
 
 BodyReader::Status BodyReader::read(std::size_t max_octets, std::size_t max_slices,
@@ -387,7 +406,7 @@ BodyReader::Status BodyReader::read_growing(std::size_t max_octets, std::size_t 
   }
   if (next_ >= end_ || phase == Phase::Complete) return Status::End;
   if (phase == Phase::Failed) return Status::Failed;
-  state.sleepers.wait(place_->sleeper);
+  state.growth->sleepers.wait(place_->sleeper);
   return Status::Wait;
 }
 

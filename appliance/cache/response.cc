@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <initializer_list>
 #include <utility>
 #include <vector>
 
@@ -37,6 +38,15 @@ std::vector<http::Field> merge(http::Fields old, http::Fields update) {
   return merged;
 }
 
+std::unique_ptr<char[]> joined(std::initializer_list<std::string_view> texts) {
+  std::size_t size = 0;
+  for (const std::string_view text : texts) size += text.size();
+  std::unique_ptr<char[]> all(new char[size]);
+  char* end = all.get();
+  for (const std::string_view text : texts) end = std::copy(text.begin(), text.end(), end);
+  return all;
+}
+
 /// `fields` without Accept-Encoding in Vary; `text` keeps the new value.
 std::vector<http::Field> without_vary_by_encoding(http::Fields fields, std::string& text) {
   const http::Vary vary = http::parse_vary(fields);
@@ -67,17 +77,18 @@ StoredResponse::StoredResponse(const Key& key, Labels labels, int status, http::
                                base::MonoTime received_at, base::WallTime received_wall,
                                Duration initial_age)
     : status_(status),
+      directives_(http::parse_directives(status, fields, received_wall)),
       fields_(fields),
       body_(std::move(body)),
-      directives_(http::parse_directives(status, fields, received_wall)),
       stamp_(stamp),
       requested_at_(requested_at),
       received_at_(received_at),
       received_wall_(received_wall),
       initial_age_(initial_age),
-      key_text_(key.text),
-      distribution_(key.distribution),
-      path_(key.path),
+      key_size_(static_cast<std::uint32_t>(key.text.size())),
+      distribution_size_(static_cast<std::uint32_t>(key.distribution.size())),
+      path_size_(static_cast<std::uint32_t>(key.path.size())),
+      text_(joined({key.text, key.distribution, key.path})),
       uri_(uri_hash(key.distribution, key.path)),
       host_label_(labels.host),
       behavior_label_(labels.behavior),
@@ -85,7 +96,7 @@ StoredResponse::StoredResponse(const Key& key, Labels labels, int status, http::
       validated_epoch_(stamp.epoch) {}
 
 base::Ref<StoredResponse> StoredResponse::with(http::Fields fields, base::Ref<Body> body) const {
-  const Key key{.hash = {}, .text = key_text_, .distribution = distribution_, .path = path_};
+  const Key key{.hash = {}, .text = key_text(), .distribution = distribution(), .path = path()};
   return base::Ref<StoredResponse>(
       new StoredResponse(key, {host_label_, behavior_label_}, status_, fields, std::move(body),
                          stamp_, requested_at_, received_at_, received_wall_, initial_age_));
@@ -121,7 +132,7 @@ base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, h
                                                     base::WallTime received_wall,
                                                     Duration initial_age) {
   const Key key{
-      .hash = {}, .text = old.key_text_, .distribution = old.distribution_, .path = old.path_};
+      .hash = {}, .text = old.key_text(), .distribution = old.distribution(), .path = old.path()};
   base::Ref<StoredResponse> now(new StoredResponse(
       key, {old.host_label_, old.behavior_label_}, old.status_, merge(old.fields(), update),
       old.body_, stamp, requested_at, received_at, received_wall, initial_age));
@@ -169,8 +180,7 @@ void StoredResponse::inherit_notes(const StoredResponse& other) const {
 
 std::size_t StoredResponse::head_size_bytes() const {
   return sizeof(StoredResponse) + encodings_.capacity() * sizeof(EncodedBody) +
-         fields_.size_bytes() + key_text_.capacity() + distribution_.capacity() + path_.capacity() +
-         tags_.memory_bytes();
+         fields_.size_bytes() + key_size_ + distribution_size_ + path_size_ + tags_.memory_bytes();
 }
 
 std::uint64_t StoredResponse::memory_bytes() const {

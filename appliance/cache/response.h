@@ -4,8 +4,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <memory>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "appliance/base/hash.h"
@@ -13,6 +14,7 @@
 #include "appliance/base/time.h"
 #include "appliance/cache/account.h"
 #include "appliance/cache/body.h"
+#include "appliance/cache/packed_directives.h"
 #include "appliance/cache/purge/tags.h"
 #include "appliance/http/accept_encoding.h"
 #include "appliance/http/caching.h"
@@ -103,11 +105,13 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   /// useful or not, was thought of.
   bool claim_encoding() const { return !encoding_claimed_.exchange(true); }
   void release_encoding() const { encoding_claimed_.store(false); }
-  const http::CacheDirectives& directives() const { return directives_; }
+  http::CacheDirectives directives() const { return directives_.get(); }
   Stamp stamp() const { return stamp_; }
-  std::string_view key_text() const { return key_text_; }
-  std::string_view distribution() const { return distribution_; }
-  std::string_view path() const { return path_; }
+  std::string_view key_text() const { return {text_.get(), key_size_}; }
+  std::string_view distribution() const { return {text_.get() + key_size_, distribution_size_}; }
+  std::string_view path() const {
+    return {text_.get() + key_size_ + distribution_size_, path_size_};
+  }
   std::uint64_t uri() const { return uri_; }  ///< uri_hash of distribution and path
   base::MonoTime received_at() const { return received_at_; }
   /// When it came, or was last confirmed.
@@ -151,29 +155,31 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   /// The same with other fields and content, and with nothing of what was noted on it.
   base::Ref<StoredResponse> with(http::Fields fields, base::Ref<Body> body) const;
 
+  // In an order without holes: there are millions of these.
   int status_;
+  PackedDirectives directives_;
+  mutable std::atomic<bool> encoding_claimed_{false};
+  mutable std::atomic<bool> outdated_{false};
+  bool is_slice_ = false;
   http::FieldBlock fields_;
   base::Ref<Body> body_;
   std::optional<Sliced> sliced_;
-  bool is_slice_ = false;
   std::vector<EncodedBody> encodings_;
-  http::CacheDirectives directives_;
   Stamp stamp_;
   base::MonoTime requested_at_;
   base::MonoTime received_at_;
   base::WallTime received_wall_;
   Duration initial_age_;
-  std::string key_text_;
-  std::string distribution_;
-  std::string path_;
+  std::uint32_t key_size_;
+  std::uint32_t distribution_size_;
+  std::uint32_t path_size_;
+  std::unique_ptr<char[]> text_;  ///< key, distribution and path
   std::uint64_t uri_;
   std::uint64_t host_label_;
   std::uint64_t behavior_label_;
   TagSet tags_;
   mutable std::atomic<std::uint64_t> validated_epoch_;
-  mutable std::atomic<bool> encoding_claimed_{false};
   mutable std::atomic<std::uint64_t> counted_epoch_{0};
-  mutable std::atomic<bool> outdated_{false};
   mutable Charge charge_;
 };
 

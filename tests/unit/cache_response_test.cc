@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
 
+#include "appliance/cache/packed_directives.h"
 #include "appliance/cache/response.h"
 #include "tests/support/cache_fixture.h"
 
@@ -79,4 +80,35 @@ TEST_CASE("a stored response owns its text") {
   CHECK(find(response->fields(), "content-type") == "text/html");
   CHECK(response->key_text() == "shop /a");
   CHECK(response->memory_bytes() > sizeof(StoredResponse));
+}
+
+TEST_CASE("a stored response says of lifetimes what its fields say, up to 68 years") {
+  const auto directives_of = [](std::string_view cache_control) {
+    const OwnedKey key("shop", "/a");
+    const OwnedFields fields = {{"cache-control", cache_control}};
+    return make_response(key.key(), fields, "")->directives();
+  };
+  const auto all = directives_of("max-age=9, stale-while-revalidate=0, stale-if-error=86400");
+  CHECK(all.explicit_lifetime == std::chrono::seconds(9));
+  CHECK(all.stale_while_revalidate == Duration::zero());
+  CHECK(all.stale_if_error == std::chrono::seconds(86400));
+  CHECK_FALSE(all.must_revalidate);
+  CHECK(all.has_cache_control_or_expires);
+  const auto none = directives_of("no-cache, must-revalidate, public");
+  CHECK_FALSE(none.explicit_lifetime);
+  CHECK_FALSE(none.stale_while_revalidate);
+  CHECK_FALSE(none.stale_if_error);
+  CHECK(none.no_cache);
+  CHECK(none.must_revalidate);
+  CHECK(none.is_public);
+  CHECK_FALSE(none.no_store);
+
+  headgate::http::CacheDirectives extreme;
+  extreme.explicit_lifetime = std::chrono::hours(24 * 365 * 1000);
+  extreme.heuristic_lifetime = Duration(1999);
+  extreme.stale_if_error = Duration(-1);
+  const auto packed = headgate::cache::PackedDirectives(extreme).get();
+  CHECK(packed.explicit_lifetime == std::chrono::seconds(INT32_MAX));
+  CHECK(packed.heuristic_lifetime == std::chrono::seconds(1));
+  CHECK(packed.stale_if_error == std::chrono::seconds(-1));
 }

@@ -268,3 +268,16 @@ TEST_CASE("a budget too small for anything rejects and does not loop") {
   CHECK(shelf.body("/a") == "none");
   CHECK(shelf.store.stats().rejected == 1);
 }
+
+TEST_CASE("a small response costs at most 900 octets beyond its body") {
+  Shelf shelf(64 * kMiB);
+  const std::string body(1024, 'x');
+  const OwnedFields fields = {{"content-type", "text/html"},
+                              {"cache-control", "max-age=3600"},
+                              {"etag", "\"0123456789abcdef\""}};
+  for (int i = 0; i < 10'000; ++i)
+    shelf.put("/products/" + std::to_string(i) + ".html", body, {}, fields);
+  const auto stats = shelf.store.stats();
+  REQUIRE(stats.objects == 10'000);
+  CHECK((stats.resident_bytes + stats.index_bytes) / stats.objects <= 1024 + 900);
+}

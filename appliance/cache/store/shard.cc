@@ -21,13 +21,13 @@ class VariantMatcher {
   explicit VariantMatcher(http::Fields request) : request_(request) {}
 
   bool operator()(const StoreEntry& entry) {
-    if (entry.vary_names == nullptr) return true;
-    if (entry.vary_names.get() != names_) {
-      names_ = entry.vary_names.get();
+    if (entry.vary == nullptr) return true;
+    if (entry.vary->names.get() != names_) {
+      names_ = entry.vary->names.get();
       values_.clear();
       http::append_vary_key(values_, *names_, request_);
     }
-    return values_ == entry.vary_values;
+    return values_ == entry.vary->values;
   }
 
  private:
@@ -123,8 +123,8 @@ void Shard::link(StoreEntry* entry, StoreEntry* replaced) {
     table_.insert(key.hash.low, entry);
 
   for (const StoreEntry* other = entry->next_variant; other != nullptr; other = other->next_variant)
-    if (entry->vary_names && other->vary_names && *entry->vary_names == *other->vary_names)
-      entry->vary_names = other->vary_names;
+    if (entry->vary && other->vary && *entry->vary->names == *other->vary->names)
+      entry->vary->names = other->vary->names;
 
   policy_->on_insert(*entry, replaced);
   budget_.objects.fetch_add(1, std::memory_order_relaxed);
@@ -247,8 +247,7 @@ Shard::Replaced Shard::replace(const Key& key, const StoredResponse& old,
   StoreEntry* replaced = entry_of(key, old);
   if (replaced == nullptr) return Replaced::Gone;
   if (!budget_.try_reserve(entry->charge)) return Replaced::NoRoom;
-  entry->vary_names = replaced->vary_names;
-  entry->vary_values = replaced->vary_values;
+  entry->vary = replaced->vary ? std::make_unique<StoreEntry::Vary>(*replaced->vary) : nullptr;
   entry->fingerprint = replaced->fingerprint;
   entry->response->inherit_notes(*replaced->response);
   leavers.push_back(take_place(entry.release(), replaced));

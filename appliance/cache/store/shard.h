@@ -23,11 +23,14 @@ namespace headgate::cache {
 struct StoreEntry : Policy::Entry {
   base::Hash128 key_hash;
   base::Ref<StoredResponse> response;
-  /// The names in Vary, sorted, and the request's values for them (http::vary_key). Null without
-  /// Vary: then any request matches. Entries of one key with the same names share the vector, so
-  /// that a look-up makes each text once.
-  std::shared_ptr<const std::vector<std::string>> vary_names;
-  std::string vary_values;
+  /// Which requests it is for; null without Vary: then for any.
+  struct Vary {
+    /// Sorted. Entries of one key with the same names share the vector, so that a look-up makes
+    /// each text once.
+    std::shared_ptr<const std::vector<std::string>> names;
+    std::string values;  ///< the request's, for them (http::vary_key)
+  };
+  std::unique_ptr<Vary> vary;
   std::uint64_t payload_bytes = 0;  ///< the part of `charge` that lives on while pinned
   StoreEntry* next_variant = nullptr;
 };

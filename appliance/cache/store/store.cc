@@ -92,15 +92,17 @@ std::unique_ptr<StoreEntry> Store::Impl::make_entry(const Key& key, http::Fields
                                                     base::Ref<StoredResponse> response) const {
   auto entry = std::make_unique<StoreEntry>();
   http::Vary vary = http::parse_vary(response->fields());
-  if (!vary.names.empty()) {
-    entry->vary_values = http::vary_key(vary.names, request);
-    entry->vary_names = std::make_shared<const std::vector<std::string>>(std::move(vary.names));
-  }
   entry->key_hash = key.hash;
-  entry->fingerprint = static_cast<std::uint32_t>(
-      base::hash128(entry->vary_values).low * (entry->vary_names != nullptr) ^ key.hash.low);
+  entry->fingerprint = static_cast<std::uint32_t>(key.hash.low);
   entry->payload_bytes = response->memory_bytes();
-  entry->charge = entry->payload_bytes + sizeof(StoreEntry) + entry->vary_values.capacity();
+  entry->charge = entry->payload_bytes + sizeof(StoreEntry);
+  if (!vary.names.empty()) {
+    entry->vary = std::make_unique<StoreEntry::Vary>();
+    entry->vary->values = http::vary_key(vary.names, request);
+    entry->vary->names = std::make_shared<const std::vector<std::string>>(std::move(vary.names));
+    entry->fingerprint ^= static_cast<std::uint32_t>(base::hash128(entry->vary->values).low);
+    entry->charge += sizeof(StoreEntry::Vary) + entry->vary->values.capacity();
+  }
   entry->response = std::move(response);
   return entry;
 }

@@ -51,7 +51,7 @@ storage=$folder/storage
 rm -rf "$storage"
 trap 'rm -rf "$storage"' EXIT
 buildah=(buildah --storage-driver vfs --root "$storage/root" --runroot "$storage/run")
-container=$("${buildah[@]}" from scratch)
+container=$("${buildah[@]}" --log-level error from scratch)
 quietly "${buildah[@]}" add "$container" "$base" /
 quietly "${buildah[@]}" commit --rm --timestamp "$SOURCE_DATE_EPOCH" "$container" localhost/headgate-base
 

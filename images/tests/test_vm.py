@@ -55,8 +55,8 @@ class _Files(http.server.SimpleHTTPRequestHandler):
 class Site:
     """A repository on this machine that guests follow over HTTP."""
 
-    def __init__(self, repository, origin, folder):
-        self.repository, self.origin, self.bare = repository, origin, folder / "served/site.git"
+    def __init__(self, repository, origin, folder, host=HOST):
+        self.repository, self.origin, self.host, self.bare = repository, origin, host, folder / "served/site.git"
         origin.page("/page", "one", cache_control="max-age=60")
         self.put("one")
         repository.git("clone", "--quiet", "--bare", ".", self.bare)
@@ -66,7 +66,7 @@ class Site:
         self.port = self.server.server_address[1]
 
     def put(self, mark):
-        main = {"id": "main", "domainName": HOST, "custom": {"originProtocolPolicy": "http-only", "httpPort": self.origin.port}}
+        main = {"id": "main", "domainName": self.host, "custom": {"originProtocolPolicy": "http-only", "httpPort": self.origin.port}}
         self.repository.put("shop.yaml", distribution([main], httpVersion="http2and3", default={
             "targetOriginId": "main", "viewerProtocolPolicy": "allow-all", "cachePolicy": "cached", "responseHeadersPolicy": "mark"}),
             cache_policy(), resource("ResponseHeadersPolicy", "mark", {"customHeaders": [
@@ -77,8 +77,9 @@ class Site:
         self.repository.git("push", "--quiet", self.bare, "main")
         self.repository.git("--git-dir", self.bare, "update-server-info")
 
-    def url(self, host=HOST):
-        return f"http://{host}:{self.port}/site.git"
+    @property
+    def url(self):
+        return f"http://{self.host}:{self.port}/site.git"
 
 
 @pytest.fixture
@@ -119,7 +120,8 @@ def test_what_was_made_is_listed_and_signed(built):
     run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=folder)
     assert {line.split()[1].rpartition(".")[2] for line in (folder / "SHA256SUMS").read_text().splitlines()} == \
         {"raw", "qcow2", "upgrade", "json"}
-    verify = ["ssh-keygen", "-Y", "verify", "-f", built / "signers", "-I", "release@headgate", "-n", "headgate-image", "-s", folder / "SHA256SUMS.sig"]
+    verify = ["ssh-keygen", "-Y", "verify", "-f", built / "signers", "-I", "release@headgate", "-n", "headgate-image",
+              "-s", folder / "SHA256SUMS.sig"]
     with open(folder / "SHA256SUMS") as sums:
         assert subprocess.run([*map(str, verify)], stdin=sums, capture_output=True).returncode == 0
     document = json.loads(next(folder.glob("*.spdx.json")).read_text())
@@ -128,6 +130,13 @@ def test_what_was_made_is_listed_and_signed(built):
     assert {"headgate", "linux-image-cloud-amd64", "git", "libhyperscan5", "h2o"} <= set(packages)
     assert all(package["versionInfo"] for package in packages.values())
     assert len({package["SPDXID"] for package in document["packages"]}) == len(document["packages"])
+
+
+def test_made_twice_it_is_the_same(built):
+    """The second time with packages fetched anew."""
+    sums = [(built / name / "SHA256SUMS").read_text() for name in ("old", "again")]
+    # An upgrade bears a signature, which ed25519 makes the same of the same.
+    assert sums[0] == sums[1]
 
 
 def test_no_private_key_is_in_it(built, tmp_path):
@@ -152,7 +161,7 @@ def test_no_private_key_is_in_it(built, tmp_path):
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_it_follows_a_repository_and_serves_it(machine, site, firmware):
-    one = machine(firmware=firmware, credentials={"source": site.url(), "labels": "pop=fra\nrack=\"7\""})
+    one = machine(firmware=firmware, credentials={"source": site.url, "labels": "pop=fra\nrack=\"7\""})
     marked(one, "one")
     one.wait_said(r"headgate-slots: \S+ is good$")
     answer = curl("--http2", f"https://{one.address(443)}/page")
@@ -183,7 +192,7 @@ def test_a_volume_configures_it(machine, site, tmp_path):
     run("truncate", "--size", "4M", seed)
     run("mkfs.vfat", "-n", "CIDATA", seed)
     run("mmd", "-i", seed, "::/headgate")
-    for name, value in {"source": site.url() + "\n", "ref": "main\n", "http": "0.0.0.0:80\n"}.items():
+    for name, value in {"source": site.url + "\n", "ref": "main\n", "http": "0.0.0.0:80\n"}.items():
         (tmp_path / name).write_text(value)
         run("mcopy", "-i", seed, tmp_path / name, f"::/headgate/{name}")
     one = machine(seed=seed, firmware="bios")
@@ -218,14 +227,9 @@ class _Metadata(http.server.BaseHTTPRequestHandler):
 @pytest.mark.parametrize("vendor", ["Google", "Amazon EC2"])
 def test_the_metadata_of_a_cloud_configure_it(machine, repository, origin, tmp_path, vendor):
     # The metadata's network takes the place of the other one: this machine has another address in it.
-    import test_vm
-    original, test_vm.HOST = test_vm.HOST, "169.254.0.2"
-    try:
-        site = Site(repository, origin, tmp_path)
-    finally:
-        test_vm.HOST = original
+    site = Site(repository, origin, tmp_path, host="169.254.0.2")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Metadata)
-    server.source = site.url("169.254.0.2")
+    server.source = site.url
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         one = machine(vendor=vendor, metadata=server.server_address[1], firmware="bios")
@@ -248,7 +252,7 @@ def volume(path, upgrade):
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_an_upgrade_is_written_started_and_kept(machine, site, upgrade, tmp_path, firmware):
-    one = machine(firmware=firmware, credentials={"source": site.url()}, seed=volume(tmp_path / "up.img", upgrade))
+    one = machine(firmware=firmware, credentials={"source": site.url}, seed=volume(tmp_path / "up.img", upgrade))
     one.wait_said(r"headgate-slots: upgraded from \S+ to \S+\+next$")
     marked(one, "one")
     one.cut_power()
@@ -260,7 +264,7 @@ def test_an_upgrade_is_written_started_and_kept(machine, site, upgrade, tmp_path
 @pytest.mark.parametrize("firmware", FIRMWARES)
 def test_an_upgrade_that_does_not_serve_is_taken_back(machine, site, built, tmp_path, firmware):
     broken = next((built / "broken").glob("*.upgrade"))
-    one = machine(firmware=firmware, credentials={"source": site.url()}, seed=volume(tmp_path / "up.img", broken))
+    one = machine(firmware=firmware, credentials={"source": site.url}, seed=volume(tmp_path / "up.img", broken))
     one.wait_said(r"headgate-slots: \S+\+broken did not come up in good health: back on \S+$")
     marked(one, "one")
 
@@ -283,7 +287,7 @@ def test_an_upgrade_that_nobody_signed_or_that_was_changed_is_refused(machine, s
             root.seek(10_000_000)
             root.write(bytes([octet[0] ^ 1]))
 
-    one = machine(firmware="bios", credentials={"source": site.url()}, seed=volume(tmp_path / "up.img", changed(upgrade, tmp_path, flip)))
+    one = machine(firmware="bios", credentials={"source": site.url}, seed=volume(tmp_path / "up.img", changed(upgrade, tmp_path, flip)))
     one.wait_said(r"root in \S+ is not what was signed; the other slot stays empty$")
     marked(one, "one")
     one.cut_power()

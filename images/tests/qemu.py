@@ -48,7 +48,8 @@ class Machine:
         for port in PORTS:
             network += f",hostfwd=tcp:127.0.0.1:0-:{port}"
         if self.metadata:
-            network += f",net=169.254.0.0/16,host=169.254.0.2,guestfwd=tcp:169.254.169.254:80-tcp:127.0.0.1:{self.metadata}"
+            network += f",net=169.254.0.0/16,host=169.254.0.2,guestfwd=tcp:169.254.169.254:80-cmd:" \
+                f"/usr/bin/python3 {Path(__file__).parent}/relay.py {self.metadata}"
         command = [*(word for word in COMMON if word != "-no-reboot"), "-serial", f"file:{self.serial}",
                    "-drive", f"if=none,id=disk,file={self.disk},format=qcow2,cache=unsafe", "-device", "virtio-blk-pci,drive=disk,bootindex=0",
                    "-netdev", network, "-device", "virtio-net-pci,netdev=net", "-device", "virtio-rng-pci",

@@ -208,9 +208,9 @@ class _Metadata(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path == "/latest/user-data" and self.headers["X-aws-ec2-metadata-token"] == "token42":
             return self.answer(f"#! user data\nheadgate.source={self.server.source}\nheadgate.ref=main\n")
-        prefix = "/computeMetadata/v1/instance/attributes/headgate-"
+        prefix = "/computeMetadata/v1/instance/attributes/"
         if self.headers["Metadata-Flavor"] == "Google" and self.path.startswith(prefix):
-            return self.answer({"source": self.server.source}.get(self.path[len(prefix):]))
+            return self.answer({"": "headgate-source\nssh-keys\n", "headgate-source": self.server.source}.get(self.path[len(prefix):]))
         self.answer(None)
 
     def answer(self, text):

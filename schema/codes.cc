@@ -136,6 +136,11 @@ const std::vector<CodeInfo>& codes() {
        "Make the commit again with git; `git fsck` says more."},
       {Code::SignersWeak, "Fewer signers may change `signers.yaml` than another rule asks for.",
        "Whoever changes it can give themselves everything: let a rule for it ask for as many."},
+
+      {Code::TooMuchPruned, "More host names or behaviors go at once than `guards.prune` lets.",
+       "See the hint."},
+      {Code::TooMuchPurged, "Invalidations touch more of a cache than `guards.purge` lets.",
+       "See the hint."},
   };
   return list;
 }

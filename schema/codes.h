@@ -98,6 +98,9 @@ enum class Code : int {
   KindNotAllowed = 1611,
   CommitMalformed = 1612,
   SignersWeak = 1613,
+
+  TooMuchPruned = 1701,
+  TooMuchPurged = 1702,
 };
 
 struct CodeInfo {

@@ -56,7 +56,7 @@ class RunningEdge final : public Edge {
   cache::Swept sweep(const cache::PurgeTable& purges) override {
     return cache::sweep(commons_.store, commons_.fills, purges);
   }
-  cache::Selected count_selected(const cache::PurgeTable& purges) override {
+  std::vector<cache::Selected> count_selected(const cache::PurgeTable& purges) override {
     return cache::count_selected(commons_.store, purges);
   }
 

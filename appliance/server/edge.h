@@ -66,7 +66,7 @@ class Edge {
   /// What follows a purge in the background; see cache::sweep. Threads: one at a time.
   virtual cache::Swept sweep(const cache::PurgeTable& purges) = 0;
   /// What a purge would touch; see cache::count_selected. Threads: any.
-  virtual cache::Selected count_selected(const cache::PurgeTable& purges) = 0;
+  virtual std::vector<cache::Selected> count_selected(const cache::PurgeTable& purges) = 0;
   /// Closes the listeners, lets what is under way finish, returns when all is done or after
   /// `limit`.
   virtual void drain(Duration limit) = 0;

@@ -234,11 +234,11 @@ Result<std::vector<LedgerEntry>> Activator::invalidate(
   return entries;
 }
 
-cache::PurgeTable Activator::purge_table_of(const schema::Invalidation& invalidation) const {
+cache::PurgeRule Activator::purge_rule_of(const schema::Invalidation& invalidation) const {
   LedgerEntry entry = make_entry(invalidation, history_.ledger().epoch() + 1, "");
   if (!entry.select.fetched_under.empty())
     entry.generations = generations_of(entry.select.fetched_under);
-  return reconciler::purge_table_of(entry, now());
+  return purge_rule(entry, now());
 }
 
 /// What is live now, and which of `entries` were not rejected; `find` gives an invalidation by id.

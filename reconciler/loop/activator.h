@@ -84,7 +84,7 @@ class Activator {
       const std::vector<schema::Invalidation>& invalidations, const std::string& source,
       const std::map<std::string, Timestamp>& schedules = {});
   /// The rule that `invalidation` would become if it came now.
-  cache::PurgeTable purge_table_of(const schema::Invalidation& invalidation) const;
+  cache::PurgeRule purge_rule_of(const schema::Invalidation& invalidation) const;
   /// Takes the rules of `swept` out, and notes what they came to.
   void retire(const cache::Swept& swept);
   /// Lets go of what could be undone `before` and no longer can.

@@ -76,6 +76,10 @@ void Board::set_locked(const std::string& type, Condition::Value value, std::str
 
 void Board::remove(const std::string& type) {
   const base::MutexLock lock(mutex_);
+  remove_locked(type);
+}
+
+void Board::remove_locked(const std::string& type) {
   std::erase_if(conditions_, [&](const Condition& condition) { return condition.type == type; });
 }
 
@@ -136,7 +140,7 @@ void Board::refused(RefusedCommit commit) {
   const auto& diagnostics = commit.refusal.diagnostics;
   const std::string first = diagnostics.empty() ? "" : ": " + diagnostics.front().text();
   const std::string message = short_id(commit.commit) + first;
-  const bool valid = stage == Stage::Test;
+  const bool valid = stage == Stage::Test || stage == Stage::Guard;
   if (stage == Stage::Verify) {
     set_locked("SourceVerified", Condition::Value::False, why, message);
     set_locked("Validated", Condition::Value::Unknown, "NotReached", short_id(commit.commit));
@@ -144,9 +148,15 @@ void Board::refused(RefusedCommit commit) {
     set_locked("Validated", valid ? Condition::Value::True : Condition::Value::False,
                valid ? "Valid" : why, valid ? short_id(commit.commit) : message);
   }
-  if (valid)
+  if (stage == Stage::Guard) {
+    set_locked("TestsPassed", Condition::Value::True, "Passed", short_id(commit.commit));
+    set_locked("Guarded", Condition::Value::True, why, message);
+  } else {
+    remove_locked("Guarded");
+  }
+  if (stage == Stage::Test)
     set_locked("TestsPassed", Condition::Value::False, why, message);
-  else
+  else if (stage != Stage::Guard)
     set_locked("TestsPassed", Condition::Value::Unknown, "NotReached", short_id(commit.commit));
   set_locked("Stalled", Condition::Value::True, "CommitRefused",
              fmt::format("{} was refused; a new commit is needed", short_id(commit.commit)));
@@ -157,6 +167,7 @@ void Board::refused(RefusedCommit commit) {
 void Board::clear_refusal() {
   const base::MutexLock lock(mutex_);
   refused_.reset();
+  remove_locked("Guarded");
   update_ready();
 }
 

@@ -72,6 +72,7 @@ class Board {
 
  private:
   void update_ready() REQUIRES(mutex_);
+  void remove_locked(const std::string& type) REQUIRES(mutex_);
   void set_locked(const std::string& type, Condition::Value value, std::string reason,
                   std::string message) REQUIRES(mutex_);
   Json conditions_json() const REQUIRES(mutex_);

@@ -175,15 +175,25 @@ PurgeReply Invalidator::purge(const schema::Invalidation& invalidation) {
   return reply;
 }
 
-cache::Selected Invalidator::estimate(const schema::Invalidation& invalidation) const {
+std::vector<cache::Selected> Invalidator::estimate(
+    const std::vector<const schema::Invalidation*>& invalidations) const {
+  std::vector<cache::Selected> all(invalidations.size());
   cache::PurgeTable table;
+  std::vector<std::size_t> places;  // by rule
   {
     const base::MutexLock lock(mutex_);
-    const bool has_run = activator_.history().ledger().find(invalidation.id()) != nullptr;
-    if (has_run || !invalidation.undoes.empty() || !count_) return {};
-    table = activator_.purge_table_of(invalidation);
+    for (std::size_t i = 0; i < invalidations.size(); ++i) {
+      const schema::Invalidation& each = *invalidations[i];
+      if (!each.undoes.empty() || activator_.history().ledger().find(each.id()) != nullptr)
+        continue;
+      table.add(activator_.purge_rule_of(each));
+      places.push_back(i);
+    }
   }
-  return count_(table);
+  if (places.empty() || !count_) return all;
+  const std::vector<cache::Selected> counted = count_(table);
+  for (std::size_t i = 0; i < places.size(); ++i) all[places[i]] = counted[i];
+  return all;
 }
 
 std::optional<std::vector<InvalidationView>> Invalidator::list(

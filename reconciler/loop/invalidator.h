@@ -24,7 +24,7 @@ namespace headgate::reconciler {
 class Invalidator {
  public:
   using Sweep = std::function<cache::Swept(const cache::PurgeTable&)>;
-  using Count = std::function<cache::Selected(const cache::PurgeTable&)>;
+  using Count = std::function<std::vector<cache::Selected>(const cache::PurgeTable&)>;
 
   Invalidator(base::Mutex& mutex, Activator& activator,
               std::function<void(const std::string&)> log);
@@ -36,9 +36,10 @@ class Invalidator {
 
   /// Returns when the purge is durable and in force, or with the reason why not.
   admin::PurgeReply purge(const schema::Invalidation& invalidation);
-  /// What it would touch of what is cached now; changes nothing. One that has run already touches
-  /// nothing, nor does an undo.
-  cache::Selected estimate(const schema::Invalidation& invalidation) const;
+  /// What each would touch of what is cached now, looked at once; changes nothing. One that has run
+  /// already touches nothing, nor does an undo.
+  std::vector<cache::Selected> estimate(
+      const std::vector<const schema::Invalidation*>& invalidations) const;
   /// Newest first; none when there is no such distribution.
   std::optional<std::vector<admin::InvalidationView>> list(const std::string& distribution) const;
   /// Every invalidation, also those that are still to come.

@@ -65,6 +65,8 @@ std::string_view name(Stage stage) {
       return "compile";
     case Stage::Test:
       return "test";
+    case Stage::Guard:
+      return "guard";
   }
   return "";
 }
@@ -81,6 +83,11 @@ std::string_view reason(const Refusal& refusal) {
       return "CompileFailed";
     case Stage::Test:
       return "ExpectationFailed";
+    case Stage::Guard:
+      return refusal.diagnostics.empty() || refusal.diagnostics.front().code ==
+                                                static_cast<int>(schema::Code::TooMuchPruned)
+                 ? "TooMuchPruned"
+                 : "TooMuchPurged";
   }
   return "";
 }

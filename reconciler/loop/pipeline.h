@@ -16,8 +16,8 @@
 namespace headgate::reconciler {
 
 /// Where a commit was refused.
-enum class Stage { Verify, Validate, Compile, Test };
-std::string_view name(Stage stage);  ///< "verify", "validate", "compile", "test"
+enum class Stage { Verify, Validate, Compile, Test, Guard };
+std::string_view name(Stage stage);  ///< "verify", "validate", "compile", "test", "guard"
 
 struct Refusal {
   Stage stage = Stage::Validate;

@@ -146,95 +146,16 @@ Round Reconciler::run_round(bool asked) {
       const base::MutexLock lock(state_mutex_);
       show_applied(activator_->history().activations().back(), {});
     }
+    const base::MutexLock lock(state_mutex_);
+    show_pending("", std::nullopt);
     return Round::Unchanged;
   }
+  if (waits_for_window(commit)) return Round::Unchanged;
   const Round round = apply(commit);
   if (round == Round::Applied)
     if (const Status packed = source_->maintain(&cancellation_); !packed)
       log(packed.error().context);
   return round;
-}
-
-/// Whether an operator said so. Where nothing serves, nothing is worth waiting for.
-bool Reconciler::must_wait(const std::string& commit) {
-  const base::MutexLock lock(state_mutex_);
-  show_overrides();
-  if (activator_->current() == nullptr) return false;
-  const auto& held = activator_->history().held();
-  return suspension().has_value() || (held && held->commit == commit);
-}
-
-/// The one that holds now, with the activator's mutex held.
-std::optional<Suspension> Reconciler::suspension() const {
-  const auto& suspension = activator_->history().suspension();
-  if (!suspension || suspension->until <= activator_->now()) return std::nullopt;
-  return suspension;
-}
-
-/// With the activator's mutex held.
-void Reconciler::show_overrides() {
-  if (const auto suspended = suspension())
-    board_.set("Suspended", Condition::Value::True, "Operator",
-               fmt::format("until {}: {}", format_timestamp(suspended->until), suspended->reason));
-  else
-    board_.remove("Suspended");
-  if (const auto& held = activator_->history().held())
-    board_.set("RolledBack", Condition::Value::True, "Operator",
-               fmt::format("{} is held until another commit comes{}", short_id(held->commit),
-                           held->reason.empty() ? "" : ": " + held->reason));
-  else
-    board_.remove("RolledBack");
-}
-
-Result<Activation> Reconciler::roll_back(std::uint64_t generation, const std::string& reason) {
-  const base::MutexLock one_at_a_time(stages_mutex_);  // nobody else activates meanwhile
-  Result<Activation> earlier = Activation();
-  std::shared_ptr<const snapshot::Snapshot> live;
-  {
-    const base::MutexLock lock(state_mutex_);
-    earlier = activator_->find_earlier(generation);
-    live = activator_->current();
-  }
-  if (!earlier) return earlier;
-  HG_TRY(const Prepared prepared,
-         activator_->load(earlier->digest, loader_, options_.compile, live->configuration.get()),
-         "generation {} cannot be resumed", earlier->generation);
-  const base::MutexLock lock(state_mutex_);
-  HG_TRY(const Activation activation, activator_->roll_back(*earlier, prepared, reason),
-         "rolling back");
-  show_applied(activation, {});
-  log(fmt::format("generation {} ({}) is live: rolled back to generation {} by the operator{}",
-                  activation.generation, short_id(activation.commit), earlier->generation,
-                  reason.empty() ? "" : ": " + schema::escape_control(reason)));
-  return activation;
-}
-
-Result<Timestamp> Reconciler::suspend(Duration how_long, const std::string& reason) {
-  const Timestamp until = activator_->now() + how_long;
-  {
-    const base::MutexLock lock(state_mutex_);
-    HG_CHECK(activator_->record(Json{
-                 {"type", "suspended"}, {"until", format_timestamp(until)}, {"reason", reason}}),
-             "the state cannot be written");
-    show_overrides();
-  }
-  log("no commit goes live until " + format_timestamp(until) + ": " +
-      schema::escape_control(reason));
-  reconcile_now();  // and wake up when it ends
-  return until;
-}
-
-Status Reconciler::resume_following() {
-  {
-    const base::MutexLock lock(state_mutex_);
-    if (!suspension() && !activator_->history().held())
-      return fail(Blame::Config, "there is nothing to end: neither suspended nor rolled back");
-    HG_CHECK(activator_->record(Json{{"type", "resumed"}}), "the state cannot be written");
-    show_overrides();
-  }
-  log("following the repository again, by the operator");
-  reconcile_now();
-  return {};
 }
 
 /// Whether there is nothing to do for `commit`.
@@ -300,6 +221,8 @@ Round Reconciler::apply(const std::string& commit) {
     staged = compile(std::move(*staged), options_.compile,
                      live != nullptr ? live->configuration.get() : nullptr);
   if (staged) staged = test(std::move(*staged));
+  if (staged && live != nullptr)
+    staged = reviewer_.guard(std::move(*staged), *live, *source_->repository(), commit);
   if (!staged) return refuse(*info, std::move(staged.error()));
 
   const bool rewritten =
@@ -456,9 +379,11 @@ bool Reconciler::wait_for_next_round(bool* asked) {
   Clock::time_point deadline = Clock::now() + pace_.next_wait();
   {
     const base::MutexLock lock(state_mutex_);
-    if (const auto suspended = suspension())
-      deadline = std::min<Clock::time_point>(deadline,
-                                             Clock::now() + (suspended->until - activator_->now()));
+    const auto suspended = suspension();
+    for (const auto& end :
+         {suspended ? std::optional(suspended->until) : std::nullopt, window_opens_})
+      if (end)
+        deadline = std::min<Clock::time_point>(deadline, Clock::now() + (*end - activator_->now()));
   }
   base::MutexLock lock(mutex_);
   while (!asked_ && !stopping_)

@@ -93,8 +93,11 @@ class Reconciler {
   Round on_state_failure(const std::string& message);
   Round refuse(const CommitInfo& commit, Refusal refusal);
   bool must_wait(const std::string& commit);
+  bool waits_for_window(const std::string& commit);
+  bool is_emergency(const std::string& live, const std::string& commit) const;
   std::optional<Suspension> suspension() const;
   void show_overrides();
+  void show_pending(const std::string& commit, std::optional<Timestamp> opens);
   bool is_settled(const std::string& commit, bool asked) const;
   bool has_changed_outside(const snapshot::Snapshot& live) const;
   void show_applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings);
@@ -113,6 +116,10 @@ class Reconciler {
   Board board_;
   Pace pace_;
   Cancellation cancellation_;
+
+  /// What waits for a change window, and when that opens; with the activator's mutex.
+  std::string pending_commit_;
+  std::optional<Timestamp> window_opens_;
 
   // What the last round left, so that nothing is said or tried twice.
   bool source_failing_ = false;

@@ -50,14 +50,28 @@ Result<Review> Reviewer::review(const Repository& repository, const std::string&
     return review;
   }
   if (verdict) review.signers = verdict->signers;
-  review.refusal = take_through_stages(*tree, live.get(), review);
+  review.refusal = take_through_stages(repository, *tree, live.get(), review);
   if (tree->damaged()) return fail(Blame::Self, "{} cannot be read whole", commit);
-  for (Purge& purge : review.plan.purges)
-    purge.touches = invalidator_.estimate(*purge.invalidation);
+  std::vector<const schema::Invalidation*> purges;
+  for (const Purge& purge : review.plan.purges) purges.push_back(purge.invalidation.get());
+  const auto touched = invalidator_.estimate(purges);
+  for (std::size_t i = 0; i < purges.size(); ++i) review.plan.purges[i].touches = touched[i];
   return review;
 }
 
-std::optional<Refusal> Reviewer::take_through_stages(const GitTree& tree,
+Staged<Prepared> Reviewer::guard(Prepared prepared, const snapshot::Snapshot& live,
+                                 const Repository& repository, const std::string& commit) const {
+  auto refusals = check_guards(
+      live.configuration->model(), *prepared.model, repository.messages(live.commit, commit),
+      [this](const std::vector<const schema::Invalidation*>& invalidations) {
+        return invalidator_.estimate(invalidations);
+      });
+  if (refusals.empty()) return prepared;
+  return tl::unexpected<Refusal>(Refusal{Stage::Guard, std::move(refusals)});
+}
+
+std::optional<Refusal> Reviewer::take_through_stages(const Repository& repository,
+                                                     const GitTree& tree,
                                                      const snapshot::Snapshot* live,
                                                      Review& review) const {
   snapshot::CompileOptions options = compile_;
@@ -71,6 +85,8 @@ std::optional<Refusal> Reviewer::take_through_stages(const GitTree& tree,
     staged =
         compile(std::move(*staged), options, live != nullptr ? live->configuration.get() : nullptr);
   if (staged) staged = test(std::move(*staged));
+  if (staged && live != nullptr)
+    staged = guard(std::move(*staged), *live, repository, review.commit);
   if (!staged) return std::move(staged.error());
   review.cases = staged->cases;
   const schema::Model nothing;

@@ -9,6 +9,7 @@
 
 #include "appliance/base/mutex.h"
 #include "reconciler/loop/activator.h"
+#include "reconciler/loop/guards.h"
 #include "reconciler/loop/invalidator.h"
 #include "reconciler/plan/plan.h"
 #include "reconciler/trust/verifier.h"
@@ -48,13 +49,17 @@ class Reviewer {
   /// the machine's own files cannot.
   Result<Review> review(const Repository& repository, const std::string& commit) const;
 
+  /// Refuses what the guards of the live Fleet do not let through.
+  Staged<Prepared> guard(Prepared prepared, const snapshot::Snapshot& live,
+                         const Repository& repository, const std::string& commit) const;
+
   /// Nothing when the machine does not ask for signatures. Errors: the same.
   Result<std::optional<Verdict>> verify(const Repository& repository,
                                         const std::string& commit) const;
 
  private:
-  std::optional<Refusal> take_through_stages(const GitTree& tree, const snapshot::Snapshot* live,
-                                             Review& review) const;
+  std::optional<Refusal> take_through_stages(const Repository& repository, const GitTree& tree,
+                                             const snapshot::Snapshot* live, Review& review) const;
 
   base::Mutex& stages_;
   base::Mutex& state_;

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMaxEntries = 200'000;
 constexpr int kMaxDepth = 64;
+constexpr std::size_t kMaxMessages = 1000;
 constexpr std::uint64_t kMaxBlobBytes = std::uint64_t{16} << 20;
 constexpr std::size_t kMaxKnownBlobBytes = 64 << 10;
 constexpr std::size_t kMaxKnownBytes = 64 << 20;
@@ -249,6 +250,27 @@ Result<std::unique_ptr<GitTree>> Repository::tree(const std::string& commit) con
   std::sort(tree->entries_.begin(), tree->entries_.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   return tree;
+}
+
+std::vector<CommitMessage> Repository::messages(const std::string& since,
+                                                const std::string& commit) const {
+  std::vector<CommitMessage> messages;
+  git_oid head;
+  git_oid base;
+  git_revwalk* walk = nullptr;
+  if (git_oid_fromstr(&head, commit.c_str()) != 0 || git_revwalk_new(&walk, handle_.get()) != 0)
+    return messages;
+  const Handle<git_revwalk> owner(walk, git_revwalk_free);
+  const bool has_base =
+      git_oid_fromstr(&base, since.c_str()) == 0 && git_revwalk_hide(walk, &base) == 0;
+  const std::size_t count = has_base ? kMaxMessages : 1;
+  git_revwalk_push(walk, &head);
+  for (git_oid id; messages.size() < count && git_revwalk_next(&id, walk) == 0;) {
+    const auto handle = find_commit(handle_.get(), hex(id));
+    const char* message = handle ? git_commit_message(handle->get()) : nullptr;
+    if (message != nullptr) messages.push_back({hex(id), message});
+  }
+  return messages;
 }
 
 Status Repository::add_objects(const std::string& folder) {

@@ -30,6 +30,11 @@ struct CommitInfo {
   std::string time;     ///< the committer's, RFC 3339 in UTC
 };
 
+struct CommitMessage {
+  std::string commit;
+  std::string text;
+};
+
 /// The files of one commit. Symbolic links and submodules are listed, so that one that stands where
 /// configuration is expected is refused by name, but never followed: reading them is an error.
 class GitTree final : public schema::Tree {
@@ -67,6 +72,9 @@ class Repository {
   /// Whether a ref of this full name is there, broken or not.
   bool has_ref(const std::string& name) const;
   Result<CommitInfo> describe(const std::string& commit) const;
+  /// Of the commits that `commit` has and `since` has not, at most a thousand; only that of
+  /// `commit` where `since` is not there.
+  std::vector<CommitMessage> messages(const std::string& since, const std::string& commit) const;
   /// Of a commit, or of the id of a tree. Errors: Blame::Self when objects are missing or damaged;
   /// Blame::Config beyond the limits of size and depth.
   Result<std::unique_ptr<GitTree>> tree(const std::string& commit) const;

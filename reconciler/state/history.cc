@@ -92,6 +92,7 @@ void History::apply_activated(const Json& record) {
   Activation activation = activation_of(record);
   generation_ = std::max(generation_, activation.generation);
   apply_invalidated(record, activation.commit);
+  released_.clear();
   held_.reset();
   if (std::string from = text_of(record, "rolledBackFrom"); !from.empty())
     held_ = HeldCommit{std::move(from), text_of(record, "reason")};
@@ -115,7 +116,9 @@ void History::apply_overrides(const Json& record) {
   suspension_.reset();
   if (const auto until = parse_timestamp(text_of(record, "until")))
     suspension_ = Suspension{*until, text_of(record, "reason")};
-  if (text_of(record, "type") == "resumed") held_.reset();
+  if (text_of(record, "type") != "resumed") return;
+  held_.reset();
+  released_ = text_of(record, "commit");
 }
 
 void History::apply_swept(const Json& record) {
@@ -140,6 +143,7 @@ void History::apply_checkpoint(const Json& record) {
   apply_ledger(record);
   apply_schedules(record);
   apply_overrides(record);
+  released_ = text_of(record, "releasedCommit");
   held_.reset();
   if (std::string held = text_of(record, "heldCommit"); !held.empty())
     held_ = HeldCommit{std::move(held), text_of(record, "heldReason")};
@@ -164,6 +168,7 @@ std::vector<Json> History::compacted() const {
     checkpoint["until"] = format_timestamp(suspension_->until);
     checkpoint["reason"] = suspension_->reason;
   }
+  if (!released_.empty()) checkpoint["releasedCommit"] = released_;
   if (held_) {
     checkpoint["heldCommit"] = held_->commit;
     checkpoint["heldReason"] = held_->reason;

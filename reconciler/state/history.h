@@ -54,6 +54,8 @@ class History {
   /// None when nobody said so; it may be over.
   const std::optional<Suspension>& suspension() const { return suspension_; }
   const std::optional<HeldCommit>& held() const { return held_; }
+  /// The commit that need not wait for a change window; empty: none.
+  const std::string& released() const { return released_; }
   /// The newest last.
   const std::deque<Activation>& activations() const { return activations_; }
   /// (sequence, JSON line), the newest last; the last kMaxEvents.
@@ -79,6 +81,7 @@ class History {
   std::deque<Activation> activations_;
   std::optional<Suspension> suspension_;
   std::optional<HeldCommit> held_;
+  std::string released_;
   std::deque<std::pair<std::uint64_t, std::string>> events_;
 };
 

@@ -28,18 +28,6 @@ cache::PurgeSelect purge_select(const LedgerEntry& entry) {
   return select;
 }
 
-cache::PurgeRule purge_rule(const LedgerEntry& entry, Timestamp now) {
-  cache::PurgeRule rule;
-  rule.id = entry.id;
-  rule.distribution = entry.distribution;
-  rule.select = purge_select(entry);
-  rule.mode = entry.mode == Mode::Delete ? cache::PurgeMode::Delete : cache::PurgeMode::Revalidate;
-  rule.epoch = entry.epoch;
-  rule.retained = entry.is_retained(now);
-  rule.count = entry.count;
-  return rule;
-}
-
 void put(Json& json, const char* name, const std::vector<std::string>& values) {
   if (!values.empty()) json[name] = values;
 }
@@ -56,6 +44,18 @@ std::vector<std::string> texts_of(const Json& json, const char* name) {
 }
 
 }  // namespace
+
+cache::PurgeRule purge_rule(const LedgerEntry& entry, Timestamp now) {
+  cache::PurgeRule rule;
+  rule.id = entry.id;
+  rule.distribution = entry.distribution;
+  rule.select = purge_select(entry);
+  rule.mode = entry.mode == Mode::Delete ? cache::PurgeMode::Delete : cache::PurgeMode::Revalidate;
+  rule.epoch = entry.epoch;
+  rule.retained = entry.is_retained(now);
+  rule.count = entry.count;
+  return rule;
+}
 
 std::string text_of(const Json& json, const char* name) {
   const auto found = json.find(name);
@@ -263,12 +263,6 @@ bool Ledger::lapses(Timestamp before, Timestamp now) const {
   return std::any_of(active_.begin(), active_.end(), [&](const std::string& id) {
     return entries_.at(id).is_retained(before) && !entries_.at(id).is_retained(now);
   });
-}
-
-cache::PurgeTable purge_table_of(const LedgerEntry& entry, Timestamp now) {
-  cache::PurgeTable table;
-  table.add(purge_rule(entry, now));
-  return table;
 }
 
 cache::PurgeTable Ledger::purge_table(Timestamp now) const {

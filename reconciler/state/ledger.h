@@ -105,8 +105,7 @@ class Ledger {
 
 Json to_json(const LedgerEntry& entry);
 LedgerEntry ledger_entry_of(const Json& json);
-/// Of `entry` alone.
-cache::PurgeTable purge_table_of(const LedgerEntry& entry, Timestamp now);
+cache::PurgeRule purge_rule(const LedgerEntry& entry, Timestamp now);
 /// Patterns of one selection.
 std::size_t patterns_of(const schema::InvalidationSelect& select);
 

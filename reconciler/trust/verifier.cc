@@ -283,7 +283,10 @@ Result<Changes> Verifier::own_changes(const CommitObject& commit) {
 Result<std::optional<std::size_t>> Verifier::signer_of(const Step& step,
                                                        const CommitObject& commit) {
   HG_TRY(const Identity identity, step.policy->identify(commit), "signature");
-  if (identity.signer) return identity.signer;
+  if (identity.signer) {
+    verdict_.signed_by[commit.id] = step.policy->name_of(*identity.signer);
+    return identity.signer;
+  }
   HG_TRY(const bool grants, grants_itself(commit), "signers");
   if (identity.code == Code::SignerUnknown && grants)
     refuse(commit.id, schema::kSignersFile, Code::SelfGranting,

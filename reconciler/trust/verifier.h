@@ -20,10 +20,11 @@ namespace headgate::reconciler {
 std::string_view reason_of(schema::Code code);
 
 struct Verdict {
-  std::vector<schema::Diagnostic> diagnostics;  ///< empty: verified
-  std::vector<std::string> signers;             ///< of the head
-  std::size_t commits = 0;                      ///< that were looked at
-  std::string trusted_commit;                   ///< the operator's, if the head contains it
+  std::vector<schema::Diagnostic> diagnostics;   ///< empty: verified
+  std::vector<std::string> signers;              ///< of the head
+  std::map<std::string, std::string> signed_by;  ///< of each commit of the range: who
+  std::size_t commits = 0;                       ///< that were looked at
+  std::string trusted_commit;                    ///< the operator's, if the head contains it
   bool good() const { return diagnostics.empty(); }
 };
 

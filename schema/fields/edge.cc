@@ -8,6 +8,8 @@
 namespace headgate::schema {
 namespace {
 
+constexpr std::size_t kMaxChangeWindows = 50;
+
 using std::chrono::milliseconds;
 
 /// `urls`: a list, of which this version reads one.
@@ -135,6 +137,32 @@ void spec_fields(Object<Edge>& o) {
     o.later(name);
 }
 
+void guard_fields(Object<Fleet>& g) {
+  g.field("prune", &Fleet::max_pruned_percent,
+          "Of the host names, and of the behaviors, that are live. Fewer than four are never too "
+          "many. A commit that means it says so in its message: `Headgate-Prune: N`, how many go.")
+      .range(0, 100);
+  g.field("purge", &Fleet::max_purged_percent,
+          "Of the responses that an edge has cached, by a commit's invalidations; unless its "
+          "message says `Headgate-Purge: N`, percent.")
+      .range(0, 100);
+}
+
+const Type& change_windows_type() {
+  static const Object<ChangeWindow> type(
+      "ChangeWindow", "A time in which commits go live.", [](Object<ChangeWindow>& o) {
+        o.field("cron", &ChangeWindow::cron,
+                "When it opens: minute, hour, day of the month, month and day of the week, in UTC.")
+            .required()
+            .format(kCron);
+        o.field("for", &ChangeWindow::open_for, "How long it is open.")
+            .required()
+            .range(std::chrono::minutes(1), std::chrono::hours(24 * 31));
+      });
+  static const ListOf<ChangeWindow> list(type);
+  return list;
+}
+
 }  // namespace
 
 const ObjectType& edge_table() {
@@ -150,12 +178,17 @@ const ObjectType& fleet_table() {
   static const Object<Fleet> table(
       "Fleet", "What holds for every edge that follows the repository.", [](Object<Fleet>& o) {
         envelope(o, "Fleet", Labels::Yes, false);
-        o.nest("spec", "FleetSpec", "Defaults of later versions: empty in this one.",
-               [](Object<Fleet>& s) {
-                 for (const char* name : {"defaults", "guards", "changeWindows", "waves", "rollout",
-                                          "suspend", "verify"})
-                   s.later(name);
-               });
+        o.nest("spec", "FleetSpec", "What commits may do at once, and when.", [](Object<Fleet>& s) {
+          s.nest("guards", "FleetGuards",
+                 "How much may go at once, in percent. A commit is judged by the version "
+                 "that is live.",
+                 guard_fields);
+          s.field("changeWindows", &Fleet::change_windows, change_windows_type(),
+                  "When commits go live; outside of these they wait.")
+              .items(1, kMaxChangeWindows);
+          for (const char* name : {"defaults", "waves", "rollout", "suspend", "verify"})
+            s.later(name);
+        });
       });
   return table;
 }

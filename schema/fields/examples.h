@@ -140,6 +140,9 @@ spec:
 inline constexpr const char* kFleetExample = R"(apiVersion: headgate/v1
 kind: Fleet
 metadata: { name: storefront, labels: { team: web } }
+spec:
+  guards: { prune: 30, purge: 50 }
+  changeWindows: [{ cron: "0 8 * * mon-thu", for: 9h }]
 )";
 
 inline constexpr const char* kEdgeExample = R"(apiVersion: headgate/v1

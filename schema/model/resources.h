@@ -117,10 +117,19 @@ struct Expect {
   std::vector<ExpectCase> cases;
 };
 
+/// A time in which commits go live: from each tick of `cron` on, for `open_for`.
+struct ChangeWindow {
+  std::string cron;
+  Duration open_for{};  ///< YAML: for
+};
+
 /// `kind: Fleet`: what holds for every edge that follows the repository.
 struct Fleet {
   std::string name;
   std::map<std::string, std::string> labels;
+  int max_pruned_percent = 30;   ///< YAML: guards.prune; of host names, and of behaviors
+  int max_purged_percent = 100;  ///< YAML: guards.purge; of what an edge has cached
+  std::vector<ChangeWindow> change_windows;  ///< empty: always
 };
 
 struct EdgeSource {

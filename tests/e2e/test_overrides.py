@@ -133,12 +133,11 @@ def test_a_rollback_keeps_who_signed_and_what_follows_is_verified(site, origin, 
 def test_a_suspended_edge_lets_commits_wait(repository, origin, edge, run):
     assert "until" in edge.command("suspend", "--for", "2h", "--reason", "the sale", check=0).stdout
     put_mark(repository, origin.port, "three")
-    reconciled(edge)
+    edge.reconcile()
+    until(lambda: next(c for c in edge.status()["conditions"] if c["type"] == "Ready")["reason"] == "NotApplied", "the commit to be seen")
     assert mark(edge) == "two" and edge.get("/page").is_hit
     held = condition(edge, "Suspended")
     assert "the sale" in held["message"]
-    ready = next(c for c in edge.status()["conditions"] if c["type"] == "Ready")
-    assert ready["reason"] == "NotApplied"
     edge.command("purge", "shop", "/page", "--mode", "delete", check=0)  # purges are urgent
     assert not edge.get("/page").is_hit
     edge.stop()

@@ -76,14 +76,16 @@ Swept sweep(Store& store, const FillTable& fills, const PurgeTable& purges) {
   return pass.result();
 }
 
-Selected count_selected(Store& store, const PurgeTable& purges) {
-  Selected selected;
+std::vector<Selected> count_selected(Store& store, const PurgeTable& purges) {
+  std::vector<Selected> selected(purges.rules().size());
   std::unordered_set<const StoredResponse*> seen;  // a visit may be repeated
   store.visit_older(purges.epoch(), [&](const StoredResponse& response) {
-    if (purges.rules_for(response).empty() || !seen.insert(&response).second)
-      return Store::Visit::Keep;
-    if (!response.is_slice()) ++selected.responses;  // the whole of which it is a part counts
-    selected.bytes += response.memory_bytes();
+    const std::vector<std::uint32_t> rules = purges.rules_for(response);
+    if (rules.empty() || !seen.insert(&response).second) return Store::Visit::Keep;
+    for (const std::uint32_t rule : rules) {
+      if (!response.is_slice()) ++selected[rule].responses;  // the whole of which it is one counts
+      selected[rule].bytes += response.memory_bytes();
+    }
     return Store::Visit::Keep;
   });
   return selected;

@@ -23,8 +23,9 @@ struct Swept {
 /// thousand responses.
 Swept sweep(Store& store, const FillTable& fills, const PurgeTable& purges);
 
-/// What `purges` would make invalid of what is stored now; changes nothing. `purges` is a table of
-/// the caller's own. Threads: any; takes milliseconds for each thousand responses.
-Selected count_selected(Store& store, const PurgeTable& purges);
+/// What each rule of `purges` would make invalid of what is stored now, in their order; changes
+/// nothing. `purges` is a table of the caller's own. Threads: any; goes through what is stored
+/// once, in milliseconds for each thousand responses.
+std::vector<Selected> count_selected(Store& store, const PurgeTable& purges);
 
 }  // namespace headgate::cache

@@ -87,8 +87,9 @@ void add_suspend(CLI::App& program, int* exit_code) {
 
 void add_resume(CLI::App& program, int* exit_code) {
   const auto flags = std::make_shared<Flags>();
-  CLI::App* command =
-      program.add_subcommand("resume", "Follow the repository again: ends rollback and suspend.");
+  CLI::App* command = program.add_subcommand(
+      "resume",
+      "Follow the repository again: ends rollback, suspend, and the wait for a change window.");
   add_admin_flag(*command, flags->admin);
   command->footer("Exit codes: 0 done, 1 there was nothing to end, or no answer, 2 bad flags.");
   command->callback(

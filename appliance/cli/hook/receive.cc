@@ -141,7 +141,8 @@ std::string suspension(const std::string& admin) {
   const auto status = ask(admin, "/status");
   if (!status) return {};  // who waits will say so
   for (const Json& condition : list(*status, "conditions"))
-    if (text(condition, "type") == "Suspended") return clean(text(condition, "message"));
+    if (text(condition, "type") == "Suspended" || text(condition, "type") == "Pending")
+      return clean(text(condition, "message"));
   return {};
 }
 

@@ -229,7 +229,7 @@ admin::Appliance Appliance::endpoints() {
     return reconciler_->invalidator().purge(invalidation);
   };
   endpoints.purging.estimate = [this](const schema::Invalidation& invalidation) {
-    const cache::Selected selected = reconciler_->invalidator().estimate(invalidation);
+    const cache::Selected selected = reconciler_->invalidator().estimate({&invalidation}).front();
     return admin::PurgeEstimate{selected.responses, selected.bytes};
   };
   endpoints.purging.list = [this](const std::string& distribution) {

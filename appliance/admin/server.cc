@@ -12,6 +12,7 @@ class FrontServer final : public Server {
  public:
   explicit FrontServer(std::unique_ptr<Front> front) : front_(std::move(front)) {}
   std::string address() const override { return front_->address(); }
+  Result<int> release() override { return front_->release(); }
 
  private:
   std::unique_ptr<Front> front_;
@@ -22,8 +23,10 @@ class FrontServer final : public Server {
 Result<std::unique_ptr<Server>> Server::start(Options options, Appliance appliance) {
   const auto listen = options.listen;
   const bool exposable = options.health_only || (options.token && !options.token->empty());
-  HG_TRY(auto listener, Listener::open(listen), "{} listener",
-         options.health_only ? "health" : "admin");
+  HG_TRY(auto listener,
+         (options.inherited >= 0 ? Listener::adopt(listen, options.inherited)
+                                 : Listener::open(listen)),
+         "{} listener", options.health_only ? "health" : "admin");
   if (!listener->is_local() && !exposable) {
     return fail(Blame::Config,
                 "admin listener: {} can be reached from other machines and there is no token: set "

@@ -49,8 +49,9 @@ struct Options {
   std::string listen;  ///< ADDR:PORT or unix:PATH; port 0 takes a free one
   std::optional<schema::Redacted> webhook_secret = std::nullopt;  ///< none: the webhook answers 404
   std::optional<schema::Redacted> token =
-      std::nullopt;          ///< bearer token, required when the address is not loopback
-  bool health_only = false;  ///< --health: only /healthz and /readyz
+      std::nullopt;    ///< bearer token, required when the address is not loopback
+  int inherited = -1;  ///< a socket that listens at that address already, and becomes the server's
+  bool health_only = false;                    ///< --health: only /healthz and /readyz
   double strict_max_source_age_seconds = 300;  ///< /readyz?strict
 };
 
@@ -61,6 +62,10 @@ class Server {
   virtual ~Server() = default;
   /// "127.0.0.1:9900" with the real port, or "unix:PATH".
   virtual std::string address() const = 0;
+  /// The listening socket, of which the caller gets a copy: who connects from now on waits in its
+  /// queue, until a server inherits it. Answers of requests that have come are still sent.
+  /// Errors: Blame::Self, when there are no descriptors left.
+  virtual Result<int> release() = 0;
 };
 
 /// Whether `signature` (GitHub's and Gitea's X-Hub-Signature-256 / X-Gitea-Signature, or GitLab's

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/server/edge.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "appliance/base/mutex.h"
 #include "appliance/cache/simulate/curve_thread.h"
@@ -18,7 +22,8 @@ class RunningEdge final : public Edge {
  public:
   RunningEdge(EdgeOptions options, snapshot::SnapshotHolder& snapshots, observe::Metrics& metrics,
               observe::AccessLog* access_log, std::unique_ptr<Tls> tls, std::unique_ptr<Quic> quic)
-      : commons_(std::move(options), snapshots, metrics, access_log, std::move(tls),
+      : inherited_(std::exchange(options.inherited, {})),
+        commons_(std::move(options), snapshots, metrics, access_log, std::move(tls),
                  std::move(quic)) {
     for (unsigned i = 0; i < commons_.options.threads; ++i)
       workers_.push_back(std::make_unique<Worker>(commons_));
@@ -38,6 +43,10 @@ class RunningEdge final : public Edge {
       if (https_.empty()) commons_.https_port = bound.port;
       https_.push_back(bound.address);
     }
+    // What the settings do not name any more.
+    for (const Listening& one : std::exchange(inherited_, {}))
+      for (const auto* descriptors : {&one.descriptors, &one.datagrams, &one.channels})
+        close_all(*descriptors);
     return {};
   }
 
@@ -63,40 +72,103 @@ class RunningEdge final : public Edge {
   EncodingStats encoding_stats() const override { return commons_.encodings.stats(); }
   std::uint64_t held_body_octets() const override { return commons_.held_bodies.octets(); }
 
-  void drain(Duration limit) override {
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    busy_ = workers_.size();
+  Result<std::vector<Listening>> offer() override {
+    std::vector<Listening> offered = listening_;
+    std::vector<std::vector<int>> ours(workers_.size());
+    for (Listening& one : offered) {
+      for (std::size_t i = 0; i < one.datagrams.size(); ++i) {
+        const auto ends = HandoverChannel::make_pair();
+        if (!ends) {
+          for (const auto& channels : ours) close_all(channels);
+          for (const Listening& other : offered) close_all(other.channels);
+          return tl::unexpected<Error>(ends.error());
+        }
+        ours[i].push_back(ends->first);
+        one.channels.push_back(ends->second);
+      }
+    }
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+      workers_[i]->set_successors(std::move(ours[i]));
+    offered_ = true;
+    return offered;
+  }
+
+  void withdraw() override {
+    for (const auto& worker : workers_)
+      worker->set_successors(std::vector<int>(quic_groups_.size(), -1));
+    offered_ = false;
+  }
+
+  void drain() override {
+    {
+      const base::MutexLock lock(mutex_);
+      busy_ = workers_.size();
+    }
     for (const auto& worker : workers_) {
-      worker->drain([this] {
+      worker->drain(offered_ ? Idle::WithTheNext : Idle::AtOnce, [this] {
         const base::MutexLock lock(mutex_);
         --busy_;
         idle_.notify_all();
       });
     }
+  }
+
+  bool wait_until_idle(Duration limit) override {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
     base::MutexLock lock(mutex_);
     while (busy_ != 0 && lock.wait_until(idle_, deadline) == std::cv_status::no_timeout) {
     }
+    return busy_ == 0;
   }
 
  private:
+  static void close_all(const std::vector<int>& descriptors) {
+    for (const int descriptor : descriptors) close(descriptor);
+  }
+
+  /// What the process before this one had for that address.
+  Listening take_inherited(const std::string& address, bool tls) {
+    const auto found =
+        std::find_if(inherited_.begin(), inherited_.end(), [&](const Listening& one) {
+          return one.asked == address && one.tls == tls &&
+                 one.descriptors.size() == workers_.size();
+        });
+    if (found == inherited_.end()) return {address, tls, {}, {}, {}};
+    Listening taken = std::move(*found);
+    inherited_.erase(found);
+    return taken;
+  }
+
   Result<Bound> add(const std::string& address, bool tls) {
-    auto bound = listen_on(address, static_cast<unsigned>(workers_.size()),
-                           tls ? Datagrams::Too : Datagrams::No);
+    Listening listening = take_inherited(address, tls);
+    auto bound = listening.descriptors.empty()
+                     ? listen_on(address, static_cast<unsigned>(workers_.size()),
+                                 tls ? Datagrams::Too : Datagrams::No)
+                     : adopt(listening);
     if (!bound) return bound;
     for (std::size_t i = 0; i < workers_.size(); ++i)
       workers_[i]->add_listener(bound->descriptors[i], tls);
-    if (!tls) return bound;
-    steer_by_connection_id(bound->datagrams);
-    QuicGroup& group = *quic_groups_.emplace_back(std::make_unique<QuicGroup>());
-    for (unsigned i = 0; i < workers_.size(); ++i)
-      group.push_back(&workers_[i]->add_endpoint(bound->datagrams[i], i, group));
+    if (tls) add_endpoints(bound->datagrams, listening.channels);
+    listening_.push_back({address, tls, bound->descriptors, bound->datagrams, {}});
     return bound;
   }
 
+  void add_endpoints(const std::vector<int>& datagrams, const std::vector<int>& predecessors) {
+    steer_by_connection_id(datagrams);
+    QuicGroup& group = *quic_groups_.emplace_back(std::make_unique<QuicGroup>());
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+      const int predecessor = predecessors.empty() ? -1 : predecessors[i];
+      group.push_back(&workers_[i]->add_endpoint(datagrams[i], i, group, predecessor));
+    }
+  }
+
+  std::vector<Listening> inherited_;  ///< until `bind`
   Commons commons_;
   std::vector<std::unique_ptr<QuicGroup>> quic_groups_;  ///< one an https address
   std::vector<std::unique_ptr<Worker>> workers_;
   std::optional<cache::CurveThread> curve_thread_;
+  std::vector<Listening> listening_;
+  bool offered_ = false;
   std::vector<std::string> http_;
   std::vector<std::string> https_;
   std::atomic<std::size_t> next_worker_{0};  ///< to take the next internal connection
@@ -111,6 +183,9 @@ Result<std::unique_ptr<Edge>> Edge::start(EdgeOptions options, snapshot::Snapsho
                                           observe::Metrics& metrics,
                                           observe::AccessLog* access_log) {
   if (options.threads == 0) options.threads = 1;
+  // The kernel shares requests out among the sockets that are there: each needs its worker.
+  if (!options.inherited.empty())
+    options.threads = static_cast<unsigned>(options.inherited.front().descriptors.size());
   HG_TRY(auto tls,
          Tls::make(snapshots, {Connections::handshake_failed, Connections::admit_handshake,
                                Connections::client_hello}),

@@ -14,6 +14,7 @@
 #include "appliance/guard/client_address.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
+#include "appliance/server/connection/listen.h"
 #include "appliance/server/transfer/encoding.h"
 #include "appliance/snapshot/snapshot.h"
 #include "schema/base/result.h"
@@ -36,6 +37,9 @@ struct EdgeOptions {
   schema::EdgeLimits limits;
   std::string waf_debug_header;  ///< lower case; empty: responses do not tell which rules matched
   QuicSeed quic_seed = random_quic_seed();
+  /// Of the process before this one. What the addresses above do not name is closed; there are as
+  /// many workers as it had.
+  std::vector<Listening> inherited;
   std::string qlog_folder;  ///< for a file a QUIC connection; empty: none
 };
 
@@ -67,9 +71,17 @@ class Edge {
   virtual cache::Swept sweep(const cache::PurgeTable& purges) = 0;
   /// What a purge would touch; see cache::count_selected. Threads: any.
   virtual std::vector<cache::Selected> count_selected(const cache::PurgeTable& purges) = 0;
-  /// Closes the listeners, lets what is under way finish, returns when all is done or after
-  /// `limit`.
-  virtual void drain(Duration limit) = 0;
+  /// What another process needs to serve in this one's place. The sockets stay this edge's and are
+  /// served on; the channels become the caller's. Errors: Blame::Self, when there are no
+  /// descriptors left.
+  virtual Result<std::vector<Listening>> offer() = 0;
+  /// It did not come.
+  virtual void withdraw() = 0;
+  /// Closes the listeners, lets what is under way finish. With an offer nobody who uses a
+  /// connection notices: idle ones wait for one more request or their timeout.
+  virtual void drain() = 0;
+  /// Whether all is done, for which it waits as long as `limit`.
+  virtual bool wait_until_idle(Duration limit) = 0;
 };
 
 }  // namespace headgate::server

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "appliance/server/h2o_loop.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -17,7 +18,7 @@ class SocketWatch final : public base::Loop::Watch {
   SocketWatch(h2o_loop_t* loop, int fd, base::UniqueFunction<void()> on_readable)
       : on_readable_(std::move(on_readable)) {
     // A socket of h2o's closes its descriptor; the watched one is not ours.
-    const int copy = dup(fd);
+    const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);  // not for git and its like
     HG_ASSERT(copy >= 0);
     socket_ = h2o_evloop_socket_create(loop, copy, H2O_SOCKET_FLAG_DONT_READ);
     socket_->data = this;

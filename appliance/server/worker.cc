@@ -104,10 +104,17 @@ void Worker::add_internal(int fd) {
   loop_.post([this, end = Handover(fd)]() mutable { connections_.add_internal(end.release()); });
 }
 
-QuicEndpoint& Worker::add_endpoint(int fd, unsigned number, const QuicGroup& group) {
-  endpoints_.push_back(
-      std::make_unique<QuicEndpoint>(commons_, loop_, context_.super, metrics_, fd, number, group));
+QuicEndpoint& Worker::add_endpoint(int fd, unsigned number, const QuicGroup& group,
+                                   int predecessor) {
+  endpoints_.push_back(std::make_unique<QuicEndpoint>(commons_, loop_, context_.super, metrics_, fd,
+                                                      number, group, predecessor));
   return *endpoints_.back();
+}
+
+void Worker::set_successors(std::vector<int> channels) {
+  loop_.post([this, channels = std::move(channels)] {
+    for (std::size_t i = 0; i < endpoints_.size(); ++i) endpoints_[i]->set_successor(channels[i]);
+  });
 }
 
 void Worker::start() {
@@ -123,20 +130,20 @@ void Worker::start() {
   });
 }
 
-void Worker::drain(base::UniqueFunction<void()> on_idle) {
-  loop_.post([this, idle = std::move(on_idle)]() mutable {
-    on_idle_ = std::move(idle);
-    drain_all();
+void Worker::drain(Idle idle, base::UniqueFunction<void()> on_idle) {
+  loop_.post([this, idle, call = std::move(on_idle)]() mutable {
+    on_idle_ = std::move(call);
+    drain_all(idle);
   });
 }
 
-void Worker::drain_all() {
+void Worker::drain_all(Idle idle) {
   draining_ = 1 + endpoints_.size();
   const auto one_is_idle = [this] {
     if (--draining_ == 0) on_idle_();
   };
   for (const auto& endpoint : endpoints_) endpoint->drain(one_is_idle);
-  connections_.drain(one_is_idle);
+  connections_.drain(idle, one_is_idle);
 }
 
 std::size_t Worker::connection_count() const {

@@ -71,13 +71,17 @@ class Worker {
   void add_listener(int fd, bool tls);
   /// Takes over a descriptor bound to UDP; the endpoint is number `number` of `group`, which is
   /// complete before `start`.
-  QuicEndpoint& add_endpoint(int fd, unsigned number, const QuicGroup& group);
+  /// `predecessor`: -1, or the end of a HandoverChannel.
+  QuicEndpoint& add_endpoint(int fd, unsigned number, const QuicGroup& group, int predecessor);
   void start();
   /// See Edge::serve_internal. Threads: any.
   void add_internal(int fd);
+  /// For each endpoint the end of a HandoverChannel that becomes its own, or -1; see
+  /// QuicEndpoint::set_successor. Threads: any.
+  void set_successors(std::vector<int> channels);
   /// Closes listeners and idle connections, lets requests finish; `on_idle` is called once on the
   /// worker's thread when no connection is left. Threads: any.
-  void drain(base::UniqueFunction<void()> on_idle);
+  void drain(Idle idle, base::UniqueFunction<void()> on_idle);
   /// Ends what is left and the thread. Threads: the edge's.
   void stop();
 
@@ -111,7 +115,7 @@ class Worker {
     Worker* worker;
   };
   void flush_log();
-  void drain_all();
+  void drain_all(Idle idle);
   std::size_t connection_count() const;
   void end_what_is_left();
 

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import select
 import signal
 import socket
 import ssl
@@ -291,6 +292,7 @@ class Edge:
         self._counts = (http, https)
         self._env = {**os.environ, "NO_COLOR": "1", **(env or {})}
         self.process = None
+        self._successors = 0
         self.start(wait)
 
     def start(self, wait=True):
@@ -399,6 +401,16 @@ class Edge:
         assert done.returncode != 0, f"{commit} went live:\n{done.stdout}{done.stderr}"
         return self.status()
 
+    def hand_over(self, wait=True):
+        """SIGUSR2. The process that was there; the one that takes its place is `process` from then on."""
+        before = self.process
+        before.send_signal(signal.SIGUSR2)
+        self._successors += 1
+        self.process = _Adopted(int(self.output.wait_for(r"^headgate: process (\d+) serves now", self._successors)[-1][1]))
+        if wait:
+            assert before.wait(DEADLINE) == 0
+        return before
+
     # The end
 
     def kill(self):
@@ -436,6 +448,32 @@ def slow_client(edge, request):
     client.connect((host, int(port)))
     client.sendall(request)
     return client
+
+
+class _Adopted:
+    """What `subprocess.Popen` is, for a process that another one has started, and that tells nobody its exit code when that is over."""
+
+    def __init__(self, pid):
+        self.pid, self._handle, self.returncode = pid, os.pidfd_open(pid), None
+
+    def poll(self):
+        if self.returncode is None and select.select([self._handle], [], [], 0)[0]:
+            self.returncode = 0
+        return self.returncode
+
+    def wait(self, timeout=None):
+        if not select.select([self._handle], [], [], timeout)[0]:
+            raise subprocess.TimeoutExpired(str(self.pid), timeout)
+        return self.poll()
+
+    def send_signal(self, number):
+        signal.pidfd_send_signal(self._handle, number)
+
+    def terminate(self):
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self):
+        self.send_signal(signal.SIGKILL)
 
 
 class _UnixConnection(http.client.HTTPConnection):

@@ -97,9 +97,15 @@ class PollFront final : public Front {
   }
 
   const std::string& address() const override { return listener_->address(); }
+  Result<int> release() override {
+    auto copy = listener_->release();
+    if (copy) released_.store(true);
+    return copy;
+  }
 
  private:
   void run();
+  bool must_finish();
   int poll_timeout() const;
   void accept_all();
   void make_room();
@@ -120,6 +126,7 @@ class PollFront final : public Front {
   const Endpoints endpoints_;
   Outbox outbox_;
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> released_{false};
 
   // Of the loop's thread.
   std::map<Id, std::unique_ptr<Connection>> connections_;  ///< the oldest first
@@ -129,6 +136,7 @@ class PollFront final : public Front {
   std::size_t followers_ = 0;
   base::MonoTime now_ = base::mono_now();
   base::MonoTime accept_again_at_{};
+  base::MonoTime finish_by_{};  ///< set once it is to end
   base::MonoTime next_look_at_{};
 
   Lane probes_;
@@ -139,11 +147,11 @@ class PollFront final : public Front {
 void PollFront::run() {
   std::vector<pollfd> waiting;
   std::vector<Id> ids;
-  while (!stopping_.load()) {
+  while (!stopping_.load() || must_finish()) {
     waiting.clear();
     ids.clear();
     waiting.push_back({.fd = outbox_.wake_fd(), .events = POLLIN, .revents = 0});
-    const bool accepts = now_ >= accept_again_at_;
+    const bool accepts = !released_.load() && now_ >= accept_again_at_;
     waiting.push_back({.fd = accepts ? listener_->fd() : -1, .events = POLLIN, .revents = 0});
     for (const auto& [id, connection] : connections_) {
       if (connection->state == State::Answering) continue;
@@ -169,6 +177,17 @@ void PollFront::run() {
   }
 }
 
+/// Whoever has connected before the socket was released is answered by nobody else.
+bool PollFront::must_finish() {
+  if (!released_.load()) return false;
+  if (finish_by_ == base::MonoTime{}) finish_by_ = now_ + kDrain;
+  return now_ < finish_by_ &&
+         std::any_of(connections_.begin(), connections_.end(), [](const auto& entry) {
+           const State state = entry.second->state;
+           return state == State::Receiving || state == State::Answering || state == State::Sending;
+         });
+}
+
 int PollFront::poll_timeout() const {
   auto next = now_ + std::chrono::hours(1);
   for (const auto& [id, connection] : connections_) {
@@ -177,6 +196,7 @@ int PollFront::poll_timeout() const {
     }
   }
   if (followers_ > 0) next = std::min(next, next_look_at_);
+  if (finish_by_ > now_) next = std::min(next, finish_by_);
   if (accept_again_at_ > now_) next = std::min(next, accept_again_at_);
   return static_cast<int>(std::max<Duration::rep>((next - now_).count() + 1, 0));
 }

@@ -37,6 +37,8 @@ class Front {
                                               Appliance appliance, FrontLimits limits);
   virtual ~Front() = default;
   virtual const std::string& address() const = 0;
+  /// See Server::release.
+  virtual Result<int> release() = 0;
 };
 
 }  // namespace headgate::admin

@@ -2,6 +2,7 @@
 // Binds admin sockets.
 #include "appliance/admin/front/listener.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -170,19 +171,52 @@ Result<std::unique_ptr<Listener>> Listener::open_unix(const std::string& path) {
   if (!bound || ::listen(fd, kBacklog) != 0) {
     return fail(Blame::Config, "listening on unix:{}: {}", path, std::strerror(errno));
   }
-  struct stat status {};
-  if (::stat(path.c_str(), &status) != 0) {
-    return fail(Blame::Config, "listening on unix:{}: {}", path, std::strerror(errno));
-  }
   listener->path_ = path;
-  listener->device_ = status.st_dev;
-  listener->inode_ = status.st_ino;
+  if (!listener->remember_file())
+    return fail(Blame::Config, "listening on unix:{}: {}", path, std::strerror(errno));
   listener->address_ = std::string(kUnixPrefix) + path;
   return listener;
 }
 
+Result<std::unique_ptr<Listener>> Listener::adopt(const std::string& address, int fd) {
+  std::unique_ptr<Listener> listener(new Listener);
+  listener->fd_ = fd;
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0)
+    return fail(Blame::Self, "{}: no socket of the process before: {}", address,
+                std::strerror(errno));
+  if (storage.ss_family != AF_UNIX) {
+    const auto ip = base::IpAddress::from_sockaddr(reinterpret_cast<const sockaddr*>(&storage));
+    listener->address_ =
+        fmt::format("{}:{}", ip.is_v6() ? "[" + ip.text() + "]" : ip.text(), bound_port(fd));
+    listener->local_ = is_loopback(ip);
+    return listener;
+  }
+  listener->address_ = address;
+  listener->path_ = address.substr(kUnixPrefix.size());
+  listener->remember_file();
+  return listener;
+}
+
+Result<int> Listener::release() {
+  const int copy = ::fcntl(fd_, F_DUPFD_CLOEXEC, 0);
+  if (copy < 0) return fail(Blame::Self, "{}: {}", address_, std::strerror(errno));
+  released_.store(true);
+  return copy;
+}
+
+bool Listener::remember_file() {
+  struct stat status {};
+  if (::stat(path_.c_str(), &status) != 0) return false;
+  device_ = status.st_dev;
+  inode_ = status.st_ino;
+  return true;
+}
+
 Listener::~Listener() {
   if (fd_ >= 0) ::close(fd_);
+  if (released_.load()) return;
   // Only if it is still ours: a successor may have put its own there.
   struct stat status {};
   if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ &&

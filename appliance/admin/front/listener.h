@@ -4,6 +4,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -19,10 +20,15 @@ class Listener {
   /// `address`: ADDR:PORT, [ADDR]:PORT, localhost:PORT or unix:PATH.
   /// Errors: Blame::Config, naming the address: malformed, taken, not ours.
   static Result<std::unique_ptr<Listener>> open(const std::string& address);
+  /// One that another Listener has released, or that of another process. Errors: Blame::Self.
+  static Result<std::unique_ptr<Listener>> adopt(const std::string& address, int fd);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  /// A copy of the socket, which outlives this one, as does the file of a unix socket.
+  /// Errors: Blame::Self, when there are no descriptors left.
+  Result<int> release();
   int fd() const { return fd_; }
   /// With the real port.
   const std::string& address() const { return address_; }
@@ -32,6 +38,7 @@ class Listener {
 
  private:
   Listener() = default;
+  bool remember_file();
   static Result<std::unique_ptr<Listener>> open_tcp(const std::string& address);
   static Result<std::unique_ptr<Listener>> open_unix(const std::string& path);
 
@@ -41,6 +48,7 @@ class Listener {
   std::string path_;  ///< of a unix socket
   dev_t device_ = 0;
   ino_t inode_ = 0;
+  std::atomic<bool> released_{false};
 };
 
 }  // namespace headgate::admin

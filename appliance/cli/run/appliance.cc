@@ -4,14 +4,17 @@
 #include "appliance/cli/run/appliance.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <thread>
+#include <utility>
 
 #include "appliance/cli/client/client.h"
 #include "appliance/cli/run/descriptors.h"
 #include "appliance/cli/run/quic_seed.h"
+#include "appliance/cli/run/service_manager.h"
 #include "appliance/cli/run/status.h"
 #include "appliance/snapshot/secret/secrets.h"
 #include "reconciler/trust/machine.h"
@@ -20,6 +23,9 @@ namespace headgate::cli {
 namespace {
 
 constexpr Duration kDrainLimit = std::chrono::seconds(10);
+/// Of a process whose place another one has taken: long enough for most downloads.
+constexpr Duration kRetireLimit = std::chrono::minutes(10);
+constexpr Duration kLook = std::chrono::milliseconds(200);
 
 unsigned worker_count(std::uint32_t asked) {
   return asked > 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
@@ -37,6 +43,20 @@ cache::Policy::Kind eviction_policy(schema::CacheEviction eviction) {
   return cache::Policy::Kind::S3Fifo;
 }
 
+/// The socket that the process before had for this address; -1: none.
+int take(HandedListener& handed, const std::string& address) {
+  const int descriptor = std::exchange(handed.descriptor, -1);
+  if (descriptor < 0 || handed.asked == address) return descriptor;
+  ::close(descriptor);
+  return -1;
+}
+
+HandedListener release(admin::Server* server, const std::string& asked) {
+  if (server == nullptr) return {asked, -1};
+  const auto descriptor = server->release();
+  return {asked, descriptor ? *descriptor : -1};
+}
+
 Result<guard::TrustedProxies> trusted_proxies(const std::vector<std::string>& cidrs) {
   std::vector<base::IpNetwork> networks;
   for (const std::string& cidr : cidrs) {
@@ -50,8 +70,12 @@ Result<guard::TrustedProxies> trusted_proxies(const std::vector<std::string>& ci
 }  // namespace
 
 Appliance::Appliance(schema::Edge settings, std::string receive,
+                     std::optional<Inheritance> inherited,
                      std::function<void(const std::string&)> log)
-    : settings_(std::move(settings)), receive_(std::move(receive)), log_(std::move(log)) {}
+    : settings_(std::move(settings)),
+      receive_(std::move(receive)),
+      inherited_(inherited ? std::move(*inherited) : Inheritance()),
+      log_(std::move(log)) {}
 
 Appliance::~Appliance() { stop(); }
 
@@ -83,9 +107,16 @@ Status Appliance::start() {
        {&Appliance::assume_user, &Appliance::open_reconciler, &Appliance::regain_root,
         &Appliance::open_edge, &Appliance::become_user, &Appliance::open_admin})
     if (Status done = (this->*step)(); !done) return done;
+  offer_metrics();
   announce();
   warmer_->start();
   reconciler_->start();
+  if (inherited_.ready >= 0) {
+    const ssize_t told = ::write(inherited_.ready, "1", 1);
+    ::close(std::exchange(inherited_.ready, -1));
+    if (told != 1) return fail(Blame::Self, "the process before has ended meanwhile");
+  }
+  tell_service_manager("READY=1");
   return {};
 }
 
@@ -121,8 +152,6 @@ Status Appliance::open_reconciler() {
   if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
   reconciler_ = std::move(*opened);
   HG_TRY(quic_seed_, quic_seed(disk_, settings_.state), "--state");
-  metrics_.contribute([this] { return reconciler_->board().families(); });
-  metrics_.contribute([this] { return reconciler_->invalidator().families(); });
   reconciler_->resume();
   return {};
 }
@@ -137,6 +166,10 @@ Status Appliance::open_edge() {
   options.limits = settings_.limits;
   options.waf_debug_header = settings_.waf_debug_header;
   options.quic_seed = quic_seed_;
+  options.inherited = std::exchange(inherited_.listeners, {});
+  if (!options.inherited.empty() && options.inherited.front().descriptors.size() != options.threads)
+    log_(fmt::format("--threads: {} as before; another number needs a restart",
+                     options.inherited.front().descriptors.size()));
   // The name that QUIC's programs share for it.
   if (const char* folder = std::getenv("QLOGDIR")) options.qlog_folder = folder;
   HG_TRY(const std::uint64_t descriptors, raise_descriptor_limit(), "starting");
@@ -153,15 +186,25 @@ Status Appliance::open_edge() {
   auto started = server::Edge::start(std::move(options), snapshots_, metrics_, access_log_.get());
   if (!started) return tl::unexpected<Error>(std::move(started.error()));
   edge_ = std::move(*started);
-  metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
-  metrics_.contribute([this] { return waf_families(*waf_, edge_->held_body_octets()); });
-  metrics_.contribute([this] { return miss_curve_families(edge_->miss_curve()); });
-  metrics_.contribute([this] { return compression_families(edge_->encoding_stats()); });
+  follow_with_edge();
+  return {};
+}
+
+void Appliance::follow_with_edge() {
   reconciler_->invalidator().set_sweep(
       [this](const cache::PurgeTable& purges) { return edge_->sweep(purges); });
   reconciler_->invalidator().set_count(
       [this](const cache::PurgeTable& purges) { return edge_->count_selected(purges); });
-  return {};
+}
+
+void Appliance::offer_metrics() {
+  metrics_.contribute([this] { return reconciler_->board().families(); });
+  metrics_.contribute([this] { return reconciler_->invalidator().families(); });
+  metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
+  metrics_.contribute([this] { return waf_families(*waf_, edge_->held_body_octets()); });
+  metrics_.contribute([this] { return miss_curve_families(edge_->miss_curve()); });
+  metrics_.contribute([this] { return compression_families(edge_->encoding_stats()); });
+  metrics_.contribute([this] { return warmer_->families(); });
 }
 
 /// Nothing is asked for before `start`, when the listeners accept.
@@ -171,7 +214,6 @@ void Appliance::open_warmer() {
   options.record = [this](const warm::Json& event) { reconciler_->record(event); };
   options.log = log_;
   warmer_ = std::make_unique<warm::Warmer>(std::move(options));
-  metrics_.contribute([this] { return warmer_->families(); });
   if (const auto snapshot = snapshots_.get(); snapshot != nullptr) warmer_->serves(snapshot, {});
   reconciler_->on_swap(
       [this](const reconciler::Swap& swap) { warmer_->serves(swap.snapshot, swap.invalidated); });
@@ -183,11 +225,14 @@ Status Appliance::open_admin() {
   options.listen = settings_.admin;
   options.webhook_secret = webhook_secret_;
   options.token = admin_token();
+  options.inherited = take(inherited_.admin, settings_.admin);
   HG_TRY(admin_, admin::Server::start(options, endpoints()), "--admin");
   if (receiver_) HG_CHECK(receiver_->install_hooks(admin_->address()), "starting");
+  const int inherited_health = take(inherited_.health, settings_.health);
   if (settings_.health.empty()) return {};
   admin::Options health;
   health.listen = settings_.health;
+  health.inherited = inherited_health;
   health.health_only = true;
   HG_TRY(health_, admin::Server::start(health, endpoints()), "--health");
   return {};
@@ -311,10 +356,82 @@ void Appliance::reload() {
   reconciler_->reconcile_now();
 }
 
+/// One process at a time has the state folder, so this one gives it up before the next one starts.
+/// Nobody waits for that: whoever asks the admin listener does so in the queue of its socket.
+Appliance::Handover Appliance::hand_over(const std::function<bool()>& give_up) {
+  const auto failed = [this](const std::string& why) {
+    log_("not handed over: " + why);
+    return Handover::Failed;
+  };
+  if (::getpid() == 1)
+    return failed("a container ends with its first process; start another container instead");
+  Inheritance inheritance;
+  auto listeners = edge_->offer();
+  if (!listeners) return failed(listeners.error().context);
+  inheritance.listeners = std::move(*listeners);
+  inheritance.admin = release(admin_.get(), settings_.admin);
+  inheritance.health = release(health_.get(), settings_.health);
+  stop_following();
+
+  auto successor = Successor::start(inheritance);
+  Status ready = successor ? successor->wait_until_ready(give_up)
+                           : Status(tl::unexpected<Error>(std::move(successor.error())));
+  for (const server::Listening& one : inheritance.listeners)
+    for (const int channel : one.channels) ::close(channel);
+  if (ready) {
+    for (const int descriptor : {inheritance.admin.descriptor, inheritance.health.descriptor})
+      if (descriptor >= 0) ::close(descriptor);
+    tell_service_manager(fmt::format("MAINPID={}", successor->pid()));
+    log_(fmt::format("process {} serves now; {} finishes what is under way, 10 min at most",
+                     successor->pid(), ::getpid()));
+    return Handover::Done;
+  }
+  edge_->withdraw();
+  log_("not handed over: " + ready.error().context);
+  if (const Status following = follow_again(std::move(inheritance)); !following) {
+    log_(following.error().context);
+    return Handover::Broken;
+  }
+  return Handover::Failed;
+}
+
+void Appliance::stop_following() {
+  admin_.reset();
+  health_.reset();
+  warmer_->stop();
+  reconciler_->stop();
+  reconciler_.reset();
+}
+
+Status Appliance::follow_again(Inheritance inheritance) {
+  inherited_.admin = std::move(inheritance.admin);
+  inherited_.health = std::move(inheritance.health);
+  HG_CHECK(open_reconciler(), "following the repository again");
+  follow_with_edge();
+  HG_CHECK(open_admin(), "following the repository again");
+  warmer_->start();
+  reconciler_->start();
+  return {};
+}
+
+void Appliance::retire(const std::function<bool()>& give_up) {
+  draining_.store(true);
+  edge_->drain();
+  Duration left = kRetireLimit;
+  while (left > Duration::zero() && !edge_->wait_until_idle(kLook)) {
+    left -= kLook;
+    if (give_up()) left = std::min(left, kDrainLimit);
+  }
+}
+
 void Appliance::stop() {
   if (draining_.exchange(true)) return;
+  tell_service_manager("STOPPING=1");
   if (warmer_ != nullptr) warmer_->stop();
-  if (edge_ != nullptr) edge_->drain(kDrainLimit);
+  if (edge_ != nullptr) {
+    edge_->drain();
+    edge_->wait_until_idle(kDrainLimit);
+  }
   if (reconciler_ != nullptr) reconciler_->stop();
   health_.reset();
   admin_.reset();

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "appliance/admin/server.h"
+#include "appliance/cli/run/handover.h"
 #include "appliance/cli/run/privileges.h"
 #include "appliance/cli/run/receiver.h"
 #include "appliance/observe/access_log.h"
@@ -27,7 +28,8 @@ class Appliance {
  public:
   /// `log` gets one line for the operator; from any thread.
   /// `receive`: the bare repository that is pushed to, and the source; empty: none.
-  Appliance(schema::Edge settings, std::string receive,
+  /// `inherited`: of the process whose place this one takes.
+  Appliance(schema::Edge settings, std::string receive, std::optional<Inheritance> inherited,
             std::function<void(const std::string&)> log);
   ~Appliance();
 
@@ -38,6 +40,16 @@ class Appliance {
   Status start();
   /// SIGHUP: the access log is opened again, the source is asked now.
   void reload();
+  /// SIGUSR2: another process is to serve in this one's place.
+  enum class Handover {
+    Done,    ///< it does; `retire`
+    Failed,  ///< it did not come: everything is as before
+    Broken   ///< nor can this one go on following the repository: it serves, but should end
+  };
+  Handover hand_over(const std::function<bool()>& give_up);
+  /// What is under way goes on until it is over, for 10 minutes at most, and for 10 s at most from
+  /// when `give_up` says so.
+  void retire(const std::function<bool()>& give_up);
   /// Closes the listeners, lets requests finish, for 10 s at most.
   void stop();
 
@@ -47,8 +59,12 @@ class Appliance {
   Status regain_root();
   Status open_edge();
   Status become_user();
+  void follow_with_edge();
   Status open_admin();
   void open_warmer();
+  void offer_metrics();
+  void stop_following();
+  Status follow_again(Inheritance inheritance);
   void announce() const;
   admin::Appliance endpoints();
   admin::Overriding overriding();
@@ -59,6 +75,7 @@ class Appliance {
 
   const schema::Edge settings_;
   const std::string receive_;
+  Inheritance inherited_;
   const std::function<void(const std::string&)> log_;
   Privileges privileges_;
   std::optional<guard::GeoFile> geo_file_;  ///< the reconciler's thread's once that runs

@@ -17,25 +17,55 @@ namespace {
 sigset_t block_signals() {
   sigset_t signals;
   sigemptyset(&signals);
-  for (const int signal : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, signal);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // a viewer that has gone is an error of write(), not the end
   return signals;
 }
 
-/// Until SIGTERM or SIGINT.
-void serve(Appliance& appliance, const sigset_t& signals) {
+bool is_told_to_stop() {
+  sigset_t pending;
+  return sigpending(&pending) == 0 &&
+         (sigismember(&pending, SIGTERM) == 1 || sigismember(&pending, SIGINT) == 1);
+}
+
+/// Until SIGTERM or SIGINT, or until another process serves.
+int serve(Appliance& appliance, const sigset_t& signals) {
   while (true) {
     int signal = 0;
     if (sigwait(&signals, &signal) != 0) continue;
-    if (signal != SIGHUP) return;
-    appliance.reload();
+    switch (signal) {
+      case SIGHUP:
+        appliance.reload();
+        break;
+      case SIGUSR2:
+        switch (appliance.hand_over(is_told_to_stop)) {
+          case Appliance::Handover::Done:
+            appliance.retire(is_told_to_stop);
+            return kOk;
+          case Appliance::Handover::Failed:
+            break;
+          case Appliance::Handover::Broken:
+            appliance.stop();
+            return kFailure;
+        }
+        break;
+      default:
+        complain("stopping: waiting for requests that are under way, 10 s at most");
+        appliance.stop();
+        return kOk;
+    }
   }
 }
 
 int run(const RunFlags& flags) {
   const sigset_t signals =
       block_signals();  // first: a SIGHUP that comes now asks for a round later
+  auto inherited = take_inheritance();
+  if (!inherited) {
+    complain(inherited.error().context);
+    return kFailure;
+  }
   const auto settings = read_settings(flags);
   if (!settings) {
     complain(settings.error().context);
@@ -45,7 +75,7 @@ int run(const RunFlags& flags) {
     fmt::print(stderr, "{}\n", diagnostic.text());
   if (schema::has_errors(settings->diagnostics)) return kInvalid;
 
-  Appliance appliance(settings->edge, settings->receive,
+  Appliance appliance(settings->edge, settings->receive, std::move(*inherited),
                       [](const std::string& line) { complain(line); });
   if (const Status opened = appliance.open(settings->edge.user); !opened) {
     complain(opened.error().context);
@@ -55,10 +85,7 @@ int run(const RunFlags& flags) {
     complain(started.error().context);
     return kFailure;
   }
-  serve(appliance, signals);
-  complain("stopping: waiting for requests that are under way, 10 s at most");
-  appliance.stop();
-  return kOk;
+  return serve(appliance, signals);
 }
 
 }  // namespace
@@ -83,7 +110,11 @@ void add_run(CLI::App& program, int* exit_code) {
       "Signals: SIGTERM and SIGINT drain, 10 s at most, and exit 0. SIGHUP asks the source now, "
       "reads "
       "secrets\n"
-      "and the geo database again, and opens the access log again.\n\n"
+      "and the geo database again, and opens the access log again. SIGUSR2 starts the program that "
+      "is now\n"
+      "where this one was started from, hands it all sockets, and ends when what is under way is "
+      "over: no\n"
+      "connection is refused. If the next one does not begin to serve, this one goes on.\n\n"
       "Examples:\n"
       "  headgate run --source /srv/site --state /tmp/headgate --http 127.0.0.1:8080\n"
       "  headgate run --source https://git.example.com/edge.git --ref release --http :80 --https "

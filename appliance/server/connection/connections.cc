@@ -290,7 +290,7 @@ const guard::waf::Fingerprint* Connections::fingerprint(h2o_conn_t* connection) 
   return known == nullptr || !known->fingerprint ? nullptr : &*known->fingerprint;
 }
 
-void Connections::drain(base::UniqueFunction<void()> on_idle) {
+void Connections::drain(Idle idle, base::UniqueFunction<void()> on_idle) {
   draining_ = true;
   on_idle_ = std::move(on_idle);
   for (const auto& listener : listeners_) {
@@ -301,7 +301,8 @@ void Connections::drain(base::UniqueFunction<void()> on_idle) {
   // An idle HTTP/1 connection would be waited for until its timeout: it learns of the end as if its
   // client had left. HTTP/2 connections are told by GOAWAY, and end by themselves.
   for (const auto& [connection, owner] : open_)
-    if (connection->requests == 0) shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
+    if (idle == Idle::AtOnce && connection->requests == 0)
+      shutdown(h2o_socket_get_fd(connection->socket), SHUT_RD);
   if (open_.empty() && on_idle_) std::exchange(on_idle_, {})();
 }
 

@@ -20,6 +20,13 @@ namespace headgate::server {
 
 struct Commons;
 
+/// How connections end that have no request when a drain begins.
+enum class Idle {
+  AtOnce,      ///< as if their clients had left
+  WithTheNext  ///< request, whose answer says so, or by their timeout: no request meets a closed
+               ///< end
+};
+
 /// Connections of trusted proxies may begin with a PROXY head (versions 1 and 2), whose address
 /// then is the peer's. Threads: the worker's.
 class Connections {
@@ -34,8 +41,8 @@ class Connections {
   /// Serves what the edge itself asks on `fd`, a connected stream socket, which becomes this one's.
   /// Such connections count neither in the metrics nor against the limit.
   void add_internal(int fd);
-  /// No more connections; those without a request end. `on_idle` once none is left.
-  void drain(base::UniqueFunction<void()> on_idle);
+  /// No more connections; those without a request end as `idle` says. `on_idle` once none is left.
+  void drain(Idle idle, base::UniqueFunction<void()> on_idle);
   /// Breaks those that are left.
   void abort_all();
   std::size_t count() const { return open_.size(); }

@@ -150,4 +150,18 @@ Result<Bound> listen_on(const std::string& text, unsigned count, Datagrams datag
   return bound;
 }
 
+Result<Bound> adopt(const Listening& listening) {
+  Bound bound;
+  SocketAddress address;
+  address.size = sizeof address.storage;
+  if (listening.descriptors.empty() ||
+      getsockname(listening.descriptors.front(), address.raw(), &address.size) != 0)
+    return fail(Blame::Self, "{}: no socket of the process before: {}", listening.asked,
+                std::strerror(errno));
+  bound.address = text_of(address, bound.port);
+  bound.descriptors = listening.descriptors;
+  bound.datagrams = listening.datagrams;
+  return bound;
+}
+
 }  // namespace headgate::server

@@ -33,7 +33,7 @@ constexpr int kFlushRounds = 8;
 
 QuicEndpoint::QuicEndpoint(Commons& commons, H2oLoop& loop, h2o_context_t& context,
                            observe::WorkerMetrics& metrics, int descriptor, unsigned worker,
-                           const QuicGroup& group)
+                           const QuicGroup& group, int predecessor)
     : commons_(commons),
       loop_(loop),
       context_(context),
@@ -47,11 +47,14 @@ QuicEndpoint::QuicEndpoint(Commons& commons, H2oLoop& loop, h2o_context_t& conte
   HG_ASSERT(timer_descriptor_ >= 0);
   readable_ = loop.watch_readable(socket_.descriptor(), [this] { on_readable(); });
   timer_ = loop.watch_readable(timer_descriptor_, [this] { on_timer(); });
+  if (predecessor >= 0) meet(predecessor_, predecessor, Via::Predecessor);
 }
 
 QuicEndpoint::~QuicEndpoint() {
   timer_.reset();
   readable_.reset();
+  predecessor_.reset();
+  successor_.reset();
   flushing_ = true;  // nothing is to be scheduled any more
   connections_.clear();
   close(timer_descriptor_);
@@ -83,21 +86,20 @@ void QuicEndpoint::remove_id(const ngtcp2_cid& id) { ids_.erase(key_of({id.data,
 
 void QuicEndpoint::on_readable() {
   flushing_ = true;
-  socket_.receive([this](const Datagram& datagram) { on_datagram(datagram, false); });
+  socket_.receive([this](const Datagram& datagram) { on_datagram(datagram, Via::Socket); });
   flush();
 }
 
-void QuicEndpoint::on_datagram(const Datagram& datagram, bool forwarded) {
+void QuicEndpoint::on_datagram(const Datagram& datagram, Via via) {
   ngtcp2_version_cid ids;
   const int code = ngtcp2_pkt_decode_version_cid(&ids, datagram.octets.data(),
                                                  datagram.octets.size(), QuicSecrets::kIdSize);
   if (code == NGTCP2_ERR_VERSION_NEGOTIATION) return send_version_negotiation(datagram, ids);
   if (code != 0) return metrics_.quic_event(QuicEvent::Dropped);
-  route(datagram, {ids.dcid, ids.dcidlen}, forwarded);
+  route(datagram, {ids.dcid, ids.dcidlen}, via);
 }
 
-void QuicEndpoint::route(const Datagram& datagram, std::span<const std::uint8_t> id,
-                         bool forwarded) {
+void QuicEndpoint::route(const Datagram& datagram, std::span<const std::uint8_t> id, Via via) {
   if (id.size() <= NGTCP2_MAX_CIDLEN) {
     if (const auto found = ids_.find(key_of(id)); found != ids_.end()) {
       found->second->receive(datagram);
@@ -106,9 +108,18 @@ void QuicEndpoint::route(const Datagram& datagram, std::span<const std::uint8_t>
     }
   }
   const auto owner = commons_.quic->secrets.worker_of(id, static_cast<unsigned>(group_.size()));
-  if (owner && *owner != worker_ && !forwarded) {
+  if (owner && *owner != worker_ && via == Via::Socket) {
     metrics_.quic_event(QuicEvent::Forwarded);
     return group_[*owner]->forward(datagram);
+  }
+  if (owner && predecessor_ != nullptr && via != Via::Predecessor) {
+    metrics_.quic_event(QuicEvent::Forwarded);
+    return predecessor_->channel.send(datagram);
+  }
+  // Also what the successor asked about; it knows what to do about what nobody knows.
+  if (successor_ != nullptr && (owner || draining_)) {
+    metrics_.quic_event(QuicEvent::Forwarded);
+    return successor_->channel.send(datagram);
   }
   // A first packet has a long header; a client that answers our Retry uses an id of ours in it.
   if ((datagram.octets[0] & 0x80) != 0) return accept(datagram);
@@ -121,9 +132,29 @@ void QuicEndpoint::forward(const Datagram& datagram) {
               octets = std::vector<std::uint8_t>(datagram.octets.begin(), datagram.octets.end())] {
     if (alive.expired()) return;
     flushing_ = true;
-    on_datagram({.octets = octets, .path = path, .ecn = ecn}, true);
+    on_datagram({.octets = octets, .path = path, .ecn = ecn}, Via::Worker);
     flush();
   });
+}
+
+void QuicEndpoint::meet(std::unique_ptr<Neighbour>& neighbour, int channel, Via via) {
+  neighbour.reset(new Neighbour{HandoverChannel(channel), nullptr, false});
+  neighbour->readable = loop_.watch_readable(channel, [this, &neighbour, via] {
+    flushing_ = true;
+    const bool is_there = neighbour->channel.receive(
+        [this, via](const Datagram& datagram) { on_datagram(datagram, via); });
+    flush();
+    if (is_there || std::exchange(neighbour->is_gone, true)) return;
+    // Not here: this function is the watch's own.
+    loop_.post([&neighbour, alive = std::weak_ptr<int>(alive_)] {
+      if (!alive.expired() && neighbour != nullptr && neighbour->is_gone) neighbour.reset();
+    });
+  });
+}
+
+void QuicEndpoint::set_successor(int channel) {
+  if (channel >= 0) return meet(successor_, channel, Via::Successor);
+  successor_.reset();
 }
 
 void QuicEndpoint::accept(const Datagram& datagram) {
@@ -342,6 +373,7 @@ void QuicEndpoint::on_timer() {
 void QuicEndpoint::drain(base::UniqueFunction<void()> on_idle) {
   draining_ = true;
   on_idle_ = std::move(on_idle);
+  if (successor_ != nullptr) readable_.reset();
   for (const auto& [connection, owner] : connections_) {
     connection->drain();
     schedule(*connection);

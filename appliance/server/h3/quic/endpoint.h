@@ -22,6 +22,7 @@
 #include "appliance/server/h3/crypto/secrets.h"
 #include "appliance/server/h3/crypto/tls.h"
 #include "appliance/server/h3/quic/connection.h"
+#include "appliance/server/h3/quic/handover_channel.h"
 #include "appliance/server/h3/quic/udp_socket.h"
 
 namespace headgate::server {
@@ -34,18 +35,23 @@ using QuicGroup = std::vector<QuicEndpoint*>;
 
 /// Datagrams go where their connection id says (QuicSecrets): the kernel steers them, and what it
 /// steers wrongly, because a client's own id or a restart confuse it, is passed on by whoever gets
-/// it. Threads: the worker's, but `forward`.
+/// it. In a hand-over two processes have one socket: the new one reads it, and passes on to the old
+/// one what has an id of this address that it does not know; what the old one does not know either
+/// comes back. Threads: the worker's, but `forward`.
 class QuicEndpoint {
  public:
   QuicEndpoint(Commons& commons, H2oLoop& loop, h2o_context_t& context,
                observe::WorkerMetrics& metrics, int descriptor, unsigned worker,
-               const QuicGroup& group);
+               const QuicGroup& group, int predecessor = -1);
   ~QuicEndpoint();
   QuicEndpoint(const QuicEndpoint&) = delete;
   QuicEndpoint& operator=(const QuicEndpoint&) = delete;
 
-  /// No new connections; those that are there are told, finish what is under way and end.
-  /// `on_idle` once none is left.
+  /// A process is about to take this one's place, at the other end of `channel`, which becomes the
+  /// endpoint's; -1: it did not come.
+  void set_successor(int channel);
+  /// No new connections: the successor, if there is one, reads the socket from now on. Those that
+  /// are there are told, finish what is under way and end. `on_idle` once none is left.
   void drain(base::UniqueFunction<void()> on_idle);
   void abort_all();
   /// Connections that have not ended; those that only remember that they have do not count.
@@ -79,11 +85,19 @@ class QuicEndpoint {
     std::size_t operator()(const IdKey& key) const;
   };
   static IdKey key_of(std::span<const std::uint8_t> id);
+  /// By whom a datagram came.
+  enum class Via { Socket, Worker, Predecessor, Successor };
+  struct Neighbour {
+    HandoverChannel channel;
+    std::unique_ptr<base::Loop::Watch> readable;
+    bool is_gone = false;
+  };
 
   void on_readable();
   void on_timer();
-  void on_datagram(const Datagram& datagram, bool forwarded);
-  void route(const Datagram& datagram, std::span<const std::uint8_t> id, bool forwarded);
+  void on_datagram(const Datagram& datagram, Via via);
+  void route(const Datagram& datagram, std::span<const std::uint8_t> id, Via via);
+  void meet(std::unique_ptr<Neighbour>& neighbour, int channel, Via via);
   /// Threads: any.
   void forward(const Datagram& datagram);
   void accept(const Datagram& datagram);
@@ -108,6 +122,8 @@ class QuicEndpoint {
   int timer_descriptor_;
   std::unique_ptr<base::Loop::Watch> readable_;
   std::unique_ptr<base::Loop::Watch> timer_;
+  std::unique_ptr<Neighbour> predecessor_;  ///< the process before this one, while it lives
+  std::unique_ptr<Neighbour> successor_;
   ngtcp2_tstamp armed_ = UINT64_MAX;
 
   std::unordered_map<QuicConnection*, std::unique_ptr<QuicConnection>> connections_;

@@ -20,6 +20,7 @@
 
 #include "appliance/base/mutex.h"
 #include "appliance/observe/metrics.h"
+#include "appliance/observe/tally.h"
 
 namespace headgate::observe {
 
@@ -34,10 +35,6 @@ inline constexpr std::size_t kLimits = static_cast<std::size_t>(guard::Limit::kC
 inline constexpr std::array<std::string_view, 6> kStatusClasses = {"none", "1xx", "2xx",
                                                                    "3xx",  "4xx", "5xx"};
 
-/// Upper bounds in µs: from a hit in memory to an origin's time limit.
-inline constexpr std::array<std::uint64_t, 18> kBucketsUs = {
-    50,     100,     250,     500,     1'000,     2'500,     5'000,     10'000,     25'000,
-    50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000, 30'000'000};
 inline constexpr std::array<std::string_view, 18> kBucketLabels = {
     "5e-05", "0.0001", "0.00025", "0.0005", "0.001", "0.0025", "0.005", "0.01", "0.025",
     "0.05",  "0.1",    "0.25",    "0.5",    "1",     "2.5",    "5",     "10",   "30"};
@@ -63,35 +60,31 @@ struct alignas(64) SlotCells {
 };
 static_assert(sizeof(SlotCells) == 128, "two cache lines");
 
-struct Chunk {
-  std::array<SlotCells, kSlotsPerChunk> slots;
+/// What a Tally is made of.
+struct alignas(64) TallyCells {
+  Cell requests;
+  Cell errors;
+  Cell origin_errors;
+  Cell blocks;
+  std::array<Cell, kBuckets> first_octet;
 };
+static_assert(sizeof(TallyCells) == 192, "three cache lines");
 
-struct Histogram {
-  std::array<Cell, kBucketsUs.size() + 1> buckets;
-  Cell sum_us;
-
-  void observe(std::uint64_t us) {
-    std::size_t bucket = 0;
-    while (bucket < kBucketsUs.size() && us > kBucketsUs[bucket]) ++bucket;
-    buckets[bucket].add(1);
-    sum_us.add(us);
-  }
-};
-
-/// All cells of one worker.
-struct alignas(64) WorkerCells {
-  WorkerCells() = default;
-  WorkerCells(const WorkerCells&) = delete;
-  WorkerCells& operator=(const WorkerCells&) = delete;
-  ~WorkerCells() {
-    for (auto& chunk : chunks) delete chunk.load(std::memory_order_relaxed);
+/// Cells for each pair of distribution and behavior, made by the worker when it first needs them;
+/// most edges need one chunk.
+template <class T>
+class SlotTable {
+ public:
+  SlotTable() = default;
+  SlotTable(const SlotTable&) = delete;
+  SlotTable& operator=(const SlotTable&) = delete;
+  ~SlotTable() {
+    for (auto& chunk : chunks_) delete chunk.load(std::memory_order_relaxed);
   }
 
-  /// Made by the worker when it first needs them; most edges need one chunk.
-  SlotCells& slot(std::uint32_t number) {
+  T& slot(std::uint32_t number) {
     if (number >= kMaxSlots) number = 0;
-    auto& place = chunks[number / kSlotsPerChunk];
+    auto& place = chunks_[number / kSlotsPerChunk];
     Chunk* chunk = place.load(std::memory_order_relaxed);
     if (chunk == nullptr) {
       chunk = new Chunk;
@@ -99,12 +92,32 @@ struct alignas(64) WorkerCells {
     }
     return chunk->slots[number % kSlotsPerChunk];
   }
-  const SlotCells* find_slot(std::size_t number) const {
-    const Chunk* const chunk = chunks[number / kSlotsPerChunk].load(std::memory_order_acquire);
+  const T* find_slot(std::size_t number) const {
+    const Chunk* const chunk = chunks_[number / kSlotsPerChunk].load(std::memory_order_acquire);
     return chunk == nullptr ? nullptr : &chunk->slots[number % kSlotsPerChunk];
   }
 
-  std::array<std::atomic<Chunk*>, kChunks> chunks{};
+ private:
+  struct Chunk {
+    std::array<T, kSlotsPerChunk> slots;
+  };
+  std::array<std::atomic<Chunk*>, kChunks> chunks_{};
+};
+
+struct Histogram {
+  std::array<Cell, kBuckets> buckets;
+  Cell sum_us;
+
+  void observe(std::uint64_t us) {
+    buckets[bucket_of(us)].add(1);
+    sum_us.add(us);
+  }
+};
+
+/// All cells of one worker.
+struct alignas(64) WorkerCells {
+  SlotTable<SlotCells> slots;
+  std::array<SlotTable<TallyCells>, kLanes> lanes;
   Histogram duration;
   Histogram time_to_first_byte;
   std::array<Cell, kReasons> denied;

@@ -12,6 +12,7 @@
 
 #include "appliance/guard/limit.h"
 #include "appliance/observe/record.h"
+#include "appliance/observe/tally.h"
 
 namespace headgate::observe {
 
@@ -47,6 +48,7 @@ class WorkerMetrics {
   void origin_request_ended(bool failed);
 
  private:
+  void tally(const RequestRecord& record);
   friend class Metrics;
   struct Cells;
   std::unique_ptr<Cells> cells_;
@@ -74,6 +76,8 @@ class Metrics {
   /// A number for a pair of distribution and behavior, the same for the same pair; bounded, the
   /// rest share slot 0 ("other").
   std::uint32_t slot(std::string_view distribution, std::string_view behavior);
+  /// What was counted in `lane` since the start, by pairs; without those that share slot 0.
+  std::vector<SlotTally> tallies(std::uint8_t lane) const;
   /// `collect` is called at every scrape.
   void contribute(std::function<std::vector<Family>()> collect);
   /// The Prometheus text format, version 0.0.4.

@@ -65,6 +65,7 @@ struct RequestRecord {
   bool warming = false;                          ///< the edge asked itself: no viewer's request
   bool aborted = false;                          ///< the client left, or the origin failed midway
   std::uint32_t metric_slot = 0;  ///< of distribution and behavior: see Metrics::slot
+  std::uint8_t lane = 0;          ///< of the generation: see tally.h
 };
 
 }  // namespace headgate::observe

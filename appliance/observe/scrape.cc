@@ -69,7 +69,7 @@ void write_slot_families(MetricsText& page, const std::vector<std::string>& labe
 void write_histogram(MetricsText& page, const std::vector<const WorkerCells*>& workers,
                      Histogram WorkerCells::*which, std::string_view name, std::string_view help) {
   page.family(name, "histogram", help);
-  std::array<std::uint64_t, kBucketsUs.size() + 1> buckets{};
+  std::array<std::uint64_t, kBuckets> buckets{};
   std::uint64_t sum_us = 0;
   for (const auto* worker : workers) {
     const auto& histogram = worker->*which;
@@ -214,7 +214,7 @@ std::string Metrics::text() const {
   std::vector<SlotSum> sums(labels.size());
   for (const auto* worker : workers) {
     for (std::size_t slot = 0; slot < sums.size(); ++slot) {
-      if (const auto* const cells = worker->find_slot(slot)) sums[slot].add(*cells);
+      if (const auto* const cells = worker->slots.find_slot(slot)) sums[slot].add(*cells);
     }
   }
   MetricsText page;

@@ -40,8 +40,9 @@ class SnapshotPin {
   Held* held_ = nullptr;
 };
 
-/// Looks at the holder's version at every pin; generations never go backwards on a worker, so
-/// neither do they on a connection. Threads: the worker's.
+/// Looks at the holder's version at every pin. Generations never go backwards on a worker, so
+/// neither do they on a connection; except while two are compared, since one of them fails.
+/// Threads: the worker's.
 class LocalSnapshot {
  public:
   explicit LocalSnapshot(const snapshot::SnapshotHolder& holder) : holder_(holder) {}
@@ -49,17 +50,31 @@ class LocalSnapshot {
   SnapshotPin pin() {
     if (const auto version = holder_.version(); version != version_) {
       version_ = version;
-      auto held = std::make_unique<SnapshotPin::Held>();
-      held->snapshot = holder_.get();
-      current_ = SnapshotPin(held.release());
+      snapshot::Published published = holder_.published();
+      live_ = hold(std::move(published.live));
+      other_ = hold(std::move(published.other));
     }
-    return current_.held_ == nullptr ? SnapshotPin() : SnapshotPin(current_.held_);
+    const bool takes_turns = other_.held_ != nullptr;
+    SnapshotPin& next = takes_turns && (turn_ = !turn_) ? other_ : live_;
+    return next.held_ == nullptr ? SnapshotPin() : SnapshotPin(next.held_);
   }
 
+  /// Whether two generations serve side by side.
+  bool is_divided() const { return other_.held_ != nullptr; }
+
  private:
+  static SnapshotPin hold(std::shared_ptr<const snapshot::Snapshot> snapshot) {
+    if (snapshot == nullptr) return {};
+    auto held = std::make_unique<SnapshotPin::Held>();
+    held->snapshot = std::move(snapshot);
+    return SnapshotPin(held.release());
+  }
+
   const snapshot::SnapshotHolder& holder_;
   std::uint64_t version_ = 0;
-  SnapshotPin current_;
+  SnapshotPin live_;
+  SnapshotPin other_;
+  bool turn_ = false;
 };
 
 }  // namespace headgate::server

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 namespace headgate::snapshot {
 
 std::string generation_label(std::uint64_t generation, const std::string& commit) {
@@ -10,18 +12,20 @@ std::string generation_label(std::uint64_t generation, const std::string& commit
                         : fmt::format("{}-{}", generation, commit.substr(0, 7));
 }
 
-void SnapshotHolder::publish(std::shared_ptr<const Snapshot> snapshot) {
-  std::shared_ptr<const Snapshot> oldest;  // freed after the lock has been given up
+void SnapshotHolder::publish(std::shared_ptr<const Snapshot> snapshot,
+                             std::shared_ptr<const Snapshot> other) {
+  Published oldest;  // freed after the lock has been given up
   const base::MutexLock lock(mutex_);
-  oldest = std::move(previous_);
-  previous_ = std::move(snapshot_);
-  snapshot_ = std::move(snapshot);
+  oldest = std::exchange(previous_, std::move(published_));
+  published_ = {std::move(snapshot), std::move(other)};
   version_.fetch_add(1, std::memory_order_release);
 }
 
-std::shared_ptr<const Snapshot> SnapshotHolder::get() const {
+std::shared_ptr<const Snapshot> SnapshotHolder::get() const { return published().live; }
+
+Published SnapshotHolder::published() const {
   const base::MutexLock lock(mutex_);
-  return snapshot_;
+  return published_;
 }
 
 }  // namespace headgate::snapshot

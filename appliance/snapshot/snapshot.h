@@ -21,6 +21,13 @@ struct Snapshot {
   std::string label;   ///< "412-9f3c2ab": the Headgate-Generation header
   std::shared_ptr<const Configuration> configuration;
   std::shared_ptr<const cache::PurgeTable> purges;
+  std::uint8_t lane = 0;  ///< where its requests are counted apart from those of other generations
+};
+
+/// What serves at a moment.
+struct Published {
+  std::shared_ptr<const Snapshot> live;
+  std::shared_ptr<const Snapshot> other;  ///< takes every second request; null: none
 };
 
 /// "412-9f3c2ab" from a generation and a commit.
@@ -32,16 +39,19 @@ std::string generation_label(std::uint64_t generation, const std::string& commit
 /// any.
 class SnapshotHolder {
  public:
-  void publish(std::shared_ptr<const Snapshot> snapshot);
+  /// `other`: to compare with what is live; TLS and all that is no request knows the live one only.
+  void publish(std::shared_ptr<const Snapshot> snapshot,
+               std::shared_ptr<const Snapshot> other = nullptr);
   std::shared_ptr<const Snapshot> get() const;  ///< null before the first publish
+  Published published() const;
   /// Changes with every publish; 0 before the first.
   std::uint64_t version() const { return version_.load(std::memory_order_acquire); }
 
  private:
   std::atomic<std::uint64_t> version_{0};
   mutable base::Mutex mutex_;
-  std::shared_ptr<const Snapshot> snapshot_ GUARDED_BY(mutex_);
-  std::shared_ptr<const Snapshot> previous_ GUARDED_BY(mutex_);
+  Published published_ GUARDED_BY(mutex_);
+  Published previous_ GUARDED_BY(mutex_);
 };
 
 }  // namespace headgate::snapshot

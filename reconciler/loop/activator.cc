@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <set>
 
+#include "appliance/observe/tally.h"
+
 namespace headgate::reconciler {
 namespace {
 
@@ -65,8 +67,6 @@ bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& o
     CommitInfo commit{at->commit, at->subject, "", ""};
     Json details{{"resumedGeneration", at->generation}};
     if (at->verified) details.update(to_json(Evidence{at->signers, at->trusted_commit}));
-    if (const auto& held = history_.held())
-      details.update(Json{{"rolledBackFrom", held->commit}, {"reason", held->reason}});
     const auto activated = this->commit(at->digest, commit, {}, details);
     if (!activated) {
       log(fmt::format("generation {} cannot be resumed: {}", at->generation,
@@ -142,8 +142,9 @@ Result<Activation> Activator::find_earlier(std::uint64_t generation) const {
   return *found;
 }
 
-Result<Activation> Activator::roll_back(const Activation& earlier, const Prepared& prepared,
-                                        const std::string& reason) {
+Result<Activation> Activator::roll_back(
+    const Activation& earlier, std::shared_ptr<const snapshot::Configuration> configuration,
+    const RollbackCause& cause) {
   std::vector<LedgerEntry> entries;
   for (const auto& [name, distribution] : current_->configuration->model().distributions) {
     schema::Invalidation fetched;
@@ -156,16 +157,34 @@ Result<Activation> Activator::roll_back(const Activation& earlier, const Prepare
   }
   Json details{{"rolledBackFrom", current_->commit},
                {"rolledBackTo", earlier.generation},
-               {"reason", reason}};
+               {"by", cause.by_guard ? "guard" : "operator"},
+               {"reason", cause.reason}};
   if (earlier.verified) details.update(to_json(Evidence{earlier.signers, earlier.trusted_commit}));
   const CommitInfo info{earlier.commit, earlier.subject, "", ""};
   HG_TRY(const Activation activation, commit(earlier.digest, info, entries, details),
          "rolling back");
   mark_active(entries);
-  publish(activation, prepared.configuration, true);
+  publish(activation, std::move(configuration), true);
   tell({}, nullptr);
   tidy();
   return activation;
+}
+
+void Activator::compare_with(const snapshot::Snapshot& earlier) {
+  publish_both(std::make_shared<const snapshot::Snapshot>(earlier));
+}
+
+void Activator::compare_no_more() { publish_both(nullptr); }
+
+/// Purges hold for both.
+void Activator::publish_both(std::shared_ptr<const snapshot::Snapshot> earlier) {
+  compared_ = nullptr;
+  if (earlier != nullptr) {
+    auto with_purges = std::make_shared<snapshot::Snapshot>(*earlier);
+    with_purges->purges = current_->purges;
+    compared_ = std::move(with_purges);
+  }
+  holder_.publish(current_, compared_);
 }
 
 /// Whether a schedule has not been there before, or not at these times.
@@ -281,8 +300,8 @@ void Activator::publish_purges() {
   if (current_ == nullptr) return;
   auto next = std::make_shared<snapshot::Snapshot>(*current_);
   next->purges = std::make_shared<cache::PurgeTable>(history_.ledger().purge_table(now()));
-  current_ = next;
-  holder_.publish(std::move(next));
+  current_ = std::move(next);
+  publish_both(compared_);
 }
 
 /// The commit point.
@@ -315,6 +334,7 @@ void Activator::publish(const Activation& activation,
   next->generation = activation.generation;
   next->commit = activation.commit;
   next->label = snapshot::generation_label(activation.generation, activation.commit);
+  next->lane = static_cast<std::uint8_t>(activation.generation % observe::kLanes);
   next->configuration = std::move(configuration);
   next->purges = purges_changed || current_ == nullptr
                      ? std::make_shared<cache::PurgeTable>(history_.ledger().purge_table(now()))
@@ -324,8 +344,8 @@ void Activator::publish(const Activation& activation,
     forgotten_generation_ = served_.front().first;
     served_.erase(served_.begin());
   }
-  current_ = next;
-  holder_.publish(std::move(next));
+  current_ = std::move(next);
+  compare_no_more();
 }
 
 Status Activator::record(const Json& event) { return append(event); }

@@ -36,6 +36,12 @@ struct Evidence {
   std::string trusted_commit;  ///< the operator's that the commit contains; empty: none
 };
 
+/// Why one goes back.
+struct RollbackCause {
+  std::string reason;     ///< may be empty
+  bool by_guard = false;  ///< no operator has done it
+};
+
 /// What has just gone live.
 struct Swap {
   std::shared_ptr<const snapshot::Snapshot> snapshot;
@@ -72,10 +78,17 @@ class Activator {
   Result<Prepared> load(const std::string& digest, schema::Loader& loader,
                         const snapshot::CompileOptions& options,
                         const snapshot::Configuration* previous = nullptr) const;
-  /// Makes `prepared`, of the generation `earlier`, live under a new generation, and purges what
-  /// was fetched under the live commit, which does not go live again by itself. Errors: as above.
-  Result<Activation> roll_back(const Activation& earlier, const Prepared& prepared,
-                               const std::string& reason);
+  /// Makes `configuration`, of the generation `earlier`, live under a new generation, and purges
+  /// what was fetched under the live commit, which does not go live again by itself. Errors: as
+  /// above.
+  Result<Activation> roll_back(const Activation& earlier,
+                               std::shared_ptr<const snapshot::Configuration> configuration,
+                               const RollbackCause& cause);
+
+  /// Gives every second request to `earlier`, with the purges of today, until the next generation
+  /// or `compare_no_more`.
+  void compare_with(const snapshot::Snapshot& earlier);
+  void compare_no_more();
 
   /// Purges without a commit, all of `invalidations` in one record: returns what is in the ledger
   /// under their ids, also of those that were there before. `schedules`: until when these have been
@@ -113,6 +126,7 @@ class Activator {
   void mark_active(const std::vector<LedgerEntry>& entries);
   cache::Generations generations_of(const std::string& commit) const;
   void publish_purges();
+  void publish_both(std::shared_ptr<const snapshot::Snapshot> earlier);
   void publish(const Activation& activation,
                std::shared_ptr<const snapshot::Configuration> configuration, bool purges_changed);
   Status append(const Json& record);
@@ -130,6 +144,7 @@ class Activator {
   SnapshotStore store_;
   History history_;
   std::shared_ptr<const snapshot::Snapshot> current_;
+  std::shared_ptr<const snapshot::Snapshot> compared_;  ///< serves beside it; null: none
   /// What has been live since the start, for fetchedUnder: of older ones only that they were.
   std::vector<std::pair<std::uint64_t, std::string>> served_;
   std::uint64_t forgotten_generation_ = 0;

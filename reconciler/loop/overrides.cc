@@ -3,7 +3,7 @@
 //
 //   condition    while                                   ends
 //   Suspended    an operator said that commits wait      by itself, or by `headgate resume`
-//   RolledBack   an operator went back from a commit     with another commit, or `headgate resume`
+//   RolledBack   somebody went back from a commit        with another commit, or `headgate resume`
 //   Pending      no change window is open                when one opens, or by `headgate resume`
 #include <set>
 
@@ -23,8 +23,7 @@ bool Reconciler::must_wait(const std::string& commit) {
   const base::MutexLock lock(state_mutex_);
   show_overrides();
   if (activator_->current() == nullptr) return false;
-  const auto& held = activator_->history().held();
-  return suspension().has_value() || (held && held->commit == commit);
+  return suspension().has_value() || activator_->history().is_held(commit);
 }
 
 /// Whether a window of the live Fleet must open first.
@@ -88,12 +87,15 @@ void Reconciler::show_overrides() {
                fmt::format("until {}: {}", format_timestamp(suspended->until), suspended->reason));
   else
     board_.remove("Suspended");
-  if (const auto& held = activator_->history().held())
-    board_.set("RolledBack", Condition::Value::True, "Operator",
-               fmt::format("{} is held until another commit comes{}", short_id(held->commit),
-                           held->reason.empty() ? "" : ": " + held->reason));
-  else
-    board_.remove("RolledBack");
+  const auto& held = activator_->history().held();
+  if (held.empty()) return board_.remove("RolledBack");
+  std::vector<std::string> commits;
+  for (const HeldCommit& each : held) commits.push_back(short_id(each.commit));
+  const HeldCommit& last = held.back();
+  board_.set(
+      "RolledBack", Condition::Value::True, last.by_guard ? "Guard" : "Operator",
+      fmt::format("{} {} held until another commit comes{}", schema::join(commits),
+                  held.size() == 1 ? "is" : "are", last.reason.empty() ? "" : ": " + last.reason));
 }
 
 Result<Activation> Reconciler::roll_back(std::uint64_t generation, const std::string& reason) {
@@ -110,9 +112,10 @@ Result<Activation> Reconciler::roll_back(std::uint64_t generation, const std::st
          activator_->load(earlier->digest, loader_, options_.compile, live->configuration.get()),
          "generation {} cannot be resumed", earlier->generation);
   const base::MutexLock lock(state_mutex_);
-  HG_TRY(const Activation activation, activator_->roll_back(*earlier, prepared, reason),
-         "rolling back");
+  HG_TRY(const Activation activation,
+         activator_->roll_back(*earlier, prepared.configuration, {reason}), "rolling back");
   show_applied(activation, {});
+  watch_live(false);
   log(fmt::format("generation {} ({}) is live: rolled back to generation {} by the operator{}",
                   activation.generation, short_id(activation.commit), earlier->generation,
                   reason.empty() ? "" : ": " + schema::escape_control(reason)));
@@ -137,11 +140,14 @@ Result<Timestamp> Reconciler::suspend(Duration how_long, const std::string& reas
 Status Reconciler::resume_following() {
   {
     const base::MutexLock lock(state_mutex_);
-    if (!suspension() && !activator_->history().held() && pending_commit_.empty())
+    const std::vector<HeldCommit>& held = activator_->history().held();
+    if (!suspension() && held.empty() && pending_commit_.empty())
       return fail(Blame::Config,
                   "there is nothing to end: neither suspended nor rolled back, and nothing waits");
     Json resumed{{"type", "resumed"}};
-    if (!pending_commit_.empty()) resumed["commit"] = pending_commit_;
+    if (const std::string through = held.empty() ? pending_commit_ : held.front().commit;
+        !through.empty())
+      resumed["commit"] = through;
     HG_CHECK(activator_->record(resumed), "the state cannot be written");
     show_overrides();
   }

@@ -84,7 +84,8 @@ Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source
       reviewer_(stages_mutex_, state_mutex_, *activator_, invalidator_, options_.verify,
                 options_.compile),
       board_(source_->location().shown, source_->ref()),
-      pace_(options_.source.poll) {
+      pace_(options_.source.poll),
+      watch_(options_.count) {
   activator_->on_event([this](std::uint64_t sequence, const std::string& line) {
     board_.add_event(sequence, line);
   });
@@ -106,6 +107,7 @@ bool Reconciler::resume() {
   if (!activator_->resume(loader_, options_.compile)) return false;
   const Activation& activation = activator_->history().activations().back();
   show_applied(activation, {});
+  watch_live(false);
   log(fmt::format("generation {} ({}) is live, resumed from {}", activation.generation,
                   short_id(activation.commit), options_.activator.state));
   return true;
@@ -231,10 +233,17 @@ Round Reconciler::apply(const std::string& commit) {
   Result<Activation> activated = Activation();
   {
     const base::MutexLock lock(state_mutex_);
+    const History& history = activator_->history();
+    if (history.is_held(commit)) return Round::Unchanged;  // rolled back meanwhile
     late = objection(*staged);
     if (!late) {
+      const auto replaced = activator_->current();
+      const bool released = history.released() == commit;  // the operator has the last word
       activated = activator_->activate(*staged, files, *info, rewritten, evidence);
-      if (activated) show_applied(*activated, staged->diagnostics);
+      if (activated) {
+        show_applied(*activated, staged->diagnostics);
+        watch_live(!released && replaced != nullptr && replaced->commit != commit);
+      }
     }
   }
   if (late) return refuse(*info, std::move(*late));
@@ -354,6 +363,11 @@ void Reconciler::start() {
     pthread_setname_np(pthread_self(), "headgate-purge");
     tick_until_stop();
   });
+  if (!options_.count) return;
+  guard_ = std::thread([this] {
+    pthread_setname_np(pthread_self(), "headgate-guard");
+    guard_until_stop();
+  });
 }
 
 void Reconciler::tick_until_stop() {
@@ -412,6 +426,7 @@ void Reconciler::stop() {
     wake_.notify_all();
     stop_.notify_all();
   }
+  if (guard_.joinable()) guard_.join();
   if (ticker_.joinable()) ticker_.join();
   if (thread_.joinable()) thread_.join();
 }

@@ -17,6 +17,7 @@
 #include "reconciler/loop/invalidator.h"
 #include "reconciler/loop/pace.h"
 #include "reconciler/loop/reviewer.h"
+#include "reconciler/rollout/watch.h"
 #include "reconciler/source/source.h"
 #include "reconciler/trust/verifier.h"
 
@@ -31,6 +32,8 @@ struct ReconcilerOptions {
   /// Looks again at what is in no commit, when somebody asks for a round; may be empty. Called on
   /// the reconciler's thread.
   std::function<void(snapshot::CompileOptions&)> refresh;
+  /// What requests came to; empty: no commit is watched.
+  Watch::Count count;
 };
 
 /// What one round came to.
@@ -52,7 +55,8 @@ class Reconciler {
   /// one that is live when a secret or the geo database has changed since.
   Round reconcile(bool asked);
 
-  /// Rounds on a thread of its own, and on another one what becomes due in between, until stop.
+  /// Rounds on a thread of its own, on another one what becomes due in between, and on a third one
+  /// the guard, until stop.
   void start();
   /// Ends a fetch that is under way.
   void stop();
@@ -68,6 +72,10 @@ class Reconciler {
   Result<Timestamp> suspend(Duration how_long, const std::string& reason);
   /// Ends both. Errors: also Blame::Config when there was nothing to end.
   Status resume_following();
+
+  /// One look at the requests of the commit that went live last, as `start` has it done many times
+  /// a second: rolls back when they tell.
+  void guard(base::MonoTime now);
 
   /// Called after every swap, with the activator's mutex held: must not call back. Before `start`.
   void on_swap(std::function<void(const Swap&)> callback);
@@ -97,6 +105,11 @@ class Reconciler {
   bool is_emergency(const std::string& live, const std::string& commit) const;
   std::optional<Suspension> suspension() const;
   void show_overrides();
+  void guard_until_stop();
+  void watch_live(bool judged);
+  void show_watch(const std::string& suspicion);
+  void tell_watch(const char* type, const std::string& reason);
+  void roll_back_by_guard(const std::string& reason);
   void show_pending(const std::string& commit, std::optional<Timestamp> opens);
   bool is_settled(const std::string& commit, bool asked) const;
   bool has_changed_outside(const snapshot::Snapshot& live) const;
@@ -121,6 +134,9 @@ class Reconciler {
   std::string pending_commit_;
   std::optional<Timestamp> window_opens_;
 
+  Watch watch_;                ///< with the activator's mutex
+  std::string guard_trouble_;  ///< why the last rollback could not be done; with the same
+
   // What the last round left, so that nothing is said or tried twice.
   bool source_failing_ = false;
   std::string refused_commit_;
@@ -134,6 +150,7 @@ class Reconciler {
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::thread thread_;
   std::thread ticker_;
+  std::thread guard_;
 };
 
 }  // namespace headgate::reconciler

@@ -21,6 +21,10 @@ constexpr std::size_t kEntriesPerRecord = 1000;
 /// Of an invalidation's paths (tags, …) in an event that is shown; the journal has them all.
 constexpr std::size_t kPathsPerEvent = 100;
 
+/// Who went back.
+constexpr const char* kGuard = "guard";
+constexpr const char* kOperator = "operator";
+
 /// The record as an event: lists that are too long for one are cut.
 Json shown(const Json& record) {
   if (list_of(record, "invalidations").empty()) return record;
@@ -88,14 +92,21 @@ void History::apply(const Json& record) {
   if (events_.size() > kMaxEvents) events_.pop_front();
 }
 
+bool History::is_held(const std::string& commit) const {
+  return std::any_of(held_.begin(), held_.end(),
+                     [&](const HeldCommit& held) { return held.commit == commit; });
+}
+
 void History::apply_activated(const Json& record) {
   Activation activation = activation_of(record);
   generation_ = std::max(generation_, activation.generation);
   apply_invalidated(record, activation.commit);
   released_.clear();
-  held_.reset();
-  if (std::string from = text_of(record, "rolledBackFrom"); !from.empty())
-    held_ = HeldCommit{std::move(from), text_of(record, "reason")};
+  const std::string from = text_of(record, "rolledBackFrom");
+  if (!from.empty() && !is_held(from))
+    held_.push_back({from, text_of(record, "reason"), text_of(record, "by") == kGuard});
+  else if (from.empty() && number_of(record, "resumedGeneration") == 0)
+    held_.clear();
   activations_.push_back(std::move(activation));
   if (activations_.size() > kMaxActivations) activations_.pop_front();
 }
@@ -117,7 +128,7 @@ void History::apply_overrides(const Json& record) {
   if (const auto until = parse_timestamp(text_of(record, "until")))
     suspension_ = Suspension{*until, text_of(record, "reason")};
   if (text_of(record, "type") != "resumed") return;
-  held_.reset();
+  held_.clear();
   released_ = text_of(record, "commit");
 }
 
@@ -144,9 +155,10 @@ void History::apply_checkpoint(const Json& record) {
   apply_schedules(record);
   apply_overrides(record);
   released_ = text_of(record, "releasedCommit");
-  held_.reset();
-  if (std::string held = text_of(record, "heldCommit"); !held.empty())
-    held_ = HeldCommit{std::move(held), text_of(record, "heldReason")};
+  held_.clear();
+  for (const Json& json : list_of(record, "held"))
+    held_.push_back(
+        {text_of(json, "commit"), text_of(json, "reason"), text_of(json, "by") == kGuard});
   activations_.clear();
   for (const Json& json : list_of(record, "activations"))
     activations_.push_back(activation_of(json));
@@ -169,10 +181,10 @@ std::vector<Json> History::compacted() const {
     checkpoint["reason"] = suspension_->reason;
   }
   if (!released_.empty()) checkpoint["releasedCommit"] = released_;
-  if (held_) {
-    checkpoint["heldCommit"] = held_->commit;
-    checkpoint["heldReason"] = held_->reason;
-  }
+  for (const HeldCommit& held : held_)
+    checkpoint["held"].push_back(Json{{"commit", held.commit},
+                                      {"reason", held.reason},
+                                      {"by", held.by_guard ? kGuard : kOperator}});
   checkpoint["activations"] = Json::array();
   for (const Activation& activation : activations_)
     checkpoint["activations"].push_back(to_json(activation));

@@ -33,10 +33,11 @@ struct Suspension {
   std::string reason;
 };
 
-/// The commit that an operator went back from: it does not go live again by itself.
+/// A commit that somebody went back from: it does not go live again by itself.
 struct HeldCommit {
   std::string commit;
-  std::string reason;  ///< may be empty
+  std::string reason;     ///< may be empty
+  bool by_guard = false;  ///< no operator has done it
 };
 
 /// Threads: one at a time.
@@ -53,8 +54,11 @@ class History {
   std::uint64_t generation() const { return generation_; }
   /// None when nobody said so; it may be over.
   const std::optional<Suspension>& suspension() const { return suspension_; }
-  const std::optional<HeldCommit>& held() const { return held_; }
-  /// The commit that need not wait for a change window; empty: none.
+  /// Since the last commit that went live by itself; the newest last.
+  const std::vector<HeldCommit>& held() const { return held_; }
+  bool is_held(const std::string& commit) const;
+  /// The commit that an operator let through: it need not wait, and nothing holds it again; empty:
+  /// none.
   const std::string& released() const { return released_; }
   /// The newest last.
   const std::deque<Activation>& activations() const { return activations_; }
@@ -80,7 +84,7 @@ class History {
   std::string last_time_;
   std::deque<Activation> activations_;
   std::optional<Suspension> suspension_;
-  std::optional<HeldCommit> held_;
+  std::vector<HeldCommit> held_;
   std::string released_;
   std::deque<std::pair<std::uint64_t, std::string>> events_;
 };

@@ -62,6 +62,9 @@ HG_SCHEMA_CHOICES(WarmList::Trigger, ({{WarmList::Trigger::Boot, "boot"},
                                        {WarmList::Trigger::Activation, "activation"},
                                        {WarmList::Trigger::Purge, "purge"}}));
 
+HG_SCHEMA_CHOICES(RolloutGuard::OnFail, ({{RolloutGuard::OnFail::Rollback, "rollback"},
+                                          {RolloutGuard::OnFail::Ignore, "ignore"}}));
+
 HG_SCHEMA_CHOICES(StreamingProfile,
                   ({{StreamingProfile::Hls, "hls"}, {StreamingProfile::Dash, "dash"}}));
 

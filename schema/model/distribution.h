@@ -9,6 +9,7 @@
 
 #include "schema/base/units.h"
 #include "schema/model/origin.h"
+#include "schema/model/rollout.h"
 
 namespace headgate::schema {
 
@@ -110,6 +111,7 @@ struct Distribution {
   std::vector<CustomErrorResponse> custom_error_responses;
   Stale stale;
   Compression compression;
+  Rollout rollout;
 };
 
 }  // namespace headgate::schema

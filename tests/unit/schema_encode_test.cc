@@ -61,7 +61,7 @@ TEST_CASE("members come in the order of the table") {
   Json json = to_json(with_secret("x"));
   for (const auto& [name, value] : json["spec"].items()) names.push_back(name);
   CHECK(names.front() == "enabled");
-  CHECK(names.back() == "stale");
+  CHECK(names.back() == "rollout");
 }
 
 TEST_CASE("a long file content is a digest that changes with it") {

@@ -141,6 +141,7 @@ Status Appliance::open_reconciler() {
   options.compile.metric_slot = [this](std::string_view distribution, std::string_view behavior) {
     return metrics_.slot(distribution, behavior);
   };
+  options.count = [this](std::uint8_t lane) { return metrics_.tallies(lane); };
   if (geo_file_)
     options.refresh = [this](snapshot::CompileOptions& compile) {
       auto geo = geo_file_->open();

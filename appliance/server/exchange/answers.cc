@@ -357,7 +357,10 @@ void Exchange::record() {
   }
   record.origin = origin_;
   record.origin_status = origin_status_;
-  if (pin_) record.generation = pin_->label;
+  if (pin_) {
+    record.generation = pin_->label;
+    record.lane = pin_->lane;
+  }
   record.proxy_error = proxy_error_;
   record.details = details_;
   record.waf_matched = matched_rules();

@@ -276,7 +276,7 @@ void Exchange::join(bool serve_stale_meanwhile) {
   auto& commons = worker_.commons();
   const auto join_beside = [&](const cache::Fill* unusable) {
     return commons.fills.join(decision_.key, *pin_->purges, commons.changes, pin_->generation,
-                              worker_.loop().now(), unusable, response_judge());
+                              worker_.loop().now(), unusable, fetch_judge());
   };
   auto joined = join_beside(nullptr);
   if (joined.role == cache::FillTable::Role::Follower && has_gone_stale(*joined.fill))

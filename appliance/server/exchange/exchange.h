@@ -61,7 +61,7 @@ class Exchange {
   void respond_denied();
   void respond_blocked(int status, guard::Reason reason, const schema::WafAction& action);
   void respond_refused(const cache::FillFailure& failure);
-  const void* response_judge() const;
+  const void* fetch_judge() const;
   std::unique_ptr<const guard::waf::ResponseInspection> response_inspection();
   void respond_challenge(const guard::waf::Inspection& inspection);
   std::string_view refusing_rule() const;

@@ -108,8 +108,10 @@ void Exchange::respond_refused(const cache::FillFailure& failure) {
 }
 
 /// Who looks at a response for this request. One that an ACL of another commit has let pass, or
-/// none, is not what this commit promises.
-const void* Exchange::response_judge() const {
+/// none, is not what this commit promises. While two generations are compared, neither is judged by
+/// what the other one's origins answer.
+const void* Exchange::fetch_judge() const {
+  if (worker_.snapshots().is_divided()) return pin_->configuration.get();
   const auto& acl = decision_.behavior->web_acl;
   return acl == nullptr || acl->response_octets() == 0 ? nullptr : acl.get();
 }

@@ -5,6 +5,7 @@
 #include "schema/fields/choices.h"
 #include "schema/fields/distribution/files.h"
 #include "schema/fields/distribution/origin.h"
+#include "schema/fields/distribution/rollout.h"
 #include "schema/fields/envelope.h"
 #include "schema/fields/kinds.h"
 #include "schema/validate/syntax.h"
@@ -256,8 +257,10 @@ void spec_fields(Object<Distribution>& o) {
   o.field("compression", &Distribution::compression, compression_type(),
           "What is compressed where a behavior says so, and how hard.");
   o.field("stale", &Distribution::stale, stale_type(), "When expired content is served.");
+  o.field("rollout", &Distribution::rollout, rollout_type(),
+          "How a commit that changes the distribution goes live.");
   o.later("staging", "false");
-  for (const char* name : {"edgeSelector", "cacheTags", "logging", "slo", "rollout", "priceClass",
+  for (const char* name : {"edgeSelector", "cacheTags", "logging", "slo", "priceClass",
                            "continuousDeploymentPolicy", "indexDocuments", "tenant", "viewerMtls",
                            "maxOfflineServe", "anycastIpList", "prune", "suspend"})
     o.later(name);

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+// The guard window of the commit that went live last: what its watch asks for is done.
+//
+//   condition             while                                        ends
+//   Watched GuardWindow   the commit's requests are watched            when the windows are over
+//   Watched Comparing     they got worse: every second one is served   when the watch can tell
+//                         by the configuration before
+//   RolledBack Guard      it was worse than the configuration before   with another commit, or
+//                                                                      `headgate resume`
+#include "reconciler/loop/reconciler.h"
+#include "schema/text.h"
+
+namespace headgate::reconciler {
+namespace {
+
+/// How late a failing commit may be noticed, beyond what its requests tell.
+constexpr std::chrono::milliseconds kLook{200};
+
+std::string label(const snapshot::Snapshot& snapshot) {
+  return fmt::format("generation {} ({})", snapshot.generation, snapshot.commit.substr(0, 7));
+}
+
+}  // namespace
+
+/// With the activator's mutex held, after another generation has gone live.
+void Reconciler::watch_live(bool judged) {
+  if (!options_.count) return;
+  watch_.serves(activator_->current(), judged, base::mono_now());
+  show_watch("");
+}
+
+/// With the activator's mutex held.
+void Reconciler::show_watch(const std::string& suspicion) {
+  if (!watch_.is_watching()) return board_.remove("Watched");
+  const auto left = std::max<Duration>(Duration::zero(), watch_.until() - base::mono_now());
+  std::string message =
+      fmt::format("{} until {}, against {}", label(watch_.live()),
+                  format_timestamp(activator_->now() + left), label(*watch_.good()));
+  if (watch_.is_comparing()) message += ", which serves every second request: " + suspicion;
+  board_.set("Watched", Condition::Value::True, watch_.is_comparing() ? "Comparing" : "GuardWindow",
+             std::move(message));
+}
+
+void Reconciler::guard_until_stop() {
+  for (bool going_on = true; going_on;) {
+    guard(base::mono_now());
+    const auto deadline = std::chrono::steady_clock::now() + kLook;
+    base::MutexLock lock(mutex_);
+    while (!stopping_ && lock.wait_until(stop_, deadline) == std::cv_status::no_timeout) {
+    }
+    going_on = !stopping_;
+  }
+}
+
+void Reconciler::guard(base::MonoTime now) {
+  const base::MutexLock lock(state_mutex_);
+  const Watch::Step step = watch_.look(now);
+  switch (step.act) {
+    case Watch::Act::Nothing:
+      return;
+    case Watch::Act::Compare:
+      activator_->compare_with(*watch_.good());
+      tell_watch("suspected", step.reason);
+      return show_watch(step.reason);
+    case Watch::Act::Clear:
+      activator_->compare_no_more();
+      tell_watch("cleared", step.reason);
+      return show_watch("");
+    case Watch::Act::RollBack:
+      return roll_back_by_guard(step.reason);
+    case Watch::Act::End:
+      return show_watch("");
+  }
+}
+
+/// With the activator's mutex held. Not `record`: it takes the mutex.
+void Reconciler::tell_watch(const char* type, const std::string& reason) {
+  const snapshot::Snapshot& live = watch_.live();
+  const Status recorded = activator_->record(Json{{"type", type},
+                                                  {"generation", live.generation},
+                                                  {"commit", live.commit},
+                                                  {"reason", reason}});
+  if (!recorded) log("an event was not recorded: " + recorded.error().context);
+  log(fmt::format("{} is {}: {}", label(live), type, schema::escape_control(reason)));
+}
+
+/// With the activator's mutex held: no commit goes live in between. Its configuration is at hand,
+/// so nothing is read or compiled.
+void Reconciler::roll_back_by_guard(const std::string& reason) {
+  const std::shared_ptr<const snapshot::Snapshot> good = watch_.good();
+  const auto earlier = activator_->find_earlier(good->generation);
+  const Result<Activation> activation =
+      earlier ? activator_->roll_back(*earlier, good->configuration, {reason, true}) : earlier;
+  if (!activation) {
+    // Tried again at the next look; said once.
+    if (guard_trouble_ != activation.error().context) {
+      guard_trouble_ = activation.error().context;
+      on_state_failure(guard_trouble_);
+    }
+    return;
+  }
+  guard_trouble_.clear();
+  show_applied(*activation, {});
+  watch_live(false);
+  log(fmt::format("{} is live: rolled back to generation {} by the guard: {}",
+                  label(*activator_->current()), good->generation, schema::escape_control(reason)));
+}
+
+}  // namespace headgate::reconciler

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// The guard's rollback in a reconciler of its own: what serves meanwhile, what is recorded, and
+// what holds after a restart.
+#include <doctest/doctest.h>
+
+#include <array>
+
+#include "reconciler/loop/reconciler.h"
+#include "tests/support/scratch.h"
+
+using namespace headgate;
+using namespace headgate::reconciler;
+using test::ScratchFolder;
+using test::ScratchRepository;
+
+namespace {
+
+struct Fixture {
+  ScratchFolder folder;
+  ScratchRepository repository{folder / "site"};
+  Disk disk;
+  snapshot::SnapshotHolder holder;
+  std::array<observe::Tally, observe::kLanes> lanes;
+  std::unique_ptr<Reconciler> reconciler;
+  base::MonoTime now = base::mono_now();
+
+  void start(std::uint64_t journal_limit = 4U << 20) {
+    reconciler.reset();  // gives the state folder back
+    ReconcilerOptions options;
+    options.source.url = repository.path();
+    options.activator.state = folder / "state";
+    options.activator.journal_limit_bytes = journal_limit;
+    options.count = [this](std::uint8_t lane) {
+      return std::vector<observe::SlotTally>{{"shop", "*", lanes[lane]}};
+    };
+    auto opened = Reconciler::open(std::move(options), holder, disk);
+    REQUIRE_MESSAGE(opened.has_value(), (opened ? "" : opened.error().context));
+    reconciler = std::move(*opened);
+    reconciler->resume();
+  }
+
+  std::string put(const std::string& mark) {
+    repository.write("shop.yaml", test::shop_yaml(mark));
+    const std::string commit = repository.commit("mark " + mark);
+    reconciler->reconcile(false);
+    return commit;
+  }
+
+  void count(std::uint64_t generation, std::uint64_t errors, std::uint64_t requests) {
+    lanes[generation % observe::kLanes].errors += errors;
+    lanes[generation % observe::kLanes].requests += requests;
+  }
+
+  /// Two follows one, and fails: it is compared with one.
+  std::string suspect() {
+    put("one");
+    std::string bad = put("two");
+    count(2, 500, 500);
+    reconciler->guard(now);
+    return bad;
+  }
+
+  void roll_back() {
+    count(2, 20, 20);
+    count(1, 0, 20);
+    reconciler->guard(now);
+  }
+
+  void purge(const std::string& name) {
+    schema::Invalidation invalidation;
+    invalidation.name = name;
+    invalidation.distribution = "shop";
+    invalidation.select.paths = {"/x"};
+    CHECK(reconciler->invalidator().purge(invalidation).outcome ==
+          admin::PurgeReply::Outcome::Created);
+  }
+
+  std::string condition(const std::string& type) const {
+    const Json status = reconciler->board().status();
+    for (const Json& each : status.at("conditions"))
+      if (each.at("type") == type) return each.at("reason").get<std::string>();
+    return "none";
+  }
+
+  std::uint64_t live() const { return holder.get()->generation; }
+};
+
+}  // namespace
+
+TEST_CASE_FIXTURE(Fixture,
+                  "while a commit is under suspicion both serve, and purges hold for both") {
+  start();
+  suspect();
+  CHECK(condition("Watched") == "Comparing");
+  REQUIRE(holder.published().other);
+  CHECK(holder.published().other->generation == 1);
+  CHECK(live() == 2);
+  purge("now");
+  const auto both = holder.published();
+  REQUIRE(both.other);
+  CHECK(both.other->purges == both.live->purges);
+  CHECK(both.other->purges->epoch() > 0);
+}
+
+TEST_CASE_FIXTURE(Fixture, "a commit that is worse is held, and its configuration serves no more") {
+  start();
+  const std::string bad = suspect();
+  roll_back();
+  CHECK(live() == 3);
+  CHECK(holder.published().other == nullptr);
+  CHECK(condition("RolledBack") == "Guard");
+  CHECK(condition("Watched") == "none");
+  CHECK(condition("Ready") == "NotApplied");
+  CHECK(reconciler->reconcile(true) == Round::Unchanged);
+  CHECK(live() == 3);
+  const Json status = reconciler->board().status();
+  CHECK(status["revisions"]["desired"] == bad);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what is alike under both ends the comparison") {
+  start();
+  suspect();
+  count(2, 20, 20);
+  count(1, 20, 20);
+  reconciler->guard(now);
+  CHECK(live() == 2);
+  CHECK(holder.published().other == nullptr);
+  CHECK(condition("Watched") == "GuardWindow");
+  now += std::chrono::hours(1);
+  reconciler->guard(now);
+  CHECK(condition("Watched") == "none");
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "held commits are held after a restart, a compaction and an older snapshot") {
+  start();
+  suspect();
+  roll_back();
+  for (const std::uint64_t limit : {std::uint64_t{1}, std::uint64_t{4U << 20}}) {
+    start(limit);
+    CHECK(condition("RolledBack") == "Guard");
+    CHECK(reconciler->reconcile(true) == Round::Unchanged);
+    // A record more, so that a journal of one octet is compacted.
+    purge("limit" + std::to_string(limit));
+  }
+  CHECK(live() == 3);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what the operator lets through is not watched") {
+  start();
+  suspect();
+  roll_back();
+  CHECK(reconciler->resume_following());
+  CHECK(reconciler->reconcile(false) == Round::Applied);
+  CHECK(live() == 4);
+  CHECK(condition("Watched") == "none");
+  CHECK(condition("RolledBack") == "none");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a commit that comes during the comparison ends it, and is watched") {
+  start();
+  suspect();
+  put("three");
+  CHECK(live() == 3);
+  CHECK(holder.published().other == nullptr);
+  CHECK(condition("Watched") == "GuardWindow");
+  count(3, 500, 500);
+  reconciler->guard(now);
+  CHECK(holder.published().other->generation == 1);  // two was no good
+}

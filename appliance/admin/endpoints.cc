@@ -98,6 +98,7 @@ const std::vector<Endpoints::Endpoint>& Endpoints::table() {
       {"/status", Methods::Read, false, false, &Endpoints::status},
       {"/metrics", Methods::Read, false, false, &Endpoints::metrics},
       {"/events", Methods::Read, false, false, &Endpoints::events},
+      {"/requests", Methods::Read, false, false, &Endpoints::requests},
       {"/hooks/git", Methods::Post, false, true, &Endpoints::hook},
       {"/reconcile", Methods::Post, false, false, &Endpoints::reconcile},
       {"/rollback", Methods::Post, false, false, &Endpoints::override_by_operator},
@@ -236,6 +237,14 @@ Answer Endpoints::events(const Call& call) const {
   if (follow != call.parameters.end() && follow->second == "1" && call.method == "GET") {
     answer.follow_after = events.last;
   }
+  return answer;
+}
+
+Answer Endpoints::requests(const Call&) const {
+  if (!appliance_.recent_requests) return refuse(404, "this appliance keeps no requests");
+  Answer answer;
+  answer.content_type = "application/jsonl";
+  answer.body = appliance_.recent_requests();
   return answer;
 }
 

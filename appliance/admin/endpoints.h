@@ -59,6 +59,7 @@ class Endpoints {
   Answer status(const Call& call) const;
   Answer metrics(const Call& call) const;
   Answer events(const Call& call) const;
+  Answer requests(const Call& call) const;
   Answer hook(const Call& call) const;
   Answer reconcile(const Call& call) const;
   Answer push(const Call& call) const;

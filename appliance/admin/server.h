@@ -36,6 +36,8 @@ struct Appliance {
                                                                    std::size_t max)>
       events;
   std::function<void()> reconcile_now;
+  /// The last requests, as lines of the access log.
+  std::function<std::string()> recent_requests = {};
   /// What is to be said to a push, in JSON (`headgate hook pre-receive` asks); empty: this
   /// appliance receives nothing. Errors: what is wrong with the question.
   std::function<Result<std::string>(const std::string& push)> review_push = {};

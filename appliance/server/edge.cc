@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 #include "appliance/base/mutex.h"
@@ -17,6 +18,24 @@
 
 namespace headgate::server {
 namespace {
+
+/// Lines of the access log begin with their time, in a form that sorts as text.
+std::string by_time(std::string_view text) {
+  std::vector<std::string_view> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = text.find('\n', at) + 1;
+    lines.push_back(text.substr(at, end - at));
+    at = end;
+  }
+  constexpr std::size_t kTime = sizeof R"({"time":"2026-11-20T10:32:01.045Z")" - 1;
+  std::stable_sort(lines.begin(), lines.end(), [](std::string_view a, std::string_view b) {
+    return a.substr(0, kTime) < b.substr(0, kTime);
+  });
+  std::string sorted;
+  sorted.reserve(text.size());
+  for (const std::string_view line : lines) sorted += line;
+  return sorted;
+}
 
 class RunningEdge final : public Edge {
  public:
@@ -71,6 +90,31 @@ class RunningEdge final : public Edge {
 
   EncodingStats encoding_stats() const override { return commons_.encodings.stats(); }
   std::uint64_t held_body_octets() const override { return commons_.held_bodies.octets(); }
+
+  std::string recent_requests() override {
+    struct Gathered {
+      base::Mutex mutex;
+      std::condition_variable changed;
+      std::string lines GUARDED_BY(mutex);
+      std::size_t missing GUARDED_BY(mutex) = 0;
+    };
+    const auto gathered = std::make_shared<Gathered>();
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    base::MutexLock lock(gathered->mutex);
+    gathered->missing = workers_.size();
+    for (const auto& worker : workers_) {
+      worker->give_recent_requests([gathered](std::string lines) {
+        const base::MutexLock guard(gathered->mutex);
+        gathered->lines += lines;
+        --gathered->missing;
+        gathered->changed.notify_all();
+      });
+    }
+    while (gathered->missing != 0 &&
+           lock.wait_until(gathered->changed, deadline) == std::cv_status::no_timeout) {
+    }
+    return by_time(gathered->lines);
+  }
 
   Result<std::vector<Listening>> offer() override {
     std::vector<Listening> offered = listening_;

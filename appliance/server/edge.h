@@ -67,6 +67,9 @@ class Edge {
   virtual EncodingStats encoding_stats() const = 0;
   /// Octets of bodies that are held back while rules of web ACLs look at them.
   virtual std::uint64_t held_body_octets() const = 0;
+  /// The last requests of viewers, as lines of the access log: a few ten thousand a worker. Waits
+  /// for the workers, for 5 s at most; of those that do not answer there are none.
+  virtual std::string recent_requests() = 0;
   /// What follows a purge in the background; see cache::sweep. Threads: one at a time.
   virtual cache::Swept sweep(const cache::PurgeTable& purges) = 0;
   /// What a purge would touch; see cache::count_selected. Threads: any.

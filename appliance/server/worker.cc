@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <random>
 #include <utility>
@@ -17,6 +18,12 @@ namespace headgate::server {
 namespace {
 
 constexpr Duration kLogFlushInterval = std::chrono::milliseconds(100);
+
+/// Octets for the last requests of one worker: tens of thousands of requests of them all.
+std::size_t recent_requests_size(unsigned workers) {
+  constexpr std::size_t kAll = 16 << 20;
+  return std::clamp<std::size_t>(kAll / workers, 256 << 10, 4 << 20);
+}
 
 int on_request(h2o_handler_t*, h2o_req_t* request) {
   Exchange::begin(*request, Worker::of(request->conn->ctx));
@@ -79,6 +86,7 @@ Worker::Worker(Commons& commons)
     : commons_(commons),
       metrics_(commons.metrics.add_worker()),
       log_(commons.access_log == nullptr ? nullptr : commons.access_log->add_worker()),
+      recent_requests_(recent_requests_size(commons.options.threads)),
       log_timer_(loop_.timers(), [this] { flush_log(); }),
       origins_(loop_),
       snapshots_(commons.snapshots),
@@ -174,8 +182,15 @@ void Worker::end_what_is_left() {
 }
 
 void Worker::record(const observe::RequestRecord& record) {
-  if (!record.warming) metrics_.record(record);  // they count viewers' requests
+  if (!record.warming) {  // they are about viewers' requests
+    metrics_.record(record);
+    recent_requests_.add(record);
+  }
   if (log_ != nullptr) log_->write(record);
+}
+
+void Worker::give_recent_requests(base::UniqueFunction<void(std::string)> take) {
+  loop_.post([this, call = std::move(take)]() mutable { call(recent_requests_.lines()); });
 }
 
 void Worker::flush_log() {

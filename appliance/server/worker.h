@@ -17,6 +17,7 @@
 #include "appliance/guard/waf/rules/scratch.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
+#include "appliance/observe/request_ring.h"
 #include "appliance/origin/client.h"
 #include "appliance/server/connection/connections.h"
 #include "appliance/server/connection/tls.h"
@@ -102,6 +103,9 @@ class Worker {
             jobs_};
   }
   void record(const observe::RequestRecord& record);
+  /// Calls `take` on the worker's thread with the last requests; see RequestRing::lines.
+  /// Threads: any.
+  void give_recent_requests(base::UniqueFunction<void(std::string lines)> take);
   /// A name for a request that no other has, 24 hexadecimal digits. Returns a number in [0, 100)
   /// that is spread evenly over requests, for sampling.
   double make_request_id(std::array<char, 25>& out);
@@ -124,6 +128,7 @@ class Worker {
   Context context_{};
   observe::WorkerMetrics& metrics_;
   std::unique_ptr<observe::AccessLog::Channel> log_;
+  observe::RequestRing recent_requests_;
   base::Timer log_timer_;
   origin::Client origins_;
   Jobs jobs_;

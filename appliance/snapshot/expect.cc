@@ -7,6 +7,7 @@
 
 #include "appliance/http/cookie.h"
 #include "appliance/http/query.h"
+#include "appliance/snapshot/answer.h"
 #include "appliance/snapshot/request/cache_key.h"
 #include "appliance/snapshot/request/offline_request.h"
 #include "appliance/snapshot/request/origin_request.h"
@@ -16,44 +17,11 @@ namespace {
 
 using Map = std::map<std::string, std::string>;
 
-/// Of a plain 200 that says nothing about caching.
-Duration ttl_without_directives(const http::TtlPolicy& policy) {
-  http::CacheDirectives silent;
-  silent.heuristics_allowed = true;
-  return http::freshness_lifetime(silent, policy);
-}
-
 std::string text_of(const Map& map) {
   std::string text;
   for (const auto& [name, value] : map)
     text += fmt::format("{}{}: \"{}\"", text.empty() ? "" : ", ", name, value);
   return "{" + text + "}";
-}
-
-/// The rule of a web ACL that refuses the request, or "none".
-std::string refusing_rule(const Decision& decision) {
-  const bool refused = decision.inspection != nullptr && decision.inspection->rule != nullptr &&
-                       decision.action == Decision::Action::Deny;
-  return refused ? decision.inspection->rule->name : "none";
-}
-
-/// What a distribution's response would carry beyond what the origin sends, or what the edge
-/// answers with.
-Map answer_headers(const Decision& decision, const RequestFacts& facts,
-                   std::pmr::memory_resource& memory) {
-  Map headers;
-  if (decision.action == Decision::Action::Redirect) headers["location"] = decision.location;
-  if (decision.reason == guard::Reason::Method && decision.status == 405)
-    headers["allow"] = decision.behavior->allow;
-  if (decision.inspection != nullptr && decision.inspection->action != nullptr &&
-      decision.action == Decision::Action::Deny)
-    for (const auto& [name, value] : decision.inspection->action->headers) headers[name] = value;
-  if (decision.behavior != nullptr && decision.behavior->response_headers_policy != nullptr) {
-    std::pmr::vector<http::Field> lines(&memory);
-    apply(*decision.behavior->response_headers_policy, facts.fields, {}, lines);
-    for (const auto& line : lines) headers[std::string(line.name)] = line.value;
-  }
-  return headers;
 }
 
 Map key_query(const Decision& decision, std::pmr::memory_resource& memory) {

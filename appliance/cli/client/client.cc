@@ -21,14 +21,19 @@ std::optional<schema::Redacted> admin_token() {
   return schema::Redacted(token);
 }
 
-Result<Json> ask(const std::string& admin, const std::string& target) {
-  HG_TRY(const admin::Reply reply, admin::get(admin, target, admin_token()), "asking");
-  Json json = Json::parse(reply.body, nullptr, false);
+Result<std::string> fetch(const std::string& admin, const std::string& target) {
+  HG_TRY(admin::Reply reply, admin::get(admin, target, admin_token()), "asking");
   if (reply.status == 401)
     return fail(Blame::Config, "{} wants a token: set HEADGATE_ADMIN_TOKEN", admin);
   if (reply.status != 200)
     return fail(Blame::Config, "{} answers {} to {}; is that the admin listener of headgate?",
                 admin, reply.status, target);
+  return std::move(reply.body);
+}
+
+Result<Json> ask(const std::string& admin, const std::string& target) {
+  HG_TRY(const std::string body, fetch(admin, target), "asking");
+  Json json = Json::parse(body, nullptr, false);
   if (json.is_discarded())
     return fail(Blame::Config,
                 "{} does not answer {} in JSON; is that the admin listener of headgate?", admin,

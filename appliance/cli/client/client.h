@@ -24,6 +24,9 @@ std::optional<schema::Redacted> admin_token();
 /// GET `target`; JSON. Errors: Blame::Config or Blame::Self with one line that says what to do.
 Result<Json> ask(const std::string& admin, const std::string& target);
 
+/// GET `target`; as it comes. Errors: the same.
+Result<std::string> fetch(const std::string& admin, const std::string& target);
+
 /// POST; JSON. What is wrong with the body is in the error, with its diagnostics. Errors: the same.
 Result<Json> tell(const std::string& admin, const std::string& target, const std::string& body);
 

@@ -2,13 +2,19 @@
 // `headgate diff`: what going from one configuration to another would do.
 #include <fmt/format.h>
 
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iostream>
 #include <memory>
 #include <optional>
+#include <sstream>
 
 #include "appliance/cli/client/client.h"
 #include "appliance/cli/command.h"
 #include "appliance/cli/offline/configuration.h"
 #include "reconciler/plan/plan.h"
+#include "reconciler/plan/replay.h"
 #include "schema/encode.h"
 
 namespace headgate::cli {
@@ -19,7 +25,9 @@ using reconciler::Prepared;
 struct Flags {
   std::string range;
   std::string repository = ".";
-  std::string admin;  ///< empty: nobody is asked
+  std::string admin;   ///< empty: nobody is asked
+  std::string replay;  ///< a file, "-" or "last"; empty: none
+  std::string geoip;
   bool json = false;
 };
 
@@ -51,7 +59,7 @@ std::optional<Prepared> load(schema::Loader& loader, const Flags& flags,
     complain(tree.error().context);
     return std::nullopt;
   }
-  auto loaded = load_configuration(loader, **tree, "");
+  auto loaded = load_configuration(loader, **tree, flags.geoip);
   if (!loaded) {
     complain(loaded.error().context);
     return std::nullopt;
@@ -84,6 +92,35 @@ Status measure(const Flags& flags, reconciler::Plan& plan) {
   return {};
 }
 
+/// `--replay`: the recorded requests, wherever they are.
+Result<std::unique_ptr<std::istream>> open_log(const Flags& flags) {
+  if (flags.replay == "-")
+    return std::unique_ptr<std::istream>(std::make_unique<std::istream>(std::cin.rdbuf()));
+  if (flags.replay != "last") {
+    auto file = std::make_unique<std::ifstream>(flags.replay, std::ios::binary);
+    if (!*file) return fail(Blame::Config, "--replay {}: {}", flags.replay, std::strerror(errno));
+    return std::unique_ptr<std::istream>(std::move(file));
+  }
+  if (flags.admin.empty())
+    return fail(Blame::Config, "--replay last: say with --admin which appliance is to be asked");
+  HG_TRY(std::string lines, fetch(flags.admin, "/requests"), "--replay last");
+  return std::unique_ptr<std::istream>(std::make_unique<std::istringstream>(std::move(lines)));
+}
+
+struct Replayed {
+  reconciler::ReplayReport report;
+  reconciler::LogReport log;
+};
+
+Result<Replayed> replay(const Flags& flags, const Prepared& before, const Prepared& after) {
+  HG_TRY(const auto log, open_log(flags), "replay");
+  reconciler::Replay run(before.configuration, after.configuration);
+  Replayed replayed;
+  replayed.log = reconciler::read_requests(*log, [&run](const auto& request) { run.add(request); });
+  replayed.report = run.report();
+  return replayed;
+}
+
 int diff(const Flags& flags) {
   const Range range = parse_range(flags.range);
   schema::Loader loader;
@@ -97,15 +134,33 @@ int diff(const Flags& flags) {
     complain(measured.error().context);
     return kInvalid;
   }
+  std::optional<Replayed> replayed;
+  if (!flags.replay.empty()) {
+    auto done = replay(flags, *before, *after);
+    if (!done) {
+      complain(done.error().context);
+      return kInvalid;
+    }
+    replayed = std::move(*done);
+    if (replayed->log.skipped > 0)
+      complain(fmt::format("--replay {}: {} lines are no requests; the first is line {}: {}",
+                           flags.replay, replayed->log.skipped, replayed->log.first,
+                           clean(replayed->log.first_problem)));
+  }
   std::size_t cases = 0;
   const auto failures = reconciler::failed_expectations(*after->configuration, &cases);
   if (flags.json) {
     reconciler::Json json = to_json(plan);
     json["failedExpectations"] = reconciler::Json::array();
+    if (replayed) {
+      json["replay"] = to_json(replayed->report);
+      json["replay"]["skipped"] = replayed->log.skipped;
+    }
     for (const auto& failure : failures) json["failedExpectations"].push_back(failure.text());
     fmt::print("{}\n", json.dump(2, ' ', false, reconciler::Json::error_handler_t::replace));
   } else {
     fmt::print("{}", to_text(plan, wants_colour(stdout)));
+    if (replayed) fmt::print("\n{}", to_text(replayed->report));
     print(failures);
     if (!failures.empty())
       fmt::print("{} of {} expectations fail: no edge would apply this\n", failures.size(), cases);
@@ -132,6 +187,13 @@ void add_diff(CLI::App& program, int* exit_code) {
   add_flag_with_value(*command, "--admin", flags->admin,
                       "A running appliance, to be asked what purges would touch in its cache.",
                       "ADDR:PORT or unix:PATH");
+  add_flag_with_value(*command, "--replay", flags->replay,
+                      "Recorded requests to decide under both: an access log of headgate or "
+                      "CloudFront, - for standard input, or `last`: those that the appliance at "
+                      "--admin has just served.",
+                      "FILE|last");
+  add_flag_with_value(*command, "--geoip", flags->geoip,
+                      "Country database (MMDB), for clients of --replay.", "FILE");
   command->add_flag("--json", flags->json, "For machines.");
   command->footer(
       "Compares meaning, not text: defaults are filled in, lists are matched by id, name or path "
@@ -143,7 +205,16 @@ void add_diff(CLI::App& program, int* exit_code) {
       "  headgate diff                        what you are about to commit\n"
       "  headgate diff HEAD~1..HEAD           what the last commit did\n"
       "  headgate diff origin/main --json     your folder against what is upstream\n"
-      "  headgate diff --admin edge1:9900     and how much of its cache would be purged\n\n"
+      "  headgate diff --admin edge1:9900     and how much of its cache would be purged\n"
+      "  headgate diff --admin edge1:9900 --replay last\n"
+      "                                       and for which of its last requests the decision "
+      "changes\n"
+      "  zcat E2ABC.*.gz | headgate diff --replay -\n"
+      "                                       the same for CloudFront's logs\n\n"
+      "A replay fetches nothing. Its hit ratios are those of a cache that is empty at first and "
+      "has room for all,\n"
+      "where each response is fresh for as long as the policy says of one without "
+      "Cache-Control.\n\n"
       "Exit codes: 0 no changes, 1 changes, 2 a side is invalid or unreadable, 3 an expectation "
       "fails.");
   command->callback([flags, exit_code] { *exit_code = diff(*flags); });

@@ -262,6 +262,7 @@ admin::Appliance Appliance::endpoints() {
   endpoints.events = [this](std::uint64_t after, std::size_t max) {
     return reconciler_->board().events(after, max);
   };
+  endpoints.recent_requests = [this] { return edge_->recent_requests(); };
   endpoints.reconcile_now = [this] { reconciler_->reconcile_now(); };
   if (receiver_)
     endpoints.review_push = [this](const std::string& push) {

@@ -351,7 +351,7 @@ Answer Endpoints::warm(const Call& call) const {
 Answer Endpoints::page(const Call&) const {
   Answer answer;
   answer.content_type = "text/html; charset=utf-8";
-  answer.body = status_page();
+  answer.body = status_page(appliance_.status_json());
   answer.headers.emplace_back("Content-Security-Policy", status_page_policy());
   answer.headers.emplace_back("Referrer-Policy", "no-referrer");
   return answer;

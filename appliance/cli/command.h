@@ -26,6 +26,7 @@ void add_validate(CLI::App& program, int* exit_code);
 void add_test(CLI::App& program, int* exit_code);
 void add_explain(CLI::App& program, int* exit_code);
 void add_verify(CLI::App& program, int* exit_code);
+void add_audit(CLI::App& program, int* exit_code);
 void add_diff(CLI::App& program, int* exit_code);
 void add_status(CLI::App& program, int* exit_code);
 void add_wait(CLI::App& program, int* exit_code);

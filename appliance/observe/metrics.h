@@ -66,6 +66,16 @@ struct Family {
   std::vector<Sample> samples;
 };
 
+/// What has been served since the start, of all distributions.
+struct Totals {
+  std::uint64_t requests = 0;
+  std::uint64_t errors = 0;   ///< 5xx
+  std::uint64_t lookups = 0;  ///< requests that asked the cache
+  std::uint64_t hits = 0;
+  std::uint64_t bytes_sent = 0;        ///< of bodies
+  std::uint64_t connections_open = 0;  ///< now
+};
+
 /// The registry: workers' cells, and families that others contribute.
 /// Threads: any.
 class Metrics {
@@ -80,6 +90,7 @@ class Metrics {
   std::vector<SlotTally> tallies(std::uint8_t lane) const;
   /// `collect` is called at every scrape.
   void contribute(std::function<std::vector<Family>()> collect);
+  Totals totals() const;
   /// The Prometheus text format, version 0.0.4.
   std::string text() const;
 

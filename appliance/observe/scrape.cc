@@ -197,6 +197,33 @@ void write_contributed(MetricsText& page,
 
 }  // namespace
 
+Totals Metrics::totals() const {
+  const base::MutexLock lock(impl_->mutex);
+  SlotSum sum;
+  Totals totals;
+  std::uint64_t opened = 0;
+  std::uint64_t closed = 0;
+  for (const auto& worker : impl_->workers) {
+    for (std::size_t slot = 0; slot < impl_->names.size(); ++slot)
+      if (const auto* const cells = worker->cells_->slots.find_slot(slot)) sum.add(*cells);
+    for (const auto& cell : worker->cells_->connections_opened) opened += cell.value();
+    closed += worker->cells_->connections_closed.value();
+  }
+  for (const std::uint64_t count : sum.statuses) totals.requests += count;
+  totals.errors = sum.statuses.back();
+  for (std::size_t i = 0; i < kOutcomes; ++i) {
+    const auto outcome = static_cast<CacheOutcome>(i);
+    if (outcome == CacheOutcome::Bypass) continue;
+    totals.lookups += sum.outcomes[i];
+    if (outcome == CacheOutcome::FreshHit || outcome == CacheOutcome::StaleHit ||
+        outcome == CacheOutcome::RevalidatedHit || outcome == CacheOutcome::CollapsedHit)
+      totals.hits += sum.outcomes[i];
+  }
+  totals.bytes_sent = sum.bytes_sent;
+  totals.connections_open = opened > closed ? opened - closed : 0;
+  return totals;
+}
+
 std::string Metrics::text() const {
   std::vector<std::string> labels;
   std::vector<const WorkerCells*> workers;

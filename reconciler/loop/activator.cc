@@ -64,7 +64,7 @@ bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& o
       publish(*at, prepared->configuration, true);
       return true;
     }
-    CommitInfo commit{at->commit, at->subject, "", ""};
+    CommitInfo commit{at->commit, at->subject, at->author, ""};
     Json details{{"resumedGeneration", at->generation}};
     if (at->verified) details.update(to_json(Evidence{at->signers, at->trusted_commit}));
     const auto activated = this->commit(at->digest, commit, {}, details);
@@ -160,7 +160,7 @@ Result<Activation> Activator::roll_back(
                {"by", cause.by_guard ? "guard" : "operator"},
                {"reason", cause.reason}};
   if (earlier.verified) details.update(to_json(Evidence{earlier.signers, earlier.trusted_commit}));
-  const CommitInfo info{earlier.commit, earlier.subject, "", ""};
+  const CommitInfo info{earlier.commit, earlier.subject, earlier.author, ""};
   HG_TRY(const Activation activation, commit(earlier.digest, info, entries, details),
          "rolling back");
   mark_active(entries);

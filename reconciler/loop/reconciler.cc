@@ -71,8 +71,10 @@ Result<std::unique_ptr<Reconciler>> Reconciler::open(ReconcilerOptions options,
   if (!activator) return tl::unexpected<Error>(std::move(activator.error()));
   auto source = Source::open(options.source, (*activator)->state_path());
   if (!source) return tl::unexpected<Error>(std::move(source.error()));
-  return std::unique_ptr<Reconciler>(
+  std::unique_ptr<Reconciler> reconciler(
       new Reconciler(std::move(options), std::move(*source), std::move(*activator)));
+  reconciler->open_audit(disk);
+  return reconciler;
 }
 
 Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,
@@ -85,10 +87,26 @@ Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source
                 options_.compile),
       board_(source_->location().shown, source_->ref()),
       pace_(options_.source.poll),
-      watch_(options_.count) {
-  activator_->on_event([this](std::uint64_t sequence, const std::string& line) {
-    board_.add_event(sequence, line);
-  });
+      watch_(options_.count) {}
+
+/// What the journal tells first is from before; the audit trail may lack the end of it.
+void Reconciler::open_audit(Disk& disk) {
+  auto opened = Audit::open(activator_->state_path() + "/audit.jsonl", disk);
+  if (opened) {
+    audit_ = std::move(*opened);
+  } else {
+    log("there is no audit trail: " + opened.error().context);
+  }
+  activator_->on_event(
+      [this](std::uint64_t sequence, const std::string& line) { on_event(sequence, line); });
+  events_are_new_ = true;
+}
+
+void Reconciler::on_event(std::uint64_t sequence, const std::string& line) {
+  board_.add_event(sequence, line);
+  if (audit_ != nullptr)
+    if (const Status kept = audit_->append(sequence, line); !kept) log(kept.error().context);
+  if (events_are_new_ && options_.on_event) options_.on_event(line);
 }
 
 Reconciler::~Reconciler() { stop(); }

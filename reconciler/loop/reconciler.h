@@ -19,6 +19,7 @@
 #include "reconciler/loop/reviewer.h"
 #include "reconciler/rollout/watch.h"
 #include "reconciler/source/source.h"
+#include "reconciler/state/audit.h"
 #include "reconciler/trust/verifier.h"
 
 namespace headgate::reconciler {
@@ -29,6 +30,9 @@ struct ReconcilerOptions {
   ActivatorOptions activator;
   snapshot::CompileOptions compile;
   std::string version;  ///< of headgate, for the journal
+  /// Gets each event of the journal, as a line of JSON, when it has been written; may be empty.
+  /// Called with the activator's mutex held: must not wait.
+  std::function<void(const std::string&)> on_event;
   /// Looks again at what is in no commit, when somebody asks for a round; may be empty. Called on
   /// the reconciler's thread.
   std::function<void(snapshot::CompileOptions&)> refresh;
@@ -90,6 +94,8 @@ class Reconciler {
   Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,
              std::unique_ptr<Activator> activator);
   void loop();
+  void open_audit(Disk& disk);
+  void on_event(std::uint64_t sequence, const std::string& line);
   void tick_until_stop();
   std::shared_ptr<const snapshot::Snapshot> current() const;
   std::optional<Refusal> objection(const Prepared& prepared) const;
@@ -123,6 +129,8 @@ class Reconciler {
   /// Serialises whoever uses the activator: rounds, urgent purges, ticks.
   mutable base::Mutex state_mutex_;
   const std::unique_ptr<Activator> activator_;
+  std::unique_ptr<Audit> audit_;  ///< null: it could not be opened
+  bool events_are_new_ = false;   ///< not those of the time before this process
   Invalidator invalidator_;
   const Reviewer reviewer_;
   schema::Loader loader_;

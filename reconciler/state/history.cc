@@ -47,6 +47,7 @@ Activation activation_of(const Json& json) {
   activation.digest = text_of(json, "digest");
   activation.time = text_of(json, "time");
   activation.subject = text_of(json, "subject");
+  activation.author = text_of(json, "author");
   activation.invalidations = list_of(json, "invalidations").size();
   for (const Json& signer : list_of(json, "signers"))
     if (signer.is_string()) activation.signers.push_back(signer.get<std::string>());
@@ -67,6 +68,7 @@ Json to_json(const Activation& activation) {
   json["digest"] = activation.digest;
   json["time"] = activation.time;
   json["subject"] = activation.subject;
+  json["author"] = activation.author;
   json["invalidationCount"] = activation.invalidations;
   json["verified"] = activation.verified;
   if (activation.verified) json["signers"] = activation.signers;

@@ -21,6 +21,7 @@ struct Activation {
   std::string digest;  ///< names the file in snapshots/
   std::string time;
   std::string subject;
+  std::string author;
   std::size_t invalidations = 0;     ///< newly seen ones
   bool verified = false;             ///< by its signatures, when it went live
   std::vector<std::string> signers;  ///< who signed the commit, when it is verified

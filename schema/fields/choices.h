@@ -54,6 +54,25 @@ HG_SCHEMA_CHOICES(TlsVersion, ({{TlsVersion::Tls1_0, "TLSv1"},
 HG_SCHEMA_CHOICES(Invalidation::Mode, ({{Invalidation::Mode::Revalidate, "revalidate"},
                                         {Invalidation::Mode::Delete, "delete"}}));
 
+HG_SCHEMA_CHOICES(Notification::Type, ({{Notification::Type::Webhook, "webhook"},
+                                        {Notification::Type::GitHub, "github"},
+                                        {Notification::Type::GitLab, "gitlab"},
+                                        {Notification::Type::Gitea, "gitea"}}));
+
+HG_SCHEMA_CHOICES(Notification::Event, ({{Notification::Event::Activated, "activated"},
+                                         {Notification::Event::Refused, "refused"},
+                                         {Notification::Event::SourceFailed, "sourceFailed"},
+                                         {Notification::Event::SourceRecovered, "sourceRecovered"},
+                                         {Notification::Event::Suspended, "suspended"},
+                                         {Notification::Event::Resumed, "resumed"},
+                                         {Notification::Event::Suspected, "suspected"},
+                                         {Notification::Event::Cleared, "cleared"},
+                                         {Notification::Event::Overridden, "overridden"},
+                                         {Notification::Event::Invalidated, "invalidated"},
+                                         {Notification::Event::Warmed, "warmed"},
+                                         {Notification::Event::Started, "started"},
+                                         {Notification::Event::Stopped, "stopped"}}));
+
 HG_SCHEMA_CHOICES(CacheEviction, ({{CacheEviction::S3Fifo, "s3fifo"},
                                    {CacheEviction::Lru, "lru"},
                                    {CacheEviction::Gdsf, "gdsf"}}));

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Fields of `kind: Edge`, the machine's own file, and of `kind: Fleet`.
+#include <fmt/format.h>
+
+#include <set>
+
 #include "schema/fields/choices.h"
 #include "schema/fields/edge_limits.h"
+#include "schema/fields/edge_notifications.h"
 #include "schema/fields/envelope.h"
 #include "schema/fields/kinds.h"
 
@@ -91,6 +96,18 @@ void secrets_fields(Object<Edge>& o) {
   });
 }
 
+/// Metrics and logs know notifications by their names.
+void check_notification_names(Edge& edge, const Node& node, Decoder& decoder) {
+  const Node* list = node.find("notifications");
+  if (list == nullptr || list->children.size() != edge.notifications.size()) return;
+  std::set<std::string> names;
+  for (std::size_t i = 0; i < edge.notifications.size(); ++i)
+    if (const std::string& name = edge.notifications[i].name; !names.insert(name).second)
+      decoder.error(Code::DuplicateItem, list->children[i].mark,
+                    fmt::format("there is another notification \"{}\"", name),
+                    "give each a name of its own");
+}
+
 void spec_fields(Object<Edge>& o) {
   static const Object<EdgeSource> source("EdgeSource", "The repository that the edge follows.",
                                          source_fields);
@@ -101,6 +118,10 @@ void spec_fields(Object<Edge>& o) {
   o.field("verify", &Edge::verify, verify,
           "Which commits are trusted; without it, all that the source gives.");
   o.nest("secrets", "EdgeSecrets", "How the edge reads secrets of the repository.", secrets_fields);
+  o.field("notifications", &Edge::notifications, notifications_type(),
+          "Who is told what becomes of commits.")
+      .items(0, 16);
+  o.check(check_notification_names);
   o.field("state", &Edge::state,
           "Folder of the journal, snapshots and the mirror of the repository.")
       .format(kNotEmpty);

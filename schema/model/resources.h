@@ -11,6 +11,7 @@
 
 #include "schema/base/units.h"
 #include "schema/model/edge_limits.h"
+#include "schema/model/notification.h"
 #include "schema/model/secret.h"
 #include "schema/model/warm.h"
 
@@ -161,6 +162,7 @@ struct Edge {
   EdgeSource source;
   EdgeVerify verify;
   std::optional<Secret> age_identity;  ///< YAML: secrets.ageIdentity
+  std::vector<Notification> notifications;
   std::string state = "/var/lib/headgate";
   std::vector<std::string> http;         ///< ADDR:PORT
   std::vector<std::string> https;        ///< ADDR:PORT

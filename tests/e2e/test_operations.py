@@ -12,7 +12,7 @@ from harness import headgate, until
 from harness import origin as upstream
 from origin import Reply
 
-SUBCOMMANDS = ["run", "validate", "diff", "test", "explain", "status", "wait", "events", "get", "rollback", "suspend", "resume", "hook", "verify", "init", "schema",
+SUBCOMMANDS = ["run", "validate", "diff", "test", "explain", "status", "wait", "events", "get", "rollback", "suspend", "resume", "hook", "verify", "audit", "init", "schema",
                "demo-origin"]
 
 

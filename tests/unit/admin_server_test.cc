@@ -387,6 +387,25 @@ TEST_CASE("the status page has a policy that allows what is in it and no more") 
   }
 }
 
+TEST_CASE("what a repository says cannot be anything but text on the status page") {
+  Fake fake;
+  auto appliance = fake.appliance();
+  appliance.status_json = [] {
+    return std::string(R"x({"ready": true, "source": {"url": "<b>", "ref": "a&b"}, "conditions": [
+      {"type": "Ready", "status": "True", "message": "<img src=x onerror=alert(1)>"}], "refused": {"subject": "</pre><script>"},
+      "diagnostics": ["<i>"], "history": [{"subject": "\"><b>", "generation": 7}], "warnings": [5, "<u>"]})x");
+  };
+  const auto server = Server::start({.listen = "127.0.0.1:0"}, appliance);
+  const auto page = get((*server)->address(), "/", {})->body;
+  for (const char* never : {"<b>", "<img", "</pre><script>", "<i>", "<u>", "a&b"})
+    CHECK(page.find(never) == std::string::npos);
+  CHECK(page.find("&lt;img src=x onerror=alert(1)&gt;") != std::string::npos);
+  CHECK(page.find("&quot;&gt;&lt;b&gt;") != std::string::npos);
+  appliance.status_json = [] { return std::string("nonsense"); };
+  const auto odd = Server::start({.listen = "127.0.0.1:0"}, appliance);
+  CHECK(get((*odd)->address(), "/", {})->status == 200);
+}
+
 TEST_CASE("an endpoint that throws is a 500, and the next request is served") {
   Fake fake;
   auto appliance = fake.appliance();

@@ -93,10 +93,23 @@ Status Appliance::open(const std::string& user) {
     HG_TRY(webhook_secret_, snapshot::resolve(*settings_.source.webhook_secret),
            "source.webhookSecret");
   }
+  HG_CHECK(open_notifier(), "starting");
   if (settings_.access_log != "off") {
     HG_TRY(access_log_, observe::AccessLog::open(settings_.access_log), "--access-log");
     metrics_.contribute([this] { return observe::access_log_families(*access_log_); });
   }
+  return {};
+}
+
+Status Appliance::open_notifier() {
+  reconciler::NotifierOptions options;
+  options.notifications = settings_.notifications;
+  options.edge = settings_.name;
+  options.resolve = [](const schema::Secret& secret) { return snapshot::resolve(secret); };
+  options.log = log_;
+  auto made = reconciler::Notifier::make(std::move(options));
+  if (!made) return tl::unexpected<Error>(std::move(made.error()));
+  notifier_ = std::move(*made);
   return {};
 }
 
@@ -132,6 +145,7 @@ Status Appliance::open_reconciler() {
   options.source = settings_.source;
   options.verify = settings_.verify;
   options.version = HEADGATE_VERSION;
+  options.on_event = [this](const std::string& event) { notifier_->tell(event); };
   options.activator.state = settings_.state;
   options.activator.log = log_;
   options.compile.geo = geo_;
@@ -201,6 +215,7 @@ void Appliance::follow_with_edge() {
 void Appliance::offer_metrics() {
   metrics_.contribute([this] { return reconciler_->board().families(); });
   metrics_.contribute([this] { return reconciler_->invalidator().families(); });
+  metrics_.contribute([this] { return notifier_->families(); });
   metrics_.contribute([this] { return cache_families(edge_->cache_stats()); });
   metrics_.contribute([this] { return waf_families(*waf_, edge_->held_body_octets()); });
   metrics_.contribute([this] { return miss_curve_families(edge_->miss_curve()); });
@@ -342,6 +357,8 @@ std::string Appliance::status_json() const {
   json["warming"] = warmer_->to_json();
   json["cache"] = cache_json(edge_->cache_stats());
   const auto snapshot = snapshots_.get();
+  json["traffic"] = traffic_json(metrics_.totals());
+  json["origins"] = snapshot != nullptr ? origins_json(*snapshot->configuration) : Json::array();
   json["certificates"] =
       snapshot != nullptr ? certificates_json(*snapshot->configuration) : Json::array();
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
@@ -435,6 +452,7 @@ void Appliance::stop() {
     edge_->wait_until_idle(kDrainLimit);
   }
   if (reconciler_ != nullptr) reconciler_->stop();
+  if (notifier_ != nullptr) notifier_->stop();
   health_.reset();
   admin_.reset();
 }

@@ -19,6 +19,7 @@
 #include "appliance/snapshot/snapshot.h"
 #include "appliance/warm/warmer.h"
 #include "reconciler/loop/reconciler.h"
+#include "reconciler/notify/notifier.h"
 #include "schema/model/resources.h"
 
 namespace headgate::cli {
@@ -54,6 +55,7 @@ class Appliance {
   void stop();
 
  private:
+  Status open_notifier();
   Status assume_user();
   Status open_reconciler();
   Status regain_root();
@@ -87,6 +89,7 @@ class Appliance {
       std::make_shared<guard::waf::Shared>(settings_.resolvers);
   snapshot::SnapshotHolder snapshots_;
   reconciler::Disk disk_;
+  std::unique_ptr<reconciler::Notifier> notifier_;
   std::unique_ptr<reconciler::Reconciler> reconciler_;
   std::optional<Receiver> receiver_;
   server::QuicSeed quic_seed_{};

@@ -152,6 +152,25 @@ std::vector<observe::Family> compression_families(const server::EncodingStats& s
   };
 }
 
+Json origins_json(const snapshot::Configuration& configuration) {
+  Json list = Json::array();
+  for (const auto& distribution : configuration.distributions())
+    for (const auto& origin : distribution->origins) {
+      const auto& latch = origin.endpoint->latch;
+      list.push_back(Json{{"distribution", distribution->name},
+                          {"id", origin.id},
+                          {"domainName", origin.endpoint->host},
+                          {"state", latch != nullptr && latch->is_sick() ? "down" : "up"}});
+    }
+  return list;
+}
+
+Json traffic_json(const observe::Totals& totals) {
+  return Json{{"requests", totals.requests},    {"errors", totals.errors},
+              {"lookups", totals.lookups},      {"hits", totals.hits},
+              {"bytesSent", totals.bytes_sent}, {"connectionsOpen", totals.connections_open}};
+}
+
 Json certificates_json(const snapshot::Configuration& configuration) {
   Json list = Json::array();
   for (const auto& distribution : configuration.distributions()) {

@@ -24,6 +24,12 @@ std::vector<observe::Family> compression_families(const server::EncodingStats& s
 std::vector<observe::Family> waf_families(const guard::waf::Shared& shared,
                                           std::uint64_t held_body_octets);
 
+/// One object an origin of a distribution: its address, and whether it is `up` or `down`.
+Json origins_json(const snapshot::Configuration& configuration);
+
+/// What has been served since the start.
+Json traffic_json(const observe::Totals& totals);
+
 /// One object a distribution: its certificate, or that it serves the self-signed one.
 Json certificates_json(const snapshot::Configuration& configuration);
 

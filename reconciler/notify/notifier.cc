@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: MIT
+#include "reconciler/notify/notifier.h"
+
+#include <fmt/format.h>
+#include <pthread.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "appliance/base/background.h"
+#include "schema/text.h"
+
+namespace headgate::reconciler {
+namespace {
+
+using schema::Notification;
+
+constexpr std::size_t kMaxWaiting = 1000;
+constexpr std::size_t kRemembered = 100;
+constexpr Duration kLongestPause = std::chrono::minutes(5);
+
+std::string_view name(Notification::Event event) {
+  switch (event) {
+    case Notification::Event::Activated:
+      return "activated";
+    case Notification::Event::Refused:
+      return "refused";
+    case Notification::Event::SourceFailed:
+      return "sourceFailed";
+    case Notification::Event::SourceRecovered:
+      return "sourceRecovered";
+    case Notification::Event::Suspended:
+      return "suspended";
+    case Notification::Event::Resumed:
+      return "resumed";
+    case Notification::Event::Suspected:
+      return "suspected";
+    case Notification::Event::Cleared:
+      return "cleared";
+    case Notification::Event::Overridden:
+      return "overridden";
+    case Notification::Event::Invalidated:
+      return "invalidated";
+    case Notification::Event::Warmed:
+      return "warmed";
+    case Notification::Event::Started:
+      return "started";
+    case Notification::Event::Stopped:
+      return "stopped";
+  }
+  return "";
+}
+
+bool wants(const Notification& notification, const std::string& type) {
+  return std::any_of(notification.events.begin(), notification.events.end(),
+                     [&](Notification::Event event) { return name(event) == type; });
+}
+
+/// Whether asking again may help.
+bool is_passing(int status) { return status == 408 || status == 429 || status >= 500; }
+
+}  // namespace
+
+Result<std::unique_ptr<Notifier>> Notifier::make(NotifierOptions options) {
+  std::unique_ptr<Notifier> notifier(new Notifier(std::move(options)));
+  for (const Notification& notification : notifier->options_.notifications) {
+    auto receiver = std::make_unique<Receiver>();
+    receiver->notification = notification;
+    if (notification.token) {
+      HG_TRY(receiver->token, notifier->options_.resolve(*notification.token), "notifications: {}",
+             notification.name);
+    }
+    notifier->receivers_.push_back(std::move(receiver));
+  }
+  for (const auto& receiver : notifier->receivers_)
+    receiver->thread = std::thread([self = notifier.get(), one = receiver.get()] {
+      base::work_in_background(10);
+      pthread_setname_np(pthread_self(), "headgate-notify");
+      self->loop(*one);
+    });
+  return notifier;
+}
+
+Notifier::~Notifier() { stop(); }
+
+void Notifier::stop() {
+  {
+    const base::MutexLock lock(mutex_);
+    stopping_.store(true);
+    wake_.notify_all();
+  }
+  for (const auto& receiver : receivers_)
+    if (receiver->thread.joinable()) receiver->thread.join();
+}
+
+void Notifier::tell(const std::string& event) {
+  const Json json = Json::parse(event, nullptr, false);
+  if (!json.is_object()) return;
+  const std::string type = json.value("type", "");
+  const base::MutexLock lock(mutex_);
+  for (const auto& receiver : receivers_) {
+    if (receiver->notification.type != Notification::Type::Webhook) {
+      queue_statuses(*receiver, json);
+    } else if (wants(receiver->notification, type)) {
+      queue(*receiver,
+            {webhook_call(receiver->notification, receiver->token, options_.edge, json), "", {}});
+    }
+  }
+  wake_.notify_all();
+}
+
+void Notifier::queue_statuses(Receiver& receiver, const Json& event) {
+  for (const CommitStatus& status : commit_statuses(event)) {
+    auto& told = receiver.told;
+    const auto of_commit = [&](const CommitStatus& other) { return other.commit == status.commit; };
+    const auto last = std::find_if(told.rbegin(), told.rend(), of_commit);
+    if (last != told.rend() && *last == status) continue;
+    std::erase_if(told, of_commit);
+    told.push_back(status);
+    if (told.size() > kRemembered) told.pop_front();
+    // What waits about this commit is out of date; the one that is on its way is not there any
+    // more, as it is taken out first.
+    std::erase_if(receiver.waiting,
+                  [&](const Message& message) { return message.commit == status.commit; });
+    queue(receiver,
+          {status_call(receiver.notification, receiver.token, status), status.commit, {}});
+  }
+}
+
+void Notifier::queue(Receiver& receiver, Message message) {
+  message.since = base::mono_now();
+  receiver.waiting.push_back(std::move(message));
+  if (receiver.waiting.size() <= kMaxWaiting) return;
+  receiver.waiting.pop_front();
+  ++receiver.dropped;
+}
+
+/// The next message when its time has come; none when it is time to stop.
+std::optional<Notifier::Message> Notifier::take(Receiver& receiver) {
+  base::MutexLock lock(mutex_);
+  while (!stopping_.load()) {
+    if (receiver.waiting.empty()) {
+      lock.wait(wake_);
+    } else if (base::mono_now() < receiver.next_try) {
+      lock.wait_until(wake_, receiver.next_try);
+    } else {
+      Message message = std::move(receiver.waiting.front());
+      receiver.waiting.pop_front();
+      return message;
+    }
+  }
+  return std::nullopt;
+}
+
+void Notifier::loop(Receiver& receiver) {
+  while (auto message = take(receiver)) {
+    const auto answer = perform(message->call, [this] { return stopping_.load(); });
+    if (!stopping_.load()) settle(receiver, std::move(*message), answer);
+  }
+}
+
+void Notifier::settle(Receiver& receiver, Message message, const Result<int>& answer) {
+  const base::MutexLock lock(mutex_);
+  const Duration before = std::exchange(receiver.pause, Duration::zero());
+  if (answer && *answer >= 200 && *answer < 300) {
+    ++receiver.delivered;
+    return;
+  }
+  ++receiver.failed;
+  const base::MonoTime now = base::mono_now();
+  const bool is_outdated =
+      !message.commit.empty() &&
+      std::any_of(receiver.waiting.begin(), receiver.waiting.end(),
+                  [&](const Message& other) { return other.commit == message.commit; });
+  const bool again = (!answer || is_passing(*answer)) && !is_outdated &&
+                     now - message.since < options_.give_up_after;
+  if (again) {
+    receiver.waiting.push_front(std::move(message));
+    receiver.pause = std::clamp(before * 2, options_.retry_after, kLongestPause);
+    receiver.next_try = now + receiver.pause;
+  }
+  if (before != Duration::zero()) return;  // it has been said
+  const std::string what =
+      answer ? fmt::format("the answer was {}", *answer) : answer.error().context;
+  log(fmt::format("notification {}: {}{}", receiver.notification.name, schema::escape_control(what),
+                  again ? "; it is tried again" : ""));
+}
+
+std::vector<observe::Family> Notifier::families() const {
+  observe::Family sent{"headgate_notifications_total",
+                       "Notifications of what became of commits, by whether they arrived.",
+                       "counter",
+                       {}};
+  observe::Family waiting{
+      "headgate_notifications_waiting", "Notifications that wait for their turn.", "gauge", {}};
+  const base::MutexLock lock(mutex_);
+  for (const auto& receiver : receivers_) {
+    const std::string& who = receiver->notification.name;
+    const auto add = [&](const char* result, std::uint64_t count) {
+      sent.samples.push_back({fmt::format("notification=\"{}\",result=\"{}\"", who, result),
+                              static_cast<double>(count)});
+    };
+    add("delivered", receiver->delivered);
+    add("failed", receiver->failed);
+    add("dropped", receiver->dropped);
+    waiting.samples.push_back(
+        {fmt::format("notification=\"{}\"", who), static_cast<double>(receiver->waiting.size())});
+  }
+  return {sent, waiting};
+}
+
+void Notifier::log(const std::string& line) const {
+  if (options_.log) options_.log(line);
+}
+
+}  // namespace headgate::reconciler

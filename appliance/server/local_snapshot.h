@@ -41,28 +41,37 @@ class SnapshotPin {
 };
 
 /// Looks at the holder's version at every pin. Generations never go backwards on a worker, so
-/// neither do they on a connection; except while two are compared, since one of them fails.
+/// neither do they on a connection; except while two serve: then not for a viewer, or, where they
+/// are compared because one of them fails, not at all.
 /// Threads: the worker's.
 class LocalSnapshot {
  public:
   explicit LocalSnapshot(const snapshot::SnapshotHolder& holder) : holder_(holder) {}
 
+  /// Of a request of which nothing is known yet: see `split`.
   SnapshotPin pin() {
     if (const auto version = holder_.version(); version != version_) {
       version_ = version;
       snapshot::Published published = holder_.published();
       live_ = hold(std::move(published.live));
       other_ = hold(std::move(published.other));
+      split_ = std::move(published.split);
     }
-    const bool takes_turns = other_.held_ != nullptr;
-    SnapshotPin& next = takes_turns && (turn_ = !turn_) ? other_ : live_;
-    return next.held_ == nullptr ? SnapshotPin() : SnapshotPin(next.held_);
+    const bool takes_turns = other_.held_ != nullptr && split_ == nullptr;
+    return again(takes_turns && (turn_ = !turn_) ? other_ : live_);
   }
+
+  /// Who gets `pin_other` instead of what `pin` gave; null: nobody.
+  const snapshot::Split* split() const { return split_.get(); }
+  SnapshotPin pin_other() { return again(other_); }
 
   /// Whether two generations serve side by side.
   bool is_divided() const { return other_.held_ != nullptr; }
 
  private:
+  static SnapshotPin again(const SnapshotPin& pin) {
+    return pin.held_ == nullptr ? SnapshotPin() : SnapshotPin(pin.held_);
+  }
   static SnapshotPin hold(std::shared_ptr<const snapshot::Snapshot> snapshot) {
     if (snapshot == nullptr) return {};
     auto held = std::make_unique<SnapshotPin::Held>();
@@ -74,6 +83,7 @@ class LocalSnapshot {
   std::uint64_t version_ = 0;
   SnapshotPin live_;
   SnapshotPin other_;
+  std::shared_ptr<const snapshot::Split> split_;
   bool turn_ = false;
 };
 

@@ -13,11 +13,12 @@ std::string generation_label(std::uint64_t generation, const std::string& commit
 }
 
 void SnapshotHolder::publish(std::shared_ptr<const Snapshot> snapshot,
-                             std::shared_ptr<const Snapshot> other) {
+                             std::shared_ptr<const Snapshot> other,
+                             std::shared_ptr<const Split> split) {
   Published oldest;  // freed after the lock has been given up
   const base::MutexLock lock(mutex_);
   oldest = std::exchange(previous_, std::move(published_));
-  published_ = {std::move(snapshot), std::move(other)};
+  published_ = {std::move(snapshot), std::move(other), std::move(split)};
   version_.fetch_add(1, std::memory_order_release);
 }
 

@@ -11,6 +11,7 @@
 #include "appliance/base/mutex.h"
 #include "appliance/cache/purge/table.h"
 #include "appliance/snapshot/configuration.h"
+#include "appliance/snapshot/split.h"
 
 namespace headgate::snapshot {
 
@@ -27,7 +28,8 @@ struct Snapshot {
 /// What serves at a moment.
 struct Published {
   std::shared_ptr<const Snapshot> live;
-  std::shared_ptr<const Snapshot> other;  ///< takes every second request; null: none
+  std::shared_ptr<const Snapshot> other;  ///< beside it; null: none
+  std::shared_ptr<const Split> split;     ///< who gets the other; null: every second request
 };
 
 /// "412-9f3c2ab" from a generation and a commit.
@@ -39,9 +41,10 @@ std::string generation_label(std::uint64_t generation, const std::string& commit
 /// any.
 class SnapshotHolder {
  public:
-  /// `other`: to compare with what is live; TLS and all that is no request knows the live one only.
+  /// TLS, and all else that is no viewer's request, knows the live one only.
   void publish(std::shared_ptr<const Snapshot> snapshot,
-               std::shared_ptr<const Snapshot> other = nullptr);
+               std::shared_ptr<const Snapshot> other = nullptr,
+               std::shared_ptr<const Split> split = nullptr);
   std::shared_ptr<const Snapshot> get() const;  ///< null before the first publish
   Published published() const;
   /// Changes with every publish; 0 before the first.

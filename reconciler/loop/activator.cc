@@ -60,21 +60,16 @@ bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& o
                       prepared.error().context));
       continue;
     }
-    if (at == activations.rbegin()) {
+    // A generation that was only staged has been seen, too.
+    if (at == activations.rbegin() && at->generation == history_.generation()) {
       publish(*at, prepared->configuration, true);
       return true;
     }
-    CommitInfo commit{at->commit, at->subject, at->author, ""};
-    Json details{{"resumedGeneration", at->generation}};
-    if (at->verified) details.update(to_json(Evidence{at->signers, at->trusted_commit}));
-    const auto activated = this->commit(at->digest, commit, {}, details);
-    if (!activated) {
+    const auto renewed = renew(*at, prepared->configuration);
+    if (!renewed)
       log(fmt::format("generation {} cannot be resumed: {}", at->generation,
-                      activated.error().context));
-      return false;
-    }
-    publish(*activated, prepared->configuration, true);
-    return true;
+                      renewed.error().context));
+    return renewed.has_value();
   }
   return false;
 }
@@ -95,19 +90,28 @@ Result<Prepared> Activator::load(const std::string& digest, schema::Loader& load
 Result<Activation> Activator::activate(const Prepared& prepared, const schema::Tree& tree,
                                        const CommitInfo& commit, bool history_rewritten,
                                        const std::optional<Evidence>& evidence) {
-  HG_TRY(const std::string packed, pack_tree(tree, prepared.files), "packing the configuration");
-  const std::string digest = digest_of(packed);
-  HG_CHECK(store_.write(digest, packed), "keeping the configuration");
+  HG_TRY(const std::string digest, keep(prepared, tree), "keeping the configuration");
+  Json details = Json::object();
+  if (history_rewritten) details["historyRewritten"] = true;
+  if (evidence) details.update(to_json(*evidence));
+  return go_live(prepared, digest, commit, std::move(details));
+}
 
+Result<std::string> Activator::keep(const Prepared& prepared, const schema::Tree& tree) {
+  HG_TRY(const std::string packed, pack_tree(tree, prepared.files), "packing it");
+  std::string digest = digest_of(packed);
+  HG_CHECK(store_.write(digest, packed), "writing it");
+  return digest;
+}
+
+Result<Activation> Activator::go_live(const Prepared& prepared, const std::string& digest,
+                                      const CommitInfo& commit, Json details) {
   // While nothing has been live there is nothing in the cache that could be older: late joiners
   // purge nothing (config.md, 3.5).
   const bool cache_is_empty = current_ == nullptr;
   std::vector<LedgerEntry> entries = history_.ledger().unseen(*prepared.model, next_epoch(), now());
   if (cache_is_empty)
     for (LedgerEntry& entry : entries) entry.rejected.clear();
-  Json details = Json::object();
-  if (history_rewritten) details["historyRewritten"] = true;
-  if (evidence) details.update(to_json(*evidence));
   for (const auto& [name, schedule] : prepared.model->invalidation_schedules)
     if (is_new(name, *schedule))  // ticks count from its appearance
       details["schedules"][name] = format_timestamp(now());
@@ -122,6 +126,54 @@ Result<Activation> Activator::activate(const Prepared& prepared, const schema::T
   });
   tidy();
   return activation;
+}
+
+Status Activator::stage(const Prepared& prepared, const schema::Tree& tree,
+                        const CommitInfo& commit, const std::optional<Evidence>& evidence,
+                        const snapshot::Split& split) {
+  HG_TRY(const std::string digest, keep(prepared, tree), "keeping the configuration");
+  const std::uint64_t generation = history_.generation() + 1;
+  HG_CHECK(append(Json{{"type", "staged"},
+                       {"generation", generation},
+                       {"commit", commit.id},
+                       {"digest", digest},
+                       {"subject", commit.subject},
+                       {"author", commit.author}}),
+           "recording what is staged");
+  auto snapshot = make_snapshot(generation, commit.id, prepared.configuration);
+  snapshot->purges = current_->purges;
+  staged_ = Staged{prepared, commit, digest, evidence, snapshot};
+  widen(split);
+  return {};
+}
+
+void Activator::widen(const snapshot::Split& split) {
+  auto next = std::make_shared<snapshot::Split>(split);
+  next->generation = staged_->snapshot->generation;
+  publish_beside(staged_->snapshot, std::move(next));
+}
+
+Result<Activation> Activator::promote() {
+  const Staged staged = *staged_;  // going live ends it
+  Json details{{"stagedGeneration", staged.snapshot->generation}};
+  if (staged.evidence) details.update(to_json(*staged.evidence));
+  return go_live(staged.prepared, staged.digest, staged.commit, std::move(details));
+}
+
+Result<Activation> Activator::renew() {
+  return renew(history_.activations().back(), current_->configuration);
+}
+
+Result<Activation> Activator::renew(const Activation& activation,
+                                    std::shared_ptr<const snapshot::Configuration> configuration) {
+  const CommitInfo commit{activation.commit, activation.subject, "", ""};
+  Json details{{"resumedGeneration", activation.generation}};
+  if (activation.verified)
+    details.update(to_json(Evidence{activation.signers, activation.trusted_commit}));
+  HG_TRY(const Activation renewed, this->commit(activation.digest, commit, {}, details),
+         "activating");
+  publish(renewed, std::move(configuration), true);
+  return renewed;
 }
 
 Result<Activation> Activator::find_earlier(std::uint64_t generation) const {
@@ -145,17 +197,18 @@ Result<Activation> Activator::find_earlier(std::uint64_t generation) const {
 Result<Activation> Activator::roll_back(
     const Activation& earlier, std::shared_ptr<const snapshot::Configuration> configuration,
     const RollbackCause& cause) {
+  const snapshot::Snapshot& left = staged_ ? *staged_->snapshot : *current_;
   std::vector<LedgerEntry> entries;
-  for (const auto& [name, distribution] : current_->configuration->model().distributions) {
+  for (const auto& [name, distribution] : left.configuration->model().distributions) {
     schema::Invalidation fetched;
     // No name in a repository has a colon.
     fetched.name = fmt::format("rollback:{}:{}", history_.generation() + 1, name);
     fetched.distribution = name;
     fetched.mode = schema::Invalidation::Mode::Delete;
-    fetched.select.fetched_under = current_->commit;
+    fetched.select.fetched_under = left.commit;
     entries.push_back(make_entry(fetched, next_epoch(), "rollback"));
   }
-  Json details{{"rolledBackFrom", current_->commit},
+  Json details{{"rolledBackFrom", left.commit},
                {"rolledBackTo", earlier.generation},
                {"by", cause.by_guard ? "guard" : "operator"},
                {"reason", cause.reason}};
@@ -171,20 +224,22 @@ Result<Activation> Activator::roll_back(
 }
 
 void Activator::compare_with(const snapshot::Snapshot& earlier) {
-  publish_both(std::make_shared<const snapshot::Snapshot>(earlier));
+  publish_beside(std::make_shared<const snapshot::Snapshot>(earlier), nullptr);
 }
 
-void Activator::compare_no_more() { publish_both(nullptr); }
+void Activator::compare_no_more() { publish_beside(nullptr, nullptr); }
 
 /// Purges hold for both.
-void Activator::publish_both(std::shared_ptr<const snapshot::Snapshot> earlier) {
-  compared_ = nullptr;
-  if (earlier != nullptr) {
-    auto with_purges = std::make_shared<snapshot::Snapshot>(*earlier);
+void Activator::publish_beside(std::shared_ptr<const snapshot::Snapshot> other,
+                               std::shared_ptr<const snapshot::Split> split) {
+  beside_ = nullptr;
+  split_ = std::move(split);
+  if (other != nullptr) {
+    auto with_purges = std::make_shared<snapshot::Snapshot>(*other);
     with_purges->purges = current_->purges;
-    compared_ = std::move(with_purges);
+    beside_ = std::move(with_purges);
   }
-  holder_.publish(current_, compared_);
+  holder_.publish(current_, beside_, split_);
 }
 
 /// Whether a schedule has not been there before, or not at these times.
@@ -301,7 +356,7 @@ void Activator::publish_purges() {
   auto next = std::make_shared<snapshot::Snapshot>(*current_);
   next->purges = std::make_shared<cache::PurgeTable>(history_.ledger().purge_table(now()));
   current_ = std::move(next);
-  publish_both(compared_);
+  publish_beside(beside_, split_);
 }
 
 /// The commit point.
@@ -316,6 +371,8 @@ Result<Activation> Activator::commit(const std::string& digest, const CommitInfo
   Json record;
   record["type"] = "activated";
   record["generation"] = history_.generation() + 1;
+  if (const auto staged = details.find("stagedGeneration"); staged != details.end())
+    record["generation"] = *staged;
   record["commit"] = commit.id;
   record["digest"] = digest;
   record["epoch"] = epoch;
@@ -330,22 +387,31 @@ Result<Activation> Activator::commit(const std::string& digest, const CommitInfo
 void Activator::publish(const Activation& activation,
                         std::shared_ptr<const snapshot::Configuration> configuration,
                         bool purges_changed) {
-  auto next = std::make_shared<snapshot::Snapshot>();
-  next->generation = activation.generation;
-  next->commit = activation.commit;
-  next->label = snapshot::generation_label(activation.generation, activation.commit);
-  next->lane = static_cast<std::uint8_t>(activation.generation % observe::kLanes);
-  next->configuration = std::move(configuration);
+  auto next = make_snapshot(activation.generation, activation.commit, std::move(configuration));
   next->purges = purges_changed || current_ == nullptr
                      ? std::make_shared<cache::PurgeTable>(history_.ledger().purge_table(now()))
                      : current_->purges;
-  served_.emplace_back(activation.generation, activation.commit);
+  current_ = std::move(next);
+  staged_.reset();
+  compare_no_more();
+}
+
+/// Without purges; from now on it may fetch.
+std::shared_ptr<snapshot::Snapshot> Activator::make_snapshot(
+    std::uint64_t generation, const std::string& commit,
+    std::shared_ptr<const snapshot::Configuration> configuration) {
+  auto made = std::make_shared<snapshot::Snapshot>();
+  made->generation = generation;
+  made->commit = commit;
+  made->label = snapshot::generation_label(generation, commit);
+  made->lane = static_cast<std::uint8_t>(generation % observe::kLanes);
+  made->configuration = std::move(configuration);
+  served_.emplace_back(generation, commit);
   if (served_.size() > kMaxServed) {
     forgotten_generation_ = served_.front().first;
     served_.erase(served_.begin());
   }
-  current_ = std::move(next);
-  compare_no_more();
+  return made;
 }
 
 Status Activator::record(const Json& event) { return append(event); }

@@ -69,6 +69,24 @@ class Activator {
                               const CommitInfo& commit, bool history_rewritten,
                               const std::optional<Evidence>& evidence = {});
 
+  /// Lets `prepared` serve those whom `split` says, under a generation of its own, beside what is
+  /// live, until `promote` or the next activation. Its invalidations come with `promote`. Errors:
+  /// as above.
+  Status stage(const Prepared& prepared, const schema::Tree& tree, const CommitInfo& commit,
+               const std::optional<Evidence>& evidence, const snapshot::Split& split);
+  /// Others get what is staged, too.
+  void widen(const snapshot::Split& split);
+  /// Makes what is staged live for all, in the generation that it has. Errors: as above.
+  Result<Activation> promote();
+  /// What is staged, or null.
+  std::shared_ptr<const snapshot::Snapshot> staged() const {
+    return staged_ ? staged_->snapshot : nullptr;
+  }
+  const Prepared& staged_prepared() const { return staged_->prepared; }
+  /// Makes what is live the configuration of a new generation: nobody gets what is staged any more.
+  /// Errors: as above.
+  Result<Activation> renew();
+
   /// What roll_back would go to: `generation`, or for 0 the newest of another commit than the live
   /// one. Errors: Blame::Config when there is none.
   Result<Activation> find_earlier(std::uint64_t generation) const;
@@ -79,8 +97,8 @@ class Activator {
                         const snapshot::CompileOptions& options,
                         const snapshot::Configuration* previous = nullptr) const;
   /// Makes `configuration`, of the generation `earlier`, live under a new generation, and purges
-  /// what was fetched under the live commit, which does not go live again by itself. Errors: as
-  /// above.
+  /// what was fetched under the commit that is left, which does not go live again by itself: the
+  /// staged one, else the live one. Errors: as above.
   Result<Activation> roll_back(const Activation& earlier,
                                std::shared_ptr<const snapshot::Configuration> configuration,
                                const RollbackCause& cause);
@@ -119,6 +137,22 @@ class Activator {
  private:
   Activator(ActivatorOptions options, StateFolder folder, snapshot::SnapshotHolder& holder,
             Disk& disk);
+  struct Staged {
+    Prepared prepared;
+    CommitInfo commit;
+    std::string digest;
+    std::optional<Evidence> evidence;
+    std::shared_ptr<const snapshot::Snapshot> snapshot;
+  };
+
+  Result<std::string> keep(const Prepared& prepared, const schema::Tree& tree);
+  Result<Activation> go_live(const Prepared& prepared, const std::string& digest,
+                             const CommitInfo& commit, Json details);
+  Result<Activation> renew(const Activation& activation,
+                           std::shared_ptr<const snapshot::Configuration> configuration);
+  std::shared_ptr<snapshot::Snapshot> make_snapshot(
+      std::uint64_t generation, const std::string& commit,
+      std::shared_ptr<const snapshot::Configuration> configuration);
   Result<Activation> commit(const std::string& digest, const CommitInfo& commit,
                             const std::vector<LedgerEntry>& entries, const Json& details);
   bool is_new(const std::string& name, const schema::InvalidationSchedule& schedule) const;
@@ -126,7 +160,8 @@ class Activator {
   void mark_active(const std::vector<LedgerEntry>& entries);
   cache::Generations generations_of(const std::string& commit) const;
   void publish_purges();
-  void publish_both(std::shared_ptr<const snapshot::Snapshot> earlier);
+  void publish_beside(std::shared_ptr<const snapshot::Snapshot> other,
+                      std::shared_ptr<const snapshot::Split> split);
   void publish(const Activation& activation,
                std::shared_ptr<const snapshot::Configuration> configuration, bool purges_changed);
   Status append(const Json& record);
@@ -144,7 +179,9 @@ class Activator {
   SnapshotStore store_;
   History history_;
   std::shared_ptr<const snapshot::Snapshot> current_;
-  std::shared_ptr<const snapshot::Snapshot> compared_;  ///< serves beside it; null: none
+  std::shared_ptr<const snapshot::Snapshot> beside_;  ///< serves, too; null: none
+  std::shared_ptr<const snapshot::Split> split_;      ///< whom that serves
+  std::optional<Staged> staged_;
   /// What has been live since the start, for fetchedUnder: of older ones only that they were.
   std::vector<std::pair<std::uint64_t, std::string>> served_;
   std::uint64_t forgotten_generation_ = 0;

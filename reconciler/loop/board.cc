@@ -123,6 +123,11 @@ void Board::attempted(const std::string& commit) {
   attempted_ = commit;
 }
 
+void Board::staged(const std::string& commit) {
+  const base::MutexLock lock(mutex_);
+  staged_ = commit;
+}
+
 void Board::applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings,
                     const std::deque<Activation>& history) {
   const base::MutexLock lock(mutex_);
@@ -249,6 +254,7 @@ Json Board::status() const {
       applied_.empty() ? Json() : Json(snapshot::generation_label(generation_, applied_));
   json["revisions"] = Json{{"desired", or_null(desired_)},
                            {"attempted", or_null(attempted_)},
+                           {"staged", or_null(staged_)},
                            {"applied", or_null(applied_)},
                            {"lastGood", or_null(applied_)}};
   json["source"] =
@@ -280,9 +286,10 @@ std::vector<observe::Family> Board::families() const {
   std::vector<observe::Family> families;
   observe::Family revisions{
       "headgate_revision_info", "The commit in each state; the value is always 1.", "gauge", {}};
-  const std::array<std::pair<const char*, const std::string*>, 4> states = {
+  const std::array<std::pair<const char*, const std::string*>, 5> states = {
       {{"desired", &desired_},
        {"attempted", &attempted_},
+       {"staged", &staged_},
        {"applied", &applied_},
        {"lastGood", &applied_}}};
   for (const auto& [state, revision] : states)

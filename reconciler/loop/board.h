@@ -52,12 +52,14 @@ class Board {
   void source_succeeded(const std::string& desired);
   void source_failed(const std::string& message);
   void attempted(const std::string& commit);
+  /// `commit` serves a share of the viewers; empty: none does.
+  void staged(const std::string& commit);
   void applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings,
                const std::deque<Activation>& history);
   void refused(RefusedCommit commit);
   void clear_refusal();
   void add_event(std::uint64_t sequence, const std::string& line);
-  /// `result`: applied, unchanged, refused, source_failed, state_failed.
+  /// `result`: applied, unchanged, staged, refused, source_failed, state_failed.
   void count_reconcile(const std::string& result, std::chrono::duration<double> duration);
 
   /// Ready: a configuration is live and it is the one that the source wants, as far as is known.
@@ -91,6 +93,7 @@ class Board {
   std::string desired_ GUARDED_BY(mutex_);
   std::string attempted_ GUARDED_BY(mutex_);
   std::string applied_ GUARDED_BY(mutex_);
+  std::string staged_ GUARDED_BY(mutex_);
   std::string last_source_error_ GUARDED_BY(mutex_);
   std::optional<base::WallTime> last_source_success_ GUARDED_BY(mutex_);
   std::uint64_t generation_ GUARDED_BY(mutex_) = 0;

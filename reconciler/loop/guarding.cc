@@ -54,6 +54,7 @@ void Reconciler::guard_until_stop() {
 
 void Reconciler::guard(base::MonoTime now) {
   const base::MutexLock lock(state_mutex_);
+  if (canary_.is_running()) return advance(now);
   const Watch::Step step = watch_.look(now);
   switch (step.act) {
     case Watch::Act::Nothing:
@@ -91,14 +92,7 @@ void Reconciler::roll_back_by_guard(const std::string& reason) {
   const auto earlier = activator_->find_earlier(good->generation);
   const Result<Activation> activation =
       earlier ? activator_->roll_back(*earlier, good->configuration, {reason, true}) : earlier;
-  if (!activation) {
-    // Tried again at the next look; said once.
-    if (guard_trouble_ != activation.error().context) {
-      guard_trouble_ = activation.error().context;
-      on_state_failure(guard_trouble_);
-    }
-    return;
-  }
+  if (!activation) return say_once(activation.error().context);
   guard_trouble_.clear();
   show_applied(*activation, {});
   watch_live(false);

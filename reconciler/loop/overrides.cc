@@ -104,6 +104,10 @@ Result<Activation> Reconciler::roll_back(std::uint64_t generation, const std::st
   std::shared_ptr<const snapshot::Snapshot> live;
   {
     const base::MutexLock lock(state_mutex_);
+    if (canary_.is_running()) {
+      auto left = leave_staged({reason});
+      if (!left || generation == 0) return left;
+    }
     earlier = activator_->find_earlier(generation);
     live = activator_->current();
   }

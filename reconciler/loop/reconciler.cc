@@ -7,6 +7,8 @@
 //                     refused, and nobody asked again, or
 //                     nothing else has changed either
 //   Applied           every stage passed                          new generation  after --poll
+//   Staged            the same, and the commit goes live by       two serve       after --poll
+//                     steps
 //   Refused           verify, validate, compile or test found     as before       after --poll
 //                     errors
 //   SourceFailed      the remote or the mirror cannot be read     as before       soon, then later
@@ -55,6 +57,8 @@ std::string_view name(Round round) {
       return "unchanged";
     case Round::Applied:
       return "applied";
+    case Round::Staged:
+      return "staged";
     case Round::Refused:
       return "refused";
     case Round::SourceFailed:
@@ -87,7 +91,8 @@ Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source
                 options_.compile),
       board_(source_->location().shown, source_->ref()),
       pace_(options_.source.poll),
-      watch_(options_.count) {}
+      watch_(options_.count),
+      canary_(options_.count) {}
 
 /// What the journal tells first is from before; the audit trail may lack the end of it.
 void Reconciler::open_audit(Disk& disk) {
@@ -168,6 +173,7 @@ Round Reconciler::run_round(bool asked) {
     }
     const base::MutexLock lock(state_mutex_);
     show_pending("", std::nullopt);
+    if (canary_.is_running() && activator_->current()->commit == commit) drop_staged();
     return Round::Unchanged;
   }
   if (waits_for_window(commit)) return Round::Unchanged;
@@ -184,6 +190,10 @@ bool Reconciler::is_settled(const std::string& commit, bool asked) const {
     // What a machine lacks (a secret's file, say) may come without a commit.
     return !asked && refused_stage_ != Stage::Compile;
   const auto live = current();
+  {
+    const base::MutexLock lock(state_mutex_);
+    if (canary_.is_running() && canary_.commit().commit == commit) return true;
+  }
   if (live == nullptr || live->commit != commit) return false;
   if (options_.verify.enabled()) {  // it may have gone live before this was asked for
     const base::MutexLock lock(state_mutex_);
@@ -256,11 +266,22 @@ Round Reconciler::apply(const std::string& commit) {
     late = objection(*staged);
     if (!late) {
       const auto replaced = activator_->current();
-      const bool released = history.released() == commit;  // the operator has the last word
+      const bool another = replaced != nullptr && replaced->commit != commit;
+      // Of what an operator let through, the operator has the last word.
+      const bool judged = another && history.released() != commit;
+      if (const auto* rollout = judged ? find_steps(*staged) : nullptr) {
+        const Status begun = stage(*staged, files, *info, evidence, *rollout);
+        if (!begun) return on_state_failure(begun.error().context);
+        refused_commit_.clear();
+        board_.clear_refusal();
+        return Round::Staged;
+      }
       activated = activator_->activate(*staged, files, *info, rewritten, evidence);
       if (activated) {
+        canary_.end();
+        show_canary();
         show_applied(*activated, staged->diagnostics);
-        watch_live(!released && replaced != nullptr && replaced->commit != commit);
+        watch_live(judged);
       }
     }
   }

@@ -17,6 +17,7 @@
 #include "reconciler/loop/invalidator.h"
 #include "reconciler/loop/pace.h"
 #include "reconciler/loop/reviewer.h"
+#include "reconciler/rollout/canary.h"
 #include "reconciler/rollout/watch.h"
 #include "reconciler/source/source.h"
 #include "reconciler/state/audit.h"
@@ -37,11 +38,11 @@ struct ReconcilerOptions {
   /// the reconciler's thread.
   std::function<void(snapshot::CompileOptions&)> refresh;
   /// What requests came to; empty: no commit is watched.
-  Watch::Count count;
+  Count count;
 };
 
 /// What one round came to.
-enum class Round { Unchanged, Applied, Refused, SourceFailed, StateFailed };
+enum class Round { Unchanged, Applied, Staged, Refused, SourceFailed, StateFailed };
 std::string_view name(Round round);  ///< "unchanged", "applied", …
 
 /// Threads: open, resume, reconcile, start and stop from one; the rest from any.
@@ -67,7 +68,8 @@ class Reconciler {
   /// The next round begins at once.
   void reconcile_now();
 
-  /// Back to `generation`, or for 0 to the newest of another commit than the live one, which does
+  /// Back to `generation`, or for 0 to the newest of another commit than the live one (or, from a
+  /// commit that goes live step by step, to the live one). The commit that is left does
   /// not go live again until another one has, or `resume_following`. Errors: Blame::Config when it
   /// cannot be done; Blame::Self when the state cannot be read or written; nothing has changed
   /// then.
@@ -77,8 +79,9 @@ class Reconciler {
   /// Ends both. Errors: also Blame::Config when there was nothing to end.
   Status resume_following();
 
-  /// One look at the requests of the commit that went live last, as `start` has it done many times
-  /// a second: rolls back when they tell.
+  /// One look at the requests of the commit that went live last, or does step by step; `start` has
+  /// it done many times a second. Rolls back when they tell, and takes the next step when it is
+  /// due.
   void guard(base::MonoTime now);
 
   /// Called after every swap, with the activator's mutex held: must not call back. Before `start`.
@@ -116,6 +119,15 @@ class Reconciler {
   void show_watch(const std::string& suspicion);
   void tell_watch(const char* type, const std::string& reason);
   void roll_back_by_guard(const std::string& reason);
+  const schema::Rollout* find_steps(const Prepared& prepared) const;
+  Status stage(const Prepared& prepared, const schema::Tree& tree, const CommitInfo& commit,
+               const std::optional<Evidence>& evidence, const schema::Rollout& rollout);
+  void show_canary();
+  void advance(base::MonoTime now);
+  void promote();
+  Result<Activation> leave_staged(const RollbackCause& cause);
+  void drop_staged();
+  void say_once(const std::string& trouble);
   void show_pending(const std::string& commit, std::optional<Timestamp> opens);
   bool is_settled(const std::string& commit, bool asked) const;
   bool has_changed_outside(const snapshot::Snapshot& live) const;
@@ -143,6 +155,7 @@ class Reconciler {
   std::optional<Timestamp> window_opens_;
 
   Watch watch_;                ///< with the activator's mutex
+  Canary canary_;              ///< with the same; while it runs, the watch rests
   std::string guard_trouble_;  ///< why the last rollback could not be done; with the same
 
   // What the last round left, so that nothing is said or tried twice.

@@ -3,17 +3,14 @@
 // is to be done.
 #pragma once
 
-#include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "appliance/base/time.h"
 #include "appliance/snapshot/snapshot.h"
-#include "reconciler/rollout/judge.h"
+#include "reconciler/rollout/tallies.h"
 
 namespace headgate::reconciler {
 
@@ -28,12 +25,16 @@ namespace headgate::reconciler {
 /// does nothing itself. Threads: one at a time.
 class Watch {
  public:
-  /// What was counted in a lane: Metrics::tallies.
-  using Count = std::function<std::vector<observe::SlotTally>(std::uint8_t lane)>;
   explicit Watch(Count count) : count_(std::move(count)) {}
 
   /// `live` has just gone live, as another generation. `judged`: a commit, in the place of another.
   void serves(std::shared_ptr<const snapshot::Snapshot> live, bool judged, base::MonoTime now);
+
+  /// Something else decides from now on, until `serves`.
+  void end() {
+    good_.reset();
+    suspicion_.reset();
+  }
 
   enum class Act {
     Nothing,
@@ -57,28 +58,20 @@ class Watch {
   const std::shared_ptr<const snapshot::Snapshot>& good() const { return good_; }
 
  private:
-  using Behavior = std::pair<std::string, std::string>;  ///< distribution, path pattern
-  using Tallies = std::map<Behavior, observe::Tally>;
-  struct Guarded {
-    std::string distribution;
-    schema::RolloutGuard guard;
+  struct Window {
+    Guarded guarded;
     base::MonoTime until;
   };
 
-  Tallies count(const snapshot::Snapshot& snapshot) const;
-  static Tallies since(Tallies now, const Tallies& then);
-  static observe::Tally sum(const Tallies& tallies, const std::string& distribution);
-  std::vector<Guarded> guarded(const snapshot::Snapshot& good, base::MonoTime now) const;
   Step look_for_suspicion(base::MonoTime now);
   Step compare_both(base::MonoTime now);
   Step clear(const std::string& why, base::MonoTime now);
-  std::string worst_behaviors(const Tallies& tallies) const;
   void set_until(base::MonoTime now);
 
   const Count count_;
   std::shared_ptr<const snapshot::Snapshot> live_;
   std::shared_ptr<const snapshot::Snapshot> good_;  ///< null: idle
-  std::vector<Guarded> guarded_;
+  std::vector<Window> windows_;
   Tallies live_at_start_;   ///< of its lane
   Tallies other_at_start_;  ///< of the lane of good_, while comparing
   Tallies before_;          ///< under good_, before the commit

@@ -3,6 +3,7 @@
 //
 //   record       changes
 //   activated    generation, ledger (newly seen ids), epoch, activations: configuration and purges
+//   staged       generation
 //   ledger       what a checkpoint before it could not hold of the ledger
 //   in one checkpoint   all of these at once; records up to its "through" that follow it are events
 //   invalidated  ledger (urgent and scheduled ones), epoch, schedules
@@ -85,6 +86,7 @@ void History::apply(const Json& record) {
   if (type == "ledger") return apply_ledger(record);
   if (sequence > folded_through_) {
     if (type == "activated") apply_activated(record);
+    if (type == "staged") generation_ = std::max(generation_, number_of(record, "generation"));
     if (type == "invalidated") apply_invalidated(record, text_of(record, "commit"));
     if (type == "swept") apply_swept(record);
     if (type == "suspended" || type == "resumed") apply_overrides(record);
@@ -103,11 +105,12 @@ void History::apply_activated(const Json& record) {
   Activation activation = activation_of(record);
   generation_ = std::max(generation_, activation.generation);
   apply_invalidated(record, activation.commit);
-  released_.clear();
+  const bool resumed = number_of(record, "resumedGeneration") != 0;
+  if (!resumed) released_.clear();
   const std::string from = text_of(record, "rolledBackFrom");
   if (!from.empty() && !is_held(from))
     held_.push_back({from, text_of(record, "reason"), text_of(record, "by") == kGuard});
-  else if (from.empty() && number_of(record, "resumedGeneration") == 0)
+  else if (from.empty() && !resumed)
     held_.clear();
   activations_.push_back(std::move(activation));
   if (activations_.size() > kMaxActivations) activations_.pop_front();

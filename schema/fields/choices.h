@@ -81,6 +81,9 @@ HG_SCHEMA_CHOICES(WarmList::Trigger, ({{WarmList::Trigger::Boot, "boot"},
                                        {WarmList::Trigger::Activation, "activation"},
                                        {WarmList::Trigger::Purge, "purge"}}));
 
+HG_SCHEMA_CHOICES(Rollout::Sticky,
+                  ({{Rollout::Sticky::Ip, "ip"}, {Rollout::Sticky::Cookie, "cookie"}}));
+
 HG_SCHEMA_CHOICES(RolloutGuard::OnFail, ({{RolloutGuard::OnFail::Rollback, "rollback"},
                                           {RolloutGuard::OnFail::Ignore, "ignore"}}));
 

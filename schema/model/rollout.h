@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "schema/base/units.h"
 
@@ -21,8 +23,22 @@ struct RolloutGuard {
   OnFail on_fail = OnFail::Rollback;
 };
 
+/// Who sends this header gets a commit from its first step on.
+struct RolloutHeader {
+  std::string name;  ///< as it was written
+  std::string value;
+};
+
 struct Rollout {
+  enum class Sticky { Ip, Cookie };
+  std::vector<double> steps;                ///< in percent of viewers, rising; empty: all at once
+  Duration hold = std::chrono::minutes(2);  ///< of each step
+  Sticky sticky = Sticky::Ip;
+  std::optional<RolloutHeader> header;
   RolloutGuard guard;
+
+  /// Of all steps.
+  Duration duration() const { return hold * static_cast<Duration::rep>(steps.size()); }
 };
 
 }  // namespace headgate::schema

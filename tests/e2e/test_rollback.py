@@ -20,20 +20,21 @@ def put(repository, port, value, guard=None, *resources, **spec):
     repository.put("shop.yaml", distribution(
         [harness.origin("main", port, **fields)], default=behavior(responseHeadersPolicy="mark"),
         cacheBehaviors=[behavior(pathPattern="/api/*", cachePolicy="Managed-CachingDisabled", responseHeadersPolicy="mark")],
-        rollout={"guard": guard or GUARD}, **spec), cache_policy(), header_policy(X_Mark=value), *resources)
+        rollout=spec.pop("rollout", {"guard": guard or GUARD}), **spec), cache_policy(), header_policy(X_Mark=value), *resources)
     return repository.commit(value)
 
 
 @contextlib.contextmanager
 def load(edge, *targets):
-    """Viewers who never stop asking, each on a connection of their own."""
+    """Viewers who never stop asking, each on a connection of their own. A target may come with header fields."""
     over, failures = threading.Event(), []
 
     def view(target):
+        target, headers = target if isinstance(target, tuple) else (target, {})
         try:
             with edge.connect() as client:
                 while not over.is_set():
-                    client.get(target)
+                    client.get(target, **headers)
         except Exception as failure:  # shown in the test's thread
             failures.append(failure)
 

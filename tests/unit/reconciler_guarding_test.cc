@@ -39,8 +39,11 @@ struct Fixture {
     reconciler->resume();
   }
 
-  std::string put(const std::string& mark) {
-    repository.write("shop.yaml", test::shop_yaml(mark));
+  /// `rollout` is YAML.
+  std::string put(const std::string& mark, const std::string& rollout = "") {
+    std::string yaml = test::shop_yaml(mark);
+    if (!rollout.empty()) yaml.insert(yaml.find("  origins:"), "  rollout: " + rollout + "\n");
+    repository.write("shop.yaml", yaml);
     const std::string commit = repository.commit("mark " + mark);
     reconciler->reconcile(false);
     return commit;
@@ -167,4 +170,95 @@ TEST_CASE_FIXTURE(Fixture, "a commit that comes during the comparison ends it, a
   count(3, 500, 500);
   reconciler->guard(now);
   CHECK(holder.published().other->generation == 1);  // two was no good
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a commit that goes by steps serves beside what is live, until its last one") {
+  start();
+  put("one", "{ steps: [12.5%], hold: 1m, sticky: cookie, header: { name: X-Try, value: a } }");
+  const std::string commit = put("two");
+  auto both = holder.published();
+  CHECK(live() == 1);
+  REQUIRE(both.other);
+  CHECK(both.other->generation == 2);
+  CHECK(both.other->commit == commit);
+  REQUIRE(both.split);
+  CHECK(both.split->share == 1250);
+  CHECK(both.split->by_cookie);
+  CHECK(both.split->header == "x-try");
+  CHECK(both.split->generation == 2);
+  CHECK(both.split->cookie_seconds == 60);
+  CHECK(condition("RollingOut") == "Canary");
+  CHECK(condition("Ready") == "NotApplied");
+  CHECK(reconciler->reconcile(true) == Round::Unchanged);
+  purge("now");
+  CHECK(holder.published().other->purges == holder.published().live->purges);
+  reconciler->guard(base::mono_now() + std::chrono::minutes(2));
+  both = holder.published();
+  CHECK(live() == 2);
+  CHECK_FALSE(both.other);
+  CHECK(condition("RollingOut") == "none");
+  CHECK(condition("Watched") == "GuardWindow");
+  CHECK(condition("Ready") == "Applied");
+}
+
+TEST_CASE_FIXTURE(
+    Fixture, "a staged commit that is worse leaves a generation that nobody has seen go back") {
+  start();
+  put("one", "{ steps: [10%] }");
+  put("two");
+  count(1, 0, 1000);
+  count(2, 500, 500);
+  reconciler->guard(now);
+  CHECK(live() == 3);
+  CHECK_FALSE(holder.published().other);
+  CHECK(condition("RolledBack") == "Guard");
+  CHECK(reconciler->reconcile(true) == Round::Unchanged);
+  CHECK(reconciler->resume_following());
+  CHECK(reconciler->reconcile(false) == Round::Applied);  // without steps: the operator said so
+  CHECK(live() == 4);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "after a restart a staged commit begins anew, under a generation of its own") {
+  start();
+  put("one", "{ steps: [10%] }");
+  put("two");
+  start();
+  CHECK(live() == 3);
+  CHECK_FALSE(holder.published().other);
+  CHECK(reconciler->reconcile(false) == Round::Staged);
+  CHECK(holder.published().other->generation == 4);
+}
+
+TEST_CASE_FIXTURE(Fixture, "what may mend a commit under suspicion goes live at once") {
+  start();
+  put("one");
+  put("two", "{ steps: [10%] }");
+  count(2, 500, 500);
+  reconciler->guard(now);
+  CHECK(condition("Watched") == "Comparing");
+  put("three");
+  CHECK(live() == 3);
+  CHECK_FALSE(holder.published().split);
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a commit that is refused does not end what is staged; one that is live does") {
+  start();
+  put("one", "{ steps: [10%] }");
+  const std::string live_commit = repository.git("rev-parse HEAD");
+  put("two");
+  repository.write("other.yaml", "kind: nothing");
+  repository.commit("broken");
+  CHECK(reconciler->reconcile(false) == Round::Refused);
+  CHECK(reconciler->reconcile(false) == Round::Unchanged);
+  REQUIRE(holder.published().other);
+  CHECK(holder.published().other->generation == 2);
+  repository.git("reset --quiet --hard " + live_commit);
+  CHECK(reconciler->reconcile(false) == Round::Unchanged);
+  CHECK_FALSE(holder.published().other);
+  CHECK(live() == 3);
+  CHECK(condition("RollingOut") == "none");
+  CHECK(condition("RolledBack") == "none");
 }

@@ -37,9 +37,10 @@ const Json& list(const Json& json, const char* name);
 /// As a terminal may show it: control characters escaped.
 std::string clean(const std::string& text);
 
-/// Returns when `commit` (a hash, or its beginning) has been live, is refused, or `timeout` is
-/// over; says so. The exit code.
-int wait_until_live(const std::string& admin, const std::string& commit, Duration timeout);
+/// Returns when `commit` (a hash, or its beginning) has been live (`or_staged`: or serves a share of
+/// the viewers), is refused, or `timeout` is over; says so. The exit code.
+int wait_until_live(const std::string& admin, const std::string& commit, Duration timeout,
+                    bool or_staged = false);
 
 /// One line of a run of /warm: "Running, 120 of 300, 2 failed, 9.8/s".
 std::string warm_progress(const Json& run);

@@ -47,6 +47,11 @@ bool was_applied(const Json& status, const std::string& commit) {
   });
 }
 
+bool is_staged(const Json& status, const std::string& commit) {
+  const auto revisions = status.find("revisions");
+  return revisions != status.end() && text(*revisions, "staged").starts_with(commit);
+}
+
 bool was_refused(const Json& status, const std::string& commit) {
   const auto refused = status.find("refused");
   return refused != status.end() && refused->is_object() &&
@@ -60,7 +65,10 @@ std::string standing(const Json& status) {
   const std::string applied = text(revisions, "applied");
   const std::string desired = text(revisions, "desired");
   std::string line = applied.empty() ? "nothing serves yet" : applied.substr(0, 7) + " serves";
-  if (!desired.empty() && desired != applied) line += ", " + desired.substr(0, 7) + " is wanted";
+  const std::string staged = text(revisions, "staged");
+  if (!staged.empty()) line += ", " + staged.substr(0, 7) + " serves a share of the viewers";
+  if (!desired.empty() && desired != applied && desired != staged)
+    line += ", " + desired.substr(0, 7) + " is wanted";
   if (const auto source = status.find("source");
       source != status.end() && !text(*source, "error").empty())
     line += ", the source cannot be read: " + clean(text(*source, "error"));
@@ -90,13 +98,18 @@ int wait(const Flags& flags) {
 
 }  // namespace
 
-int wait_until_live(const std::string& admin, const std::string& commit, Duration timeout) {
+int wait_until_live(const std::string& admin, const std::string& commit, Duration timeout,
+                    bool or_staged) {
   const auto deadline = Clock::now() + timeout;
   std::string last = "no answer yet";
   while (true) {
     const auto answer = ask(admin, "/status");  // none yet: it may be starting
     if (answer && was_applied(*answer, commit)) {
       fmt::print("{} is live: {}\n", commit.substr(0, 7), standing(*answer));
+      return kOk;
+    }
+    if (answer && or_staged && is_staged(*answer, commit)) {
+      fmt::print("{} goes live by steps: {}\n", commit.substr(0, 7), standing(*answer));
       return kOk;
     }
     if (answer && was_refused(*answer, commit)) return refused(*answer, commit);

@@ -162,7 +162,7 @@ int post_receive(const Flags& flags) {
       fmt::print("headgate: {} waits: suspended {}\n", update.after.substr(0, 7), why);
       continue;
     }
-    if (const int code = wait_until_live(flags.admin, update.after, *timeout); code != kOk)
+    if (const int code = wait_until_live(flags.admin, update.after, *timeout, true); code != kOk)
       return code;
   }
   return kOk;

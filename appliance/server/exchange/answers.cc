@@ -54,6 +54,7 @@ Reply Exchange::reply_of(int status, http::Fields fields, CacheOutcome outcome) 
   reply.outcome = outcome;
   if (pin_) reply.generation = pin_->label;
   reply.request_id = {request_id_.data(), request_id_.size() - 1};
+  reply.set_cookie = rollout_cookie_;
   reply.alt_svc = alt_svc();
   reply.sample = sample_;
   reply.proxy_error = proxy_error_;

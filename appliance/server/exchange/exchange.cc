@@ -43,8 +43,19 @@ Exchange::Exchange(h2o_req_t& request, Worker& worker)
       sender_(request, worker.loop()),
       began_(std::chrono::steady_clock::now()) {
   head_only_ = facts_.method == "HEAD";
-  worker.make_request_id(request_id_);
+  sample_ = worker.make_request_id(request_id_);
+  if (const auto* split = worker.snapshots().split()) choose_snapshot(*split);
   Connections::request_began(request.conn);
+}
+
+/// The edge's own requests are for what is live.
+void Exchange::choose_snapshot(const snapshot::Split& split) {
+  if (peer_.internal) return;
+  const auto random = static_cast<std::uint32_t>(sample_ / 100 * snapshot::Split::kNumbers);
+  const snapshot::Choice choice = snapshot::choose(split, facts_.fields, facts_.client, random);
+  if (choice.is_in) pin_ = worker_.snapshots().pin_other();
+  if (choice.assigned)
+    rollout_cookie_ = memory_.persist(snapshot::set_cookie(split, *choice.assigned, facts_.https));
 }
 
 Exchange::~Exchange() {

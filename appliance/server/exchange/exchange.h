@@ -50,6 +50,7 @@ class Exchange {
  private:
   Exchange(h2o_req_t& request, Worker& worker);
 
+  void choose_snapshot(const snapshot::Split& split);
   void run();
   void decide();
   bool is_misdirected();
@@ -151,9 +152,10 @@ class Exchange {
   std::optional<std::uint64_t> changing_;  ///< the URI that an unsafe method may be changing
   bool leads_ = false;                     ///< the fill is fetched by our own job
   bool hit_for_miss_ = false;
-  bool went_for_slice_ = false;  ///< the response was there, not all of its content
-  bool started_over_ = false;    ///< what was there is not what the origin has now
-  bool head_only_ = false;       ///< HEAD
+  bool went_for_slice_ = false;      ///< the response was there, not all of its content
+  bool started_over_ = false;        ///< what was there is not what the origin has now
+  bool head_only_ = false;           ///< HEAD
+  std::string_view rollout_cookie_;  ///< Set-Cookie, for a viewer who is new; empty: none
   /// While, and after, a custom error page is fetched: what it stands in for.
   struct StandIn {
     int error_status = 0;

@@ -86,6 +86,7 @@ void add_edge_fields(h2o_req_t& request, const Reply& reply, PoolMemory& memory)
   add(request, "x-request-id", reply.request_id);
   request.res.headers.entries[request.res.headers.size - 1].dont_index = 1;
   if (!reply.alt_svc.empty()) add(request, "alt-svc", reply.alt_svc);
+  if (!reply.set_cookie.empty()) add(request, "set-cookie", reply.set_cookie);
   add_server_timing(request, reply, memory);
   if (!reply.proxy_error.empty()) add(request, "proxy-status", proxy_status(reply, memory));
   if (!reply.debug_header.empty()) add(request, reply.debug_header, reply.debug_value);
@@ -105,7 +106,7 @@ void write_head(h2o_req_t& request, const Reply& reply, PoolMemory& memory) {
   request.res.reason = status_phrase(reply.status);
   request.res.content_length =
       reply.content_length ? static_cast<std::size_t>(*reply.content_length) : SIZE_MAX;
-  h2o_vector_reserve(&request.pool, &request.res.headers, reply.fields.size() + 12);
+  h2o_vector_reserve(&request.pool, &request.res.headers, reply.fields.size() + 13);
 
   const auto* policy =
       reply.behavior == nullptr ? nullptr : reply.behavior->response_headers_policy.get();

@@ -28,6 +28,7 @@ struct Reply {
   std::string_view generation;
   std::string_view alt_svc;  ///< empty: none
   std::string_view request_id;
+  std::string_view set_cookie;   ///< the edge's own; empty: none
   std::string_view proxy_error;  ///< RFC 9209 error type, when the edge makes this response
   guard::Reason reason = guard::Reason::None;
   std::string_view rule;          ///< of a web ACL, that refuses

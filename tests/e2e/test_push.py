@@ -114,6 +114,17 @@ def test_a_push_to_a_suspended_edge_is_told_that_it_waits(repository, origin, re
     assert mark(edge) == "one"
 
 
+def test_a_push_returns_when_its_commit_goes_live_by_steps(repository, origin, receiving):
+    edge = receiving(wait=False)
+    for value in ("one", "two"):
+        repository.put("shop.yaml", distribution(origin.port, default=behavior(responseHeadersPolicy="mark"), rollout={"steps": ["0.01%"]}),
+                       cache_policy(), header_policy(X_Mark=value))
+        commit = repository.commit(value)
+        said = push(repository, edge.remote)
+    assert f"{commit[:7]} goes live by steps" in said and "serves a share of the viewers" in said
+    assert edge.status()["revisions"]["staged"] == commit and mark(edge) == "one"
+
+
 def test_no_push_is_taken_while_the_appliance_is_down(repository, origin, receiving):
     edge = receiving(wait=False)
     put_mark(repository, origin.port, "one")

@@ -166,7 +166,7 @@ Result<Activation> Activator::renew() {
 
 Result<Activation> Activator::renew(const Activation& activation,
                                     std::shared_ptr<const snapshot::Configuration> configuration) {
-  const CommitInfo commit{activation.commit, activation.subject, "", ""};
+  const CommitInfo commit{activation.commit, activation.subject, activation.author, ""};
   Json details{{"resumedGeneration", activation.generation}};
   if (activation.verified)
     details.update(to_json(Evidence{activation.signers, activation.trusted_commit}));

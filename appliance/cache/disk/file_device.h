@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// A file or a block device as the disk tier's Device.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "appliance/cache/disk/device.h"
+
+namespace headgate::cache::disk {
+
+/// Threads: any; blocks.
+class FileDevice final : public Device {
+ public:
+  /// Makes the file, readable by its owner only, with room for `size_bytes`; of a block device, its
+  /// own size counts where that is less. Fails when another process has it.
+  static Result<std::unique_ptr<FileDevice>> open(const std::string& path,
+                                                  std::uint64_t size_bytes);
+  ~FileDevice() override;
+
+  std::uint64_t size_bytes() const override { return size_bytes_; }
+  Status read(std::uint64_t offset, std::span<char> into) override;
+  Status write(std::uint64_t offset, std::span<const char> octets) override;
+  Status sync() override;
+
+ private:
+  FileDevice(int descriptor, std::uint64_t size_bytes)
+      : descriptor_(descriptor), size_bytes_(size_bytes) {}
+
+  const int descriptor_;
+  const std::uint64_t size_bytes_;
+};
+
+}  // namespace headgate::cache::disk

@@ -185,3 +185,34 @@ TEST_CASE(
     REQUIRE(History::readable(*open(crashed)) == expected);
   }
 }
+
+TEST_CASE("a removal outlives what it removes, in whatever order the device writes") {
+  FaultDevice device(8192 + 3 * kRegion);
+  auto log = open(device);
+  const std::string filler(1500, 'f');
+  int number = 0;
+  const auto fill = [&] { REQUIRE(log->append("filler " + std::to_string(++number), filler, 1)); };
+  const auto region_of = [](const FaultDevice::Write& write) {
+    return (write.offset - 8192) / kRegion;
+  };
+  const std::string before = device.bytes;
+  device.records = true;
+  const auto fill_until_region = [&](std::uint64_t region) {
+    do fill();
+    while (device.writes.empty() || region_of(device.writes.back()) != region);
+  };
+  REQUIRE(log->append("removed", "value", 1));
+  fill_until_region(1);  // the value is in region 0
+  log->remove("removed");
+  log->sync();
+  fill_until_region(2);
+  fill_until_region(0);
+  fill_until_region(1);  // the removal is gone
+  std::string image = before;
+  for (std::size_t i = 0; i < device.writes.size(); ++i)
+    if (i < device.synced || region_of(device.writes[i]) != 0)
+      FaultDevice::apply(image, device.writes[i], SIZE_MAX);
+  device.records = false;
+  FaultDevice crashed(std::move(image));
+  CHECK_FALSE(open(crashed)->read("removed"));
+}

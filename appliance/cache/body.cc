@@ -317,6 +317,11 @@ bool Body::keeps_all() const { return !state_->windowed.load(std::memory_order_r
 
 bool Body::storable() const { return state_->lock_free(); }
 
+void Body::append_to(std::string& out) const {
+  HG_ASSERT(storable());
+  for (const Chunk& chunk : state_->chunks) out.append(chunk.data.get(), chunk.size);
+}
+
 std::optional<std::string_view> Body::contiguous() const {
   if (!state_->lock_free() || state_->chunks.size() > 1) return std::nullopt;
   if (state_->chunks.empty()) return std::string_view();

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -76,6 +77,8 @@ class Body final : public base::RefCounted<Body> {
   bool keeps_all() const;
   /// Complete, and every octet kept.
   bool storable() const;
+  /// All octets of a body that is `storable`.
+  void append_to(std::string& out) const;
   /// Octets of memory, spare room and book-keeping included.
   std::uint64_t memory_bytes() const;
   /// Counts this body's memory in `account` until the body ends; the first call counts.

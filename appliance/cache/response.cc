@@ -137,8 +137,11 @@ base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, h
       key, {old.host_label_, old.behavior_label_}, old.status_, merge(old.fields(), update),
       old.body_, stamp, requested_at, received_at, received_wall, initial_age));
   now->sliced_ = old.sliced_;
-  if (!old.encodings_.empty()) return with_encodings(*now, old.encodings_);
-  now->encoding_claimed_.store(old.encoding_claimed_.load());
+  if (!old.encodings_.empty())
+    now = with_encodings(*now, old.encodings_);
+  else
+    now->encoding_claimed_.store(old.encoding_claimed_.load());
+  now->disk_claimed_.store(old.disk_claimed_.load());
   return now;
 }
 
@@ -149,6 +152,22 @@ base::Ref<StoredResponse> StoredResponse::with_encodings(const StoredResponse& r
   encoded->encodings_ = std::move(encodings);
   encoded->encoding_claimed_.store(true);
   return encoded;
+}
+
+base::Ref<StoredResponse> StoredResponse::restored(Restored parts) {
+  auto response = base::make_ref<StoredResponse>(
+      parts.key, parts.status, parts.fields, std::move(parts.body), parts.stamp, parts.received_at,
+      parts.received_at, parts.received_wall, parts.initial_age);
+  response->sliced_ = parts.sliced;
+  response->is_slice_ = parts.is_slice;
+  response->came_from_disk_ = true;
+  response->disk_claimed_.store(true);
+  response->outdated_.store(parts.outdated);
+  response->set_validated_epoch(parts.validated_epoch);
+  if (parts.encodings.empty()) return response;
+  response->encodings_ = std::move(parts.encodings);
+  response->encoding_claimed_.store(true);
+  return response;
 }
 
 base::Ref<StoredResponse> StoredResponse::storable_part(const base::Ref<StoredResponse>& response) {

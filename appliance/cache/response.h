@@ -80,6 +80,24 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
                                              base::MonoTime received_at,
                                              base::WallTime received_wall, Duration initial_age);
 
+  /// What was stored before, perhaps by another process.
+  struct Restored {
+    Key key;
+    int status = 0;
+    http::Fields fields;
+    base::Ref<Body> body;
+    std::vector<EncodedBody> encodings;
+    std::optional<Sliced> sliced;
+    Stamp stamp;
+    std::uint64_t validated_epoch = 0;
+    base::MonoTime received_at;
+    base::WallTime received_wall;
+    Duration initial_age = Duration::zero();
+    bool is_slice = false;
+    bool outdated = false;
+  };
+  static base::Ref<StoredResponse> restored(Restored parts);
+
   /// What may be stored of `response`: itself, or a copy without the fields that its
   /// no-cache="…" and private="…" name (RFC 9111 sections 5.2.2.4, 5.2.2.7).
   static base::Ref<StoredResponse> storable_part(const base::Ref<StoredResponse>& response);
@@ -105,6 +123,15 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   /// useful or not, was thought of.
   bool claim_encoding() const { return !encoding_claimed_.exchange(true); }
   void release_encoding() const { encoding_claimed_.store(false); }
+  /// Whether it was read from the disk.
+  bool came_from_disk() const { return came_from_disk_; }
+  /// Whether the caller is the first who thinks of writing it there. What came from there was
+  /// thought of, and so was what differs from such by a 304 only.
+  bool claim_disk() const {
+    return !disk_claimed_.load(std::memory_order_relaxed) && !disk_claimed_.exchange(true);
+  }
+  bool disk_claimed() const { return disk_claimed_.load(std::memory_order_relaxed); }
+  void release_disk() const { disk_claimed_.store(false); }
   http::CacheDirectives directives() const { return directives_.get(); }
   Stamp stamp() const { return stamp_; }
   std::string_view key_text() const { return {text_.get(), key_size_}; }
@@ -160,6 +187,8 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   PackedDirectives directives_;
   mutable std::atomic<bool> encoding_claimed_{false};
   mutable std::atomic<bool> outdated_{false};
+  mutable std::atomic<bool> disk_claimed_{false};
+  bool came_from_disk_ = false;
   bool is_slice_ = false;
   http::FieldBlock fields_;
   base::Ref<Body> body_;

@@ -171,6 +171,7 @@ char* append_outcome(char* out, const RequestRecord& record) {
   out = append(out, ",\"outcome\":\"");
   out = append(out, name(record.outcome));
   *out++ = '"';
+  if (record.from_disk) out = append(out, ",\"tier\":\"disk\"");
   if (record.reason != guard::Reason::None) {
     out = append(out, ",\"reason\":\"");
     out = append(out, guard::code(record.reason));

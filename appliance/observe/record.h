@@ -56,6 +56,7 @@ struct RequestRecord {
   int origin_status = 0;
   guard::Reason reason = guard::Reason::None;
   CacheOutcome outcome = CacheOutcome::Bypass;
+  bool from_disk = false;            ///< a hit there, not in memory
   std::uint64_t bytes_sent = 0;      ///< of the body
   std::uint64_t bytes_received = 0;  ///< of the body
   std::uint64_t duration_us = 0;

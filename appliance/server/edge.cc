@@ -50,6 +50,7 @@ class RunningEdge final : public Edge {
 
   ~RunningEdge() override {
     for (const auto& worker : workers_) worker->stop();
+    if (commons_.options.cache_disk != nullptr) commons_.options.cache_disk->stop();
   }
 
   Status bind() {
@@ -71,6 +72,8 @@ class RunningEdge final : public Edge {
 
   void start() {
     curve_thread_.emplace(commons_.store.miss_curve());
+    if (commons_.options.cache_disk != nullptr)
+      commons_.options.cache_disk->start(commons_.changes);
     for (const auto& worker : workers_) worker->start();
   }
 

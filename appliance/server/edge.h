@@ -11,6 +11,7 @@
 
 #include "appliance/cache/purge/sweep.h"
 #include "appliance/cache/store/store.h"
+#include "appliance/cache/tier/disk_tier.h"
 #include "appliance/guard/client_address.h"
 #include "appliance/observe/access_log.h"
 #include "appliance/observe/metrics.h"
@@ -33,6 +34,7 @@ struct EdgeOptions {
   unsigned threads = 1;
   std::uint64_t cache_memory = 0;
   cache::Policy::Kind cache_eviction = cache::Policy::Kind::S3Fifo;
+  std::shared_ptr<cache::DiskTier> cache_disk;  ///< not started yet; null: none
   guard::TrustedProxies trusted_proxies;
   schema::EdgeLimits limits;
   std::string waf_debug_header;  ///< lower case; empty: responses do not tell which rules matched

@@ -77,6 +77,10 @@ Commons::Commons(EdgeOptions options_, snapshot::SnapshotHolder& snapshots_,
       held_bodies(options.limits.max_held_bodies),
       store(options.cache_memory, options.threads, options.cache_eviction),
       encodings((options.threads + 1) / 2) {
+  if (options.cache_disk != nullptr) {
+    changes.start_at(options.cache_disk->first_change());
+    store.set_disk(options.cache_disk.get());
+  }
   configure(h2o, options);
 }
 

@@ -34,6 +34,7 @@ Result<std::unique_ptr<Activator>> Activator::open(ActivatorOptions options,
   if (!report.empty()) activator->log(report);
   for (const Json& record : activator->journal_->records()) activator->history_.apply(record);
   activator->journal_->forget();
+  activator->remember_what_was_served();
   return activator;
 }
 
@@ -43,6 +44,14 @@ Activator::Activator(ActivatorOptions options, StateFolder folder, snapshot::Sna
       folder_(std::move(folder)),
       holder_(holder),
       store_(folder_.snapshots(), disk) {}
+
+/// What is cached of it may still be there, or nothing is.
+void Activator::remember_what_was_served() {
+  if (!options_.cache_survives) return history_.ledger().forget_active();
+  const std::deque<Activation>& activations = history_.activations();
+  for (const Activation& each : activations) served_.emplace_back(each.generation, each.commit);
+  if (!activations.empty()) forgotten_generation_ = activations.front().generation - 1;
+}
 
 void Activator::on_event(std::function<void(std::uint64_t, const std::string&)> callback) {
   on_event_ = std::move(callback);
@@ -263,12 +272,21 @@ void Activator::mark_active(const std::vector<LedgerEntry>& entries) {
     history_.ledger().mark_active(entry.id, generations_of(entry.select.fetched_under));
 }
 
+/// The same as it is recorded.
+LedgerEntry Activator::as_active(LedgerEntry entry) const {
+  entry.active = current_ != nullptr && entry.rejected.empty() && entry.undoes.empty();
+  if (!entry.select.fetched_under.empty())
+    entry.generations = generations_of(entry.select.fetched_under);
+  return entry;
+}
+
 cache::Generations Activator::generations_of(const std::string& commit) const {
   cache::Generations generations;
   for (const auto& [generation, served] : served_)
     if (served.starts_with(commit)) generations.exact.push_back(generation);
   // It may be one of those that are forgotten: rather too much than too little.
-  if (generations.exact.empty()) generations.through = forgotten_generation_;
+  if (generations.exact.empty() || options_.cache_survives)
+    generations.through = forgotten_generation_;
   return generations;
 }
 
@@ -286,7 +304,7 @@ Result<std::vector<LedgerEntry>> Activator::invalidate(
     if (history_.ledger().find(invalidation.id()) != nullptr) continue;
     fresh.push_back(make_entry(invalidation, next_epoch(), source));
     fresh.back().rejected = history_.ledger().objection(fresh.back(), now());
-    record["invalidations"].push_back(to_json(fresh.back()));
+    record["invalidations"].push_back(to_json(as_active(fresh.back())));
   }
   for (const auto& [name, until] : schedules) record["schedules"][name] = format_timestamp(until);
   if (!fresh.empty() || !schedules.empty()) {
@@ -365,7 +383,7 @@ Result<Activation> Activator::commit(const std::string& digest, const CommitInfo
   std::uint64_t epoch = history_.ledger().epoch();
   Json invalidations = Json::array();
   for (const LedgerEntry& entry : entries) {
-    invalidations.push_back(to_json(entry));
+    invalidations.push_back(to_json(as_active(entry)));
     epoch = std::max(epoch, entry.epoch);
   }
   Json record;

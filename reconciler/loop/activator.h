@@ -23,9 +23,11 @@
 namespace headgate::reconciler {
 
 struct ActivatorOptions {
-  std::string state;                                ///< --state
-  std::size_t snapshots_kept = 5;                   ///< distinct configurations
-  std::uint64_t journal_limit_bytes = 4U << 20;     ///< beyond it the journal is compacted
+  std::string state;                             ///< --state
+  std::size_t snapshots_kept = 5;                ///< distinct configurations
+  std::uint64_t journal_limit_bytes = 4U << 20;  ///< beyond it the journal is compacted
+  /// What was cached before a restart may still be there: invalidations that are not over go on.
+  bool cache_survives = false;
   std::function<void(const std::string&)> log;      ///< one line for the operator
   std::function<Timestamp()> now = base::wall_now;  ///< decides what is due and what can be undone
 };
@@ -153,6 +155,8 @@ class Activator {
   std::shared_ptr<snapshot::Snapshot> make_snapshot(
       std::uint64_t generation, const std::string& commit,
       std::shared_ptr<const snapshot::Configuration> configuration);
+  LedgerEntry as_active(LedgerEntry entry) const;
+  void remember_what_was_served();
   Result<Activation> commit(const std::string& digest, const CommitInfo& commit,
                             const std::vector<LedgerEntry>& entries, const Json& details);
   bool is_new(const std::string& name, const schema::InvalidationSchedule& schedule) const;

@@ -24,6 +24,7 @@ constexpr int kSweepShare = 10;
 
 Json shown(const LedgerEntry& entry) {
   Json json = to_json(entry);
+  for (const char* internal : {"active", "generations"}) json.erase(internal);
   json["state"] = entry.state();
   json["matched"] = entry.count->matched.load();
   json["freedBytes"] = entry.count->freed_bytes.load();

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "appliance/base/mutex.h"
 #include "appliance/snapshot/snapshot.h"
@@ -90,6 +91,11 @@ class Reconciler {
   void record(const Json& event);
 
   const Board& board() const { return board_; }
+  /// A condition of the machine's, beside those of what it follows. Threads: any.
+  void set_condition(const std::string& type, Condition::Value value, std::string reason,
+                     std::string message) {
+    board_.set(type, value, std::move(reason), std::move(message));
+  }
   Invalidator& invalidator() { return invalidator_; }
   const Reviewer& reviewer() const { return reviewer_; }
 

@@ -7,7 +7,7 @@
 //   ledger       what a checkpoint before it could not hold of the ledger
 //   in one checkpoint   all of these at once; records up to its "through" that follow it are events
 //   invalidated  ledger (urgent and scheduled ones), epoch, schedules
-//   swept        counts of invalidations that are over
+//   swept        invalidations that are over, and their counts
 //   suspended, resumed   what an operator put above the repository
 //   only others       nothing: refused, sourceFailed, sourceRecovered, started, stopped are events
 #include "reconciler/state/history.h"
@@ -138,9 +138,11 @@ void History::apply_overrides(const Json& record) {
 }
 
 void History::apply_swept(const Json& record) {
-  for (const Json& json : list_of(record, "invalidations"))
-    ledger_.set_counts(text_of(json, "id"), number_of(json, "matched"),
-                       number_of(json, "freedBytes"));
+  for (const Json& json : list_of(record, "invalidations")) {
+    const std::string id = text_of(json, "id");
+    ledger_.set_counts(id, number_of(json, "matched"), number_of(json, "freedBytes"));
+    ledger_.mark_swept({id}, 0);
+  }
 }
 
 void History::apply_schedules(const Json& record) {

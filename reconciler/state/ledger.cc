@@ -94,6 +94,11 @@ Json to_json(const LedgerEntry& entry) {
   if (entry.undone) json["undone"] = true;
   put(json, "rejected", entry.rejected);
   put(json, "source", entry.source);
+  // For who resumes with what was cached before.
+  if (entry.active) json["active"] = true;
+  if (entry.active && entry.generations)
+    json["generations"] =
+        Json{{"exact", entry.generations->exact}, {"through", entry.generations->through}};
   put(json, "activatedAt", entry.activated_at);
   put(json, "commit", entry.commit);
   if (const auto matched = entry.count->matched.load(); matched > 0) json["matched"] = matched;
@@ -122,6 +127,14 @@ LedgerEntry ledger_entry_of(const Json& json) {
   entry.undoes = text_of(json, "undoes");
   entry.undone = json.value("undone", false);
   entry.rejected = text_of(json, "rejected");
+  entry.active = json.value("active", false);
+  if (const auto found = json.find("generations"); found != json.end()) {
+    entry.generations.emplace();
+    entry.generations->through = number_of(*found, "through");
+    for (const Json& generation : list_of(*found, "exact"))
+      if (generation.is_number_unsigned())
+        entry.generations->exact.push_back(generation.get<std::uint64_t>());
+  }
   entry.source = text_of(json, "source");
   entry.activated_at = text_of(json, "activatedAt");
   entry.commit = text_of(json, "commit");
@@ -177,7 +190,9 @@ bool Ledger::add(LedgerEntry entry) {
     }
   }
   const std::string id = entry.id;
-  return entries_.emplace(id, std::move(entry)).second;
+  const auto [added, is_new] = entries_.emplace(id, std::move(entry));
+  if (is_new && added->second.active) active_.insert(id);
+  return is_new;
 }
 
 void Ledger::set_epoch(std::uint64_t epoch) { epoch_ = std::max(epoch_, epoch); }
@@ -197,6 +212,11 @@ void Ledger::mark_swept(const std::vector<std::string>& ids, std::uint64_t epoch
     if (active_.erase(id) == 0) continue;
     entries_.at(id).active = false;
   }
+}
+
+void Ledger::forget_active() {
+  for (const std::string& id : active_) entries_.at(id).active = false;
+  active_.clear();
 }
 
 void Ledger::set_counts(const std::string& id, std::uint64_t matched, std::uint64_t freed_bytes) {

@@ -63,14 +63,16 @@ class Ledger {
   /// In order of their ids.
   const std::map<std::string, LedgerEntry>& entries() const { return entries_; }
   const std::set<std::string>& active() const { return active_; }
-  /// Adds what was recorded; takes back what it undoes. False, and nothing changes, when the id is
-  /// known.
+  /// Adds what was recorded, as active as that was; takes back what it undoes. False, and nothing
+  /// changes, when the id is known.
   bool add(LedgerEntry entry);
   void set_epoch(std::uint64_t epoch);  ///< never decreases
   /// From now on stored responses may be older than the entry. `generations`: of fetchedUnder.
   void mark_active(const std::string& id, std::optional<cache::Generations> generations = {});
   /// Nothing that is stored can be older than these any more. Unknown and inactive ids are skipped.
   void mark_swept(const std::vector<std::string>& ids, std::uint64_t epoch);
+  /// Nothing is stored at all.
+  void forget_active();
   /// What was counted before a restart.
   void set_counts(const std::string& id, std::uint64_t matched, std::uint64_t freed_bytes);
 

@@ -108,6 +108,23 @@ void check_notification_names(Edge& edge, const Node& node, Decoder& decoder) {
                     "give each a name of its own");
 }
 
+const Type& cache_disk_type() {
+  static const Object<EdgeCacheDisk> disk(
+      "EdgeCacheDisk", "Where what is cached is kept beyond the end of the process.",
+      [](Object<EdgeCacheDisk>& o) {
+        o.field("path", &EdgeCacheDisk::path,
+                "A file, which is made, in a folder that the appliance may write to; or a block "
+                "device, of which everything else is lost.")
+            .required()
+            .format(kNotEmpty);
+        o.field("size", &EdgeCacheDisk::size, "How much of the disk is taken, at once.")
+            .required()
+            .at_least(EdgeCacheDisk::kLeastBytes);
+      });
+  static const OptionalOf<EdgeCacheDisk> optional(disk);
+  return optional;
+}
+
 void spec_fields(Object<Edge>& o) {
   static const Object<EdgeSource> source("EdgeSource", "The repository that the edge follows.",
                                          source_fields);
@@ -142,6 +159,8 @@ void spec_fields(Object<Edge>& o) {
   o.field("cacheEviction", &Edge::cache_eviction,
           "What goes when the cache is full: by `s3fifo`; by `lru`, what was used longest ago; by "
           "`gdsf`, what is large and seldom used.");
+  o.field("cacheDisk", &Edge::cache_disk, cache_disk_type(),
+          "Where what is cached is kept beyond the end of the process; without it, nowhere.");
   o.field("trustedProxies", &Edge::trusted_proxies,
           "Networks whose PROXY protocol, Forwarded and X-Forwarded-For are believed.")
       .format(kCidr);
@@ -153,8 +172,7 @@ void spec_fields(Object<Edge>& o) {
       .unique();
   o.field("labels", &Edge::labels, "Free names and values of this edge.");
   o.field("limits", &Edge::limits, edge_limits_table(), "What viewers may ask of the machine.");
-  for (const char* name :
-       {"cacheDisk", "snapshotDir", "cacheDirs", "parents", "wafDebugHeader", "logging"})
+  for (const char* name : {"snapshotDir", "cacheDirs", "parents", "wafDebugHeader", "logging"})
     o.later(name);
 }
 

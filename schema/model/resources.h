@@ -156,6 +156,13 @@ struct EdgeVerify {
 /// Which stored response goes when the cache is full.
 enum class CacheEviction { S3Fifo, Lru, Gdsf };
 
+/// Where what is cached is kept beyond the end of the process.
+struct EdgeCacheDisk {
+  static constexpr std::uint64_t kLeastBytes = std::uint64_t{64} << 20;
+  std::string path;        ///< of a file or a block device
+  std::uint64_t size = 0;  ///< octets
+};
+
 /// `kind: Edge`: the machine's own file, not in the repository it follows. Flags override it.
 struct Edge {
   std::string name;  ///< metadata.name; may be empty
@@ -174,6 +181,7 @@ struct Edge {
   std::uint32_t threads = 0;             ///< 0: one per processor
   std::uint64_t cache_memory = std::uint64_t{1} << 30;
   CacheEviction cache_eviction = CacheEviction::S3Fifo;
+  std::optional<EdgeCacheDisk> cache_disk;
   std::vector<std::string>
       trusted_proxies;  ///< CIDRs whose PROXY, Forwarded and X-Forwarded-For are believed
   std::vector<std::string> resolvers;  ///< DNS servers, ADDR or ADDR:PORT; empty: the system's

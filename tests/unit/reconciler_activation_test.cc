@@ -357,6 +357,51 @@ TEST_CASE("the journal is compacted, and adds up to the same") {
   CHECK(machine.activator->history().events().size() == History::kMaxEvents);
 }
 
+TEST_CASE("invalidations go on after a restart where what was cached survives it") {
+  for (const std::uint64_t journal_limit : {std::uint64_t{1}, std::uint64_t{4} << 20}) {
+    const ScratchFolder state;
+    Disk disk;
+    ActivatorOptions survives;
+    survives.cache_survives = true;
+    survives.journal_limit_bytes = journal_limit;
+    const auto rules = [&](const ActivatorOptions& options) {
+      Machine machine(state.path(), disk, options);
+      REQUIRE(machine.resume());
+      return machine.holder.get()->purges->rules();
+    };
+    schema::Invalidation of_first;
+    of_first.name = "of-first";
+    of_first.distribution = "shop";
+    of_first.select.fetched_under = "aaaaaaa";
+    {
+      Machine machine(state.path(), disk, survives);
+      REQUIRE(machine.apply(before(), "aaaaaaa").has_value());
+      REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
+    }
+    REQUIRE(rules(survives).size() == 1);
+    CHECK(rules(survives)[0].id == "first");
+    CHECK(rules(survives)[0].epoch == 1);
+    {
+      // Generations of runs before this one are known by their commits.
+      Machine machine(state.path(), disk, survives);
+      REQUIRE(machine.resume());
+      REQUIRE(machine.activator->invalidate({of_first}, "api", {}).has_value());
+    }
+    REQUIRE(rules(survives).size() == 2);
+    REQUIRE(rules(survives)[1].select.generations);
+    CHECK(rules(survives)[1].select.generations->contains(1));
+    CHECK_FALSE(rules(survives)[1].select.generations->contains(2));
+    {
+      Machine machine(state.path(), disk, survives);
+      REQUIRE(machine.resume());
+      machine.activator->retire({.rules = {"first"}, .epoch = 1});
+    }
+    REQUIRE(rules(survives).size() == 1);
+    CHECK(rules(survives)[0].id == "of-first");
+    CHECK(rules({}).empty());  // nothing is cached
+  }
+}
+
 TEST_CASE("the last five configurations are kept, not the last five commits") {
   const ScratchFolder folder;
   Disk disk;

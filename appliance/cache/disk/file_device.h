@@ -23,6 +23,8 @@ class FileDevice final : public Device {
   Status read(std::uint64_t offset, std::span<char> into) override;
   Status write(std::uint64_t offset, std::span<const char> octets) override;
   Status sync() override;
+  /// For who reads it in another way.
+  int descriptor() const { return descriptor_; }
 
  private:
   FileDevice(int descriptor, std::uint64_t size_bytes)

@@ -32,7 +32,7 @@ namespace headgate::cache::disk {
 
 static_assert(std::endian::native == std::endian::little);
 
-inline constexpr std::uint32_t kFormatVersion = 1;
+inline constexpr std::uint32_t kFormatVersion = 2;
 inline constexpr std::uint64_t kRecordUnit = 512;
 inline constexpr std::uint64_t kRegionHeaderBytes = 4096;
 inline constexpr std::uint64_t kSuperblockBytes = 4096;
@@ -44,10 +44,11 @@ struct Superblock {
   std::uint64_t region_bytes = 0;
   std::uint64_t hash_seed = 0;  ///< of keys; random for each device
   std::uint64_t device_id = 0;  ///< random: what belongs to another life of the device is foreign
-  std::uint32_t reserved = 0;
-  std::uint32_t crc = 0;  ///< of all before
+  std::uint64_t ledger_id = 0;  ///< whose purges hold for what is here
+  std::uint32_t runs = 0;       ///< how often it was opened
+  std::uint32_t crc = 0;        ///< of all before
 };
-static_assert(sizeof(Superblock) == 48);
+static_assert(sizeof(Superblock) == 56);
 
 struct RegionHeader {
   std::uint32_t magic = 0x52474748;  ///< "HGGR"

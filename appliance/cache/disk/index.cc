@@ -130,6 +130,13 @@ std::optional<Place> Index::find(std::uint64_t hash) {
   return place_of(*slot);
 }
 
+bool Index::contains(std::uint64_t hash) const {
+  Shard& shard = this->shard(hash);
+  const base::MutexLock lock(shard.mutex);
+  const Slot* slot = shard.table.find(tag_of(hash));
+  return slot != nullptr && !slot->gone;
+}
+
 void Index::put(std::uint64_t hash, Place place) {
   Shard& shard = this->shard(hash);
   const base::MutexLock lock(shard.mutex);

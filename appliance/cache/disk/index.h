@@ -32,6 +32,8 @@ class Index {
 
   /// Counts a use, of at most 3.
   std::optional<Place> find(std::uint64_t hash);
+  /// The same without counting it.
+  bool contains(std::uint64_t hash) const;
   /// In place of what the key had.
   void put(std::uint64_t hash, Place place);
   /// Recovery goes from the newest record to the oldest: only what nobody knows better counts.

@@ -41,8 +41,8 @@ std::uint64_t Log::region_offset(std::uint32_t region) const {
 }
 
 std::uint64_t Log::max_value_bytes() const {
-  // A length has 14 bits; and a record may not take more than a sixteenth of a region.
-  return std::min<std::uint64_t>(((1 << 14) - 2) * kRecordUnit, options_.region_bytes / 16);
+  // A length has 14 bits; and a record may not take more than an eighth of a region.
+  return std::min<std::uint64_t>(((1 << 14) - 2) * kRecordUnit, options_.region_bytes / 8);
 }
 
 bool Log::checked(Status status) {
@@ -59,27 +59,60 @@ void Log::note_error(const Error& error) {
   reason_ = error.context;
 }
 
-std::optional<Record> Log::read(std::string_view key) {
+std::optional<Log::Wanted> Log::want(std::string_view key) {
   if (is_off()) return std::nullopt;
   const std::uint64_t hash = hash_of(key);
   const std::optional<Place> place = index_.find(hash);
   if (!place) return std::nullopt;
-  return read_at(*place, hash, key);
+  return wanted_at(*place, hash);
+}
+
+/// A record's octets and what is around them in their blocks.
+Log::Wanted Log::wanted_at(const Place& place, std::uint64_t hash) const {
+  const std::uint64_t first = place.offset * kRecordUnit;
+  const std::uint64_t from = first / Device::kBlockBytes * Device::kBlockBytes;
+  const std::uint64_t to = round_up(first + place.length * kRecordUnit, Device::kBlockBytes);
+  return {.offset = region_offset(place.region) + from,
+          .bytes = to - from,
+          .hash = hash,
+          .life = regions_[place.region].life.load(),
+          .place = place};
+}
+
+std::optional<Record> Log::take(const Wanted& wanted, std::string_view key, Status read,
+                                std::string_view octets) {
+  if (!checked(std::move(read))) return std::nullopt;
+  return take_verified(wanted, key, octets, nullptr);
+}
+
+std::optional<Record> Log::read(std::string_view key) {
+  const auto wanted = want(key);
+  return wanted ? read_wanted(*wanted, key) : std::nullopt;
+}
+
+bool Log::contains(std::string_view key) const {
+  return !is_off() && index_.contains(hash_of(key));
+}
+
+void Log::forget(std::string_view key) { index_.erase(hash_of(key), recovering_); }
+
+std::optional<Record> Log::read_wanted(const Wanted& wanted, std::string_view key,
+                                       std::string* found_key) {
+  std::string octets(wanted.bytes, '\0');
+  if (!checked(device_.read(wanted.offset, octets))) return std::nullopt;
+  return take_verified(wanted, key, octets, found_key);
 }
 
 /// `found_key`: any key is right, and put there. What is not a whole record leaves the index.
-std::optional<Record> Log::read_at(const Place& place, std::uint64_t hash, std::string_view key,
-                                   std::string* found_key) {
-  const std::uint64_t life = regions_[place.region].life.load();
-  const std::uint64_t first = place.offset * kRecordUnit;
-  const std::uint64_t from = first / Device::kBlockBytes * Device::kBlockBytes;
+std::optional<Record> Log::take_verified(const Wanted& wanted, std::string_view key,
+                                         std::string_view octets, std::string* found_key) {
+  const Place& place = wanted.place;
+  const std::uint64_t hash = wanted.hash;
+  const std::uint64_t life = wanted.life;
   const std::uint64_t length = place.length * kRecordUnit;
-  const std::uint64_t to = round_up(first + length, Device::kBlockBytes);
-  std::string octets(to - from, '\0');
-  if (to > options_.region_bytes ||
-      !checked(device_.read(region_offset(place.region) + from, octets)))
-    return std::nullopt;
-  const std::string_view record = std::string_view(octets).substr(first - from, length);
+  const std::uint64_t before = place.offset * kRecordUnit % Device::kBlockBytes;
+  if (octets.size() < before + length) return std::nullopt;
+  const std::string_view record = octets.substr(before, length);
   RecordHeader header;
   const bool whole = unseal(record, header) && header.life == life && header.hash == hash &&
                      header.kind == RecordKind::Value &&
@@ -290,7 +323,8 @@ std::vector<Log::Survivor> Log::reclaim_locked(std::uint32_t region) {
     const std::uint64_t bytes = entry.length * kRecordUnit;
     if (*uses > 0 && bytes <= room) {
       Survivor survivor;
-      if (auto record = read_at(place, entry.hash, {}, &survivor.key)) {
+      auto record = read_wanted(wanted_at(place, entry.hash), {}, &survivor.key);
+      if (record && (!options_.may_go_around || options_.may_go_around(*this, record->value))) {
         survivor.record = std::move(*record);
         survivors.push_back(std::move(survivor));
         room -= bytes;
@@ -303,6 +337,7 @@ std::vector<Log::Survivor> Log::reclaim_locked(std::uint32_t region) {
 
 std::uint64_t Log::oldest_epoch() const {
   if (recovering_) return 0;
+  const base::MutexLock lock(mutex_);  // nothing is on its way around
   std::uint64_t oldest = kNone;
   for (std::uint32_t i = 0; i < superblock_.region_count; ++i)
     if (regions_[i].sequence != 0) oldest = std::min(oldest, regions_[i].oldest_epoch.load());

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,17 +42,23 @@ struct LogStats {
 ///      ─ too many errors        ─▶ off: nothing is found or stored, `off_because` tells why
 /// ```
 /// A value is found after `flush`, at the latest when 4 MiB are waiting. Anything doubtful is a
-/// miss. Threads: any; reads do not wait for writes. All block on the device.
+/// miss. Threads: any; reads do not wait for writes. All block on the device, but for `contains`,
+/// `want`, `take` and `forget`.
 class Log {
  public:
   struct Options {
     std::uint64_t region_bytes = std::uint64_t{64} << 20;
     std::uint64_t buffer_bytes = std::uint64_t{4} << 20;
     std::uint64_t max_errors = 8;
+    /// Whose purges hold for what is stored: what belongs to another ledger is foreign.
+    std::uint64_t ledger_id = 0;
+    /// Whether a value that was used may go around once more; null: any may. Of the log it may ask
+    /// only `contains`.
+    std::function<bool(const Log& log, std::string_view value)> may_go_around = {};
   };
 
-  /// What is on the device stays if its geometry is that of `options`; otherwise it is formatted.
-  /// Fails when the device is too small or cannot be read or written.
+  /// What is on the device stays if its geometry and ledger are those of `options`; otherwise it is
+  /// formatted. Fails when the device is too small or cannot be read or written.
   static Result<std::unique_ptr<Log>> open(Device& device, const Options& options);
   ~Log();
 
@@ -63,6 +70,22 @@ class Log {
 
   /// The key's latest value.
   std::optional<Record> read(std::string_view key);
+  /// The same for who reads the device in another way: `want` tells which octets to read, `take`
+  /// what they are.
+  struct Wanted {
+    std::uint64_t offset = 0;  ///< of the device; this and `bytes` are multiples of a block
+    std::uint64_t bytes = 0;
+    std::uint64_t hash = 0;
+    std::uint64_t life = 0;
+    Place place;
+  };
+  std::optional<Wanted> want(std::string_view key);
+  std::optional<Record> take(const Wanted& wanted, std::string_view key, Status read,
+                             std::string_view octets);
+  /// Whether `read` may find something.
+  bool contains(std::string_view key) const;
+  /// Not found any more until it is appended again, or the next start.
+  void forget(std::string_view key);
   /// Whether it will be there. Not so: larger than `max_value_bytes`, off, not yet recovered.
   bool append(std::string_view key, std::string_view value, std::uint64_t epoch);
   /// Never comes back, from when this returns on: also not after the process was killed, unless
@@ -72,6 +95,9 @@ class Log {
   void sync();
 
   std::uint64_t max_value_bytes() const;
+  /// How often this device was opened since it was formatted, this time included.
+  std::uint32_t runs() const { return superblock_.runs; }
+  bool recovered() const { return !recovering_; }
   /// No record is older; 0 while that is not known.
   std::uint64_t oldest_epoch() const;
   /// Empty while it works.
@@ -104,8 +130,11 @@ class Log {
   std::optional<std::vector<FooterEntry>> read_footer(std::uint32_t region,
                                                       std::uint64_t& oldest_epoch);
   std::vector<FooterEntry> walk(std::uint32_t region, std::uint64_t& oldest_epoch);
-  std::optional<Record> read_at(const Place& place, std::uint64_t hash, std::string_view key,
-                                std::string* found_key = nullptr);
+  Wanted wanted_at(const Place& place, std::uint64_t hash) const;
+  std::optional<Record> read_wanted(const Wanted& wanted, std::string_view key,
+                                    std::string* found_key = nullptr);
+  std::optional<Record> take_verified(const Wanted& wanted, std::string_view key,
+                                      std::string_view octets, std::string* found_key);
 
   bool append_locked(RecordKind kind, std::string_view key, std::string_view value,
                      std::uint64_t epoch) REQUIRES(mutex_);

@@ -43,17 +43,25 @@ Result<std::unique_ptr<Log>> Log::open(Device& device, const Options& options) {
   wanted.region_count =
       static_cast<std::uint32_t>(std::min<std::uint64_t>(count, Index::kMaxRegions));
   wanted.region_bytes = options.region_bytes;
+  wanted.ledger_id = options.ledger_id;
+  std::optional<Superblock> last;
   for (const std::uint64_t offset : {std::uint64_t{0}, kSuperblockBytes}) {
     HG_TRY(const std::optional<Superblock> found, read_superblock(device, offset), "opening");
     if (found && found->version == wanted.version && found->region_count == wanted.region_count &&
-        found->region_bytes == wanted.region_bytes)
-      return std::unique_ptr<Log>(new Log(device, options, *found));
+        found->region_bytes == wanted.region_bytes && found->ledger_id == wanted.ledger_id &&
+        (!last || found->runs > last->runs))
+      last = found;
   }
-  // The regions' headers name the device's id: what they hold is foreign now.
-  wanted.device_id = random_number();
-  wanted.hash_seed = random_number();
-  HG_CHECK(write_superblock(device, 0, wanted), "formatting");
-  HG_CHECK(write_superblock(device, kSuperblockBytes, wanted), "formatting");
+  if (last) {
+    wanted = *last;
+  } else {
+    // The regions' headers name the device's id: what they hold is foreign now.
+    wanted.device_id = random_number();
+    wanted.hash_seed = random_number();
+  }
+  ++wanted.runs;
+  HG_CHECK(write_superblock(device, 0, wanted), "opening");
+  HG_CHECK(write_superblock(device, kSuperblockBytes, wanted), "opening");
   return std::unique_ptr<Log>(new Log(device, options, wanted));
 }
 

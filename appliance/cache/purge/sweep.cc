@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <unordered_set>
 
+#include "appliance/cache/tier/disk_tier.h"
+
 namespace headgate::cache {
 namespace {
 
@@ -45,11 +47,13 @@ class Sweep {
     return wish;
   }
 
-  Swept result() const {
+  /// `disk_epoch`: rules up to it are not needed for what is on the disk.
+  Swept result(std::uint64_t disk_epoch) const {
     Swept swept{.rules = {}, .epoch = 0};
     for (std::size_t i = 0; i < remaining_.size(); ++i) {
       const PurgeRule& rule = purges_.rules()[i];
-      if (rule.epoch > horizon_ || (rule.retained && remaining_[i] > 0)) continue;
+      if (rule.epoch > std::min(horizon_, disk_epoch) || (rule.retained && remaining_[i] > 0))
+        continue;
       swept.rules.push_back(rule.id);
       swept.epoch = std::max(swept.epoch, rule.epoch);
     }
@@ -71,9 +75,12 @@ Swept sweep(Store& store, const FillTable& fills, const PurgeTable& purges) {
   // First this, then the walk: what a request that lags behind brings is either met by the walk or
   // not stored.
   store.set_oldest_epoch(settled);
+  // Before the walk, which marks what may be on its way to the disk without that mark.
+  const std::uint64_t on_disk =
+      store.disk() != nullptr ? store.disk()->settle(settled) : UINT64_MAX;
   store.visit_older(purges.epoch(),
                     [&pass](const StoredResponse& response) { return pass.visit(response); });
-  return pass.result();
+  return pass.result(on_disk);
 }
 
 std::vector<Selected> count_selected(Store& store, const PurgeTable& purges) {

@@ -18,7 +18,8 @@ struct Swept {
 /// Goes through what is stored once, in steps: removes what was purged hard, marks what was purged
 /// softly as to be revalidated, counts both. A rule is swept when no response can be older than it
 /// any more without bearing such a mark: neither a stored one, nor one that is still being fetched;
-/// and, while it can be undone, when nothing that it selects is left. `purges` must be the table
+/// and, while it can be undone, when nothing that it selects is left; nor one on the store's disk,
+/// which nobody walks through: there its region has to go. `purges` must be the table
 /// that is published. Threads: one at a time, in the background; takes milliseconds for each
 /// thousand responses.
 Swept sweep(Store& store, const FillTable& fills, const PurgeTable& purges);

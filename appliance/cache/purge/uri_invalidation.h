@@ -26,6 +26,8 @@ class UriInvalidations {
 
   /// Changes so far; to be asked before a fetch begins, and kept in its Stamp.
   std::uint64_t count() const { return count_.load(std::memory_order_acquire); }
+  /// Goes on from `count`, which is above all that was counted before. Before anything else.
+  void start_at(std::uint64_t count) { count_.store(count, std::memory_order_release); }
   /// What was fetched of the URI until now is invalid.
   void invalidate(std::uint64_t uri);
   /// Whether the URI was changed since `count` was asked for.

@@ -87,12 +87,15 @@ std::vector<StoreEntry*> Shard::matching(const Key& key, http::Fields request) {
 }
 
 Shard::Inserted Shard::insert(const Key& key, http::Fields request,
-                              std::unique_ptr<StoreEntry>& entry, Leavers& leavers) {
+                              std::unique_ptr<StoreEntry>& entry, Leavers& leavers, Over over) {
   const base::MutexLock lock(mutex_);
   const std::vector<StoreEntry*> replaced = matching(key, request);
   const std::uint64_t epoch = entry->response->stamp().epoch;
   // The mutex orders this with the walk of the sweep that raised it.
-  if (epoch < oldest_epoch_.load(std::memory_order_relaxed)) return Inserted::TooOld;
+  if (std::max(epoch, entry->response->validated_epoch()) <
+      oldest_epoch_.load(std::memory_order_relaxed))
+    return Inserted::TooOld;
+  if (over == Over::Nothing && !replaced.empty()) return Inserted::TooOld;
   for (const StoreEntry* other : replaced)
     if (other->response->stamp().epoch > epoch) return Inserted::TooOld;
   // The first one stays in the policy until its place there has been handed on.

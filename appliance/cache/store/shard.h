@@ -74,12 +74,14 @@ class Shard {
   /// The variant of which `body` is the content. No use, as the policy counts them.
   base::Ref<StoredResponse> find_by_body(const Key& key, const Body& body);
   enum class Inserted { New, Replaced, NoRoom, TooOld };
+  enum class Over { Older, Nothing };  ///< what it may replace
   /// Reserves `entry->charge` and links it in place of whatever `request` would have found. NoRoom
   /// in the budget: what it replaces has left all the same. TooOld: its fetch began before that of
-  /// what it would replace, or before a purge that nobody remembers; nothing has changed. With
-  /// these two `entry` is still the caller's.
+  /// what it would replace, or before a purge that nobody remembers and that it was not found valid
+  /// after; or it may replace nothing. Nothing has changed then. With these two `entry` is still
+  /// the caller's.
   Inserted insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
-                  Leavers& leavers);
+                  Leavers& leavers, Over over = Over::Older);
   /// Reserves `entry->charge` and links it in place of `old`, by the request that selected that.
   /// Gone: `old` is not here any more. NoRoom: nothing has changed. Unless Yes `entry` is still the
   /// caller's.

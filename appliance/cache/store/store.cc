@@ -11,6 +11,7 @@
 #include "appliance/cache/store/balance.h"
 #include "appliance/cache/store/budget.h"
 #include "appliance/cache/store/shard.h"
+#include "appliance/cache/tier/disk_tier.h"
 #include "appliance/http/vary.h"
 
 namespace headgate::cache {
@@ -57,6 +58,11 @@ struct Store::Impl {
 
   Shard& shard(const Key& key) { return *shards[key.hash.high & (shards.size() - 1)]; }
   bool evict_one();
+  void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response,
+              Shard::Over over);
+  void offer(const Key& key, http::Fields request, const base::Ref<StoredResponse>& response) {
+    if (disk != nullptr && !response->disk_claimed()) disk->offer(key, request, response);
+  }
   std::unique_ptr<StoreEntry> make_entry(const Key& key, http::Fields request,
                                          base::Ref<StoredResponse> response) const;
   std::uint64_t pinned() const {
@@ -65,11 +71,17 @@ struct Store::Impl {
     return live > resident ? live - resident : 0;
   }
 
+  std::uint64_t max_object_bytes() const { return budget.limit() / kMaxObjectFraction; }
+  bool accepts_fills() const {
+    return pinned() <= budget.limit() / kMaxPinnedFraction &&
+           budget.incoming() <= budget.limit() / kMaxIncomingFraction;
+  }
   base::Ref<StoredResponse> find(const Key& key, http::Fields request);
   void record(const Key& key, const Shard::Use& use) {
     curve.record((key.hash.high & ~std::uint64_t{UINT32_MAX}) | use.fingerprint, use.charge);
   }
 
+  DiskTier* disk = nullptr;
   Budget budget;
   MissCurve curve;
   std::atomic<std::uint64_t> oldest_epoch{0};
@@ -124,7 +136,10 @@ Store::Found Store::find(const Key& key, http::Fields request, const PurgeTable&
   Found found{.response = impl_->find(key, request)};
   if (!found.response) return found;
   found.purged = purges.check(*found.response);
-  if (found.purged == Purged::No) return found;
+  if (found.purged == Purged::No) {
+    impl_->offer(key, request, found.response);
+    return found;
+  }
   purges.count(*found.response);
   if (found.purged == Purged::Soft) return found;
   Leavers leavers;
@@ -136,9 +151,23 @@ Store::Found Store::find(const Key& key, http::Fields request, const PurgeTable&
   return found;
 }
 
+void Store::set_disk(DiskTier* disk) { impl_->disk = disk; }
+DiskTier* Store::disk() const { return impl_->disk; }
+
 void Store::insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response) {
-  Impl& impl = *impl_;
-  Shard& shard = impl.shard(key);
+  // What a 304 has confirmed is still there as it was: the disk's copy is as good as it.
+  if (impl_->disk != nullptr && !response->disk_claimed())
+    impl_->disk->supersede(key, request, *response);
+  impl_->insert(key, request, std::move(response), Shard::Over::Older);
+}
+
+void Store::restore(const Key& key, http::Fields request, base::Ref<StoredResponse> response) {
+  impl_->insert(key, request, std::move(response), Shard::Over::Nothing);
+}
+
+void Store::Impl::insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response,
+                         Shard::Over over) {
+  Shard& shard = this->shard(key);
   Leavers leavers;
   const base::Ref<Body> body = response->body();
   const bool storable =
@@ -146,29 +175,29 @@ void Store::insert(const Key& key, http::Fields request, base::Ref<StoredRespons
   std::unique_ptr<StoreEntry> entry;
   if (storable) {
     response = StoredResponse::storable_part(response);
-    entry = impl.make_entry(key, request, response);
+    entry = make_entry(key, request, response);
   }
   if (!storable || entry->charge > max_object_bytes() || !accepts_fills()) {
-    impl.rejected.fetch_add(1, std::memory_order_relaxed);
-    shard.remove_matching(key, request, leavers);
+    rejected.fetch_add(1, std::memory_order_relaxed);
+    if (over == Shard::Over::Older) shard.remove_matching(key, request, leavers);
     return;
   }
   const Shard::Use use{.fingerprint = entry->fingerprint, .charge = entry->charge};
   for (;;) {
-    const Shard::Inserted inserted = shard.insert(key, request, entry, leavers);
+    const Shard::Inserted inserted = shard.insert(key, request, entry, leavers, over);
     if (inserted == Shard::Inserted::Replaced) break;
     if (inserted == Shard::Inserted::New) {
-      if (impl.curve.takes(key.hash.high)) impl.record(key, use);
+      if (curve.takes(key.hash.high)) record(key, use);
       break;
     }
     leavers.clear();
-    if (inserted == Shard::Inserted::NoRoom && impl.evict_one()) continue;
+    if (inserted == Shard::Inserted::NoRoom && evict_one()) continue;
     // Too old; or others have reserved everything for what they are about to link.
-    impl.rejected.fetch_add(1, std::memory_order_relaxed);
+    rejected.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  response->charge_to(impl.account);
-  impl.insertions.fetch_add(1, std::memory_order_relaxed);
+  response->charge_to(account);
+  insertions.fetch_add(1, std::memory_order_relaxed);
 }
 
 base::Ref<StoredResponse> Store::find_slice(const Key& key) { return impl_->find(key, {}); }
@@ -232,18 +261,14 @@ void Store::visit_older(std::uint64_t epoch,
   }
 }
 
-std::uint64_t Store::max_object_bytes() const { return impl_->budget.limit() / kMaxObjectFraction; }
+std::uint64_t Store::max_object_bytes() const { return impl_->max_object_bytes(); }
 
 std::optional<std::uint64_t> Store::sliced_above() const {
   if (max_object_bytes() < kSliceBytes + kSliceOverhead) return std::nullopt;
   return std::min(max_object_bytes(), kMaxWhole);
 }
 
-bool Store::accepts_fills() const {
-  const std::uint64_t limit = impl_->budget.limit();
-  return impl_->pinned() <= limit / kMaxPinnedFraction &&
-         impl_->budget.incoming() <= limit / kMaxIncomingFraction;
-}
+bool Store::accepts_fills() const { return impl_->accepts_fills(); }
 
 void Store::Incoming::set(std::uint64_t bytes) {
   if (store_ == nullptr) return;

@@ -16,6 +16,8 @@
 
 namespace headgate::cache {
 
+class DiskTier;
+
 /// Octets and events since the start; a consistent enough picture for metrics.
 struct StoreStats {
   std::uint64_t budget_bytes = 0;
@@ -58,6 +60,14 @@ class Store {
   /// own Cache-Control restricts are left out. At most kMaxVariants a key,
   /// the oldest goes first.
   void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
+
+  /// The tier behind this; null: none. Set before anything else; must outlive this. What is found
+  /// here a first time is offered to it.
+  void set_disk(DiskTier* disk);
+  DiskTier* disk() const;
+  /// Stores what the disk has brought, unless there is something newer by now; otherwise as
+  /// `insert`.
+  void restore(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
 
   /// A slice, which is valid as long as somebody can name it (slice.h); null when there is none.
   base::Ref<StoredResponse> find_slice(const Key& key);

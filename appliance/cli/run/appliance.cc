@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "appliance/cli/client/client.h"
+#include "appliance/cli/run/cache_ledger_id.h"
 #include "appliance/cli/run/descriptors.h"
 #include "appliance/cli/run/quic_seed.h"
 #include "appliance/cli/run/service_manager.h"
@@ -116,9 +117,9 @@ Status Appliance::open_notifier() {
 Status Appliance::start() {
   // The state belongs to the user whom we become; ports below 1024 belong to root. What can be
   // served is there before anybody can connect.
-  for (const auto step :
-       {&Appliance::assume_user, &Appliance::open_reconciler, &Appliance::regain_root,
-        &Appliance::open_edge, &Appliance::become_user, &Appliance::open_admin})
+  for (const auto step : {&Appliance::assume_user, &Appliance::open_reconciler,
+                          &Appliance::open_cache_disk, &Appliance::regain_root,
+                          &Appliance::open_edge, &Appliance::become_user, &Appliance::open_admin})
     if (Status done = (this->*step)(); !done) return done;
   offer_metrics();
   announce();
@@ -148,6 +149,7 @@ Status Appliance::open_reconciler() {
   options.on_event = [this](const std::string& event) { notifier_->tell(event); };
   options.activator.state = settings_.state;
   options.activator.log = log_;
+  options.activator.cache_survives = settings_.cache_disk.has_value();
   options.compile.geo = geo_;
   options.compile.age_identity = settings_.age_identity;
   options.compile.waf = waf_;
@@ -171,6 +173,34 @@ Status Appliance::open_reconciler() {
   return {};
 }
 
+/// A disk that cannot be used stops nothing.
+Status Appliance::open_cache_disk() {
+  const auto off = [this](const std::string& because) {
+    const std::string message = because + "; responses are cached in memory alone";
+    log_("cache on disk: off: " + message);
+    reconciler_->set_condition("CacheDiskOff", reconciler::Condition::Value::True, "DeviceFailed",
+                               message);
+    if (const Status forgotten = forget_cache_ledger_id(disk_, settings_.state); !forgotten)
+      log_("cache on disk: " + forgotten.error().context);
+  };
+  if (!settings_.cache_disk) return forget_cache_ledger_id(disk_, settings_.state);
+  // Without a ledger nobody knows what was purged of what is on the disk.
+  const bool is_new = snapshots_.version() == 0;
+  HG_TRY(const std::uint64_t ledger_id, cache_ledger_id(disk_, settings_.state, is_new), "--state");
+  auto opened = cache::DiskTier::open({.path = settings_.cache_disk->path,
+                                       .size_bytes = settings_.cache_disk->size,
+                                       .ledger_id = ledger_id,
+                                       .log = log_,
+                                       .on_off = off});
+  if (!opened) {
+    off(opened.error().context);
+    return {};
+  }
+  cache_disk_ = std::move(*opened);
+  metrics_.contribute([this] { return cache_disk_families(cache_disk_->stats()); });
+  return {};
+}
+
 Status Appliance::open_edge() {
   server::EdgeOptions options;
   options.http = settings_.http;
@@ -178,6 +208,7 @@ Status Appliance::open_edge() {
   options.threads = worker_count(settings_.threads);
   options.cache_memory = settings_.cache_memory;
   options.cache_eviction = eviction_policy(settings_.cache_eviction);
+  options.cache_disk = cache_disk_;
   options.limits = settings_.limits;
   options.waf_debug_header = settings_.waf_debug_header;
   options.quic_seed = quic_seed_;
@@ -356,6 +387,7 @@ std::string Appliance::status_json() const {
   json["listeners"] = listeners_json();
   json["warming"] = warmer_->to_json();
   json["cache"] = cache_json(edge_->cache_stats());
+  if (cache_disk_ != nullptr) json["cache"]["disk"] = cache_disk_json(cache_disk_->stats());
   const auto snapshot = snapshots_.get();
   json["traffic"] = traffic_json(metrics_.totals());
   json["origins"] = snapshot != nullptr ? origins_json(*snapshot->configuration) : Json::array();

@@ -58,6 +58,7 @@ class Appliance {
   Status open_notifier();
   Status assume_user();
   Status open_reconciler();
+  Status open_cache_disk();
   Status regain_root();
   Status open_edge();
   Status become_user();
@@ -93,6 +94,7 @@ class Appliance {
   std::unique_ptr<reconciler::Reconciler> reconciler_;
   std::optional<Receiver> receiver_;
   server::QuicSeed quic_seed_{};
+  std::shared_ptr<cache::DiskTier> cache_disk_;  ///< null: none, or it cannot be used
   std::unique_ptr<server::Edge> edge_;
   std::unique_ptr<warm::Warmer> warmer_;
   std::unique_ptr<admin::Server> health_;

@@ -20,6 +20,7 @@ sigset_t block_signals() {
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) sigaddset(&signals, signal);
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);  // a viewer that has gone is an error of write(), not the end
+  std::signal(SIGXFSZ, SIG_IGN);  // and so is a file that may not grow
   return signals;
 }
 

@@ -54,6 +54,18 @@ Result<schema::CacheEviction> parse_eviction(const std::string& name) {
   return fail(Blame::Config, "expected s3fifo, lru or gdsf");
 }
 
+/// "PATH:SIZE"; the path may have colons of its own.
+Result<schema::EdgeCacheDisk> parse_cache_disk(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos || colon == 0)
+    return fail(Blame::Config, "expected PATH:SIZE, as in /var/cache/headgate/disk:100GiB");
+  schema::EdgeCacheDisk disk;
+  disk.path = text.substr(0, colon);
+  HG_TRY(disk.size, parse_size(text.substr(colon + 1)), "the size");
+  if (disk.size < schema::EdgeCacheDisk::kLeastBytes) return fail(Blame::Config, "at least 64MiB");
+  return disk;
+}
+
 template <class T>
 void lay_over(T& value, const std::optional<T>& flag) {
   if (flag) value = *flag;
@@ -78,6 +90,10 @@ Status lay_over_quantities(schema::Edge& edge, const RunFlags& flags) {
   if (flags.cache_eviction) {
     HG_TRY(edge.cache_eviction, parse_eviction(*flags.cache_eviction), "--cache-eviction {}",
            *flags.cache_eviction);
+  }
+  if (flags.cache_disk) {
+    HG_TRY(edge.cache_disk, parse_cache_disk(*flags.cache_disk), "--cache-disk {}",
+           *flags.cache_disk);
   }
   if (flags.threads) {
     if (*flags.threads < 0 || *flags.threads > kMaxThreads)
@@ -209,6 +225,9 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
                       "SIZE");
   add_flag_with_value(command, "--cache-eviction", flags.cache_eviction,
                       "What goes when it is full: by s3fifo, lru or gdsf [s3fifo].", "POLICY");
+  add_flag_with_value(command, "--cache-disk", flags.cache_disk,
+                      "A file, or a block device, that keeps what is cached beyond a restart.",
+                      "PATH:SIZE");
   add_flag_with_value(command, "--geoip", flags.geoip, "Country database (MMDB).", "FILE");
   add_flag_with_value(command, "--access-log", flags.access_log,
                       "JSON lines to a file, or - for standard output [off].", "PATH, - or off");

@@ -20,8 +20,8 @@ struct RunFlags {
   std::string config = kDefaultConfig;
   CLI::Option* config_option = nullptr;
   std::optional<std::string> source, ref, poll, ssh_key_file, known_hosts, state, admin, health,
-      cache_memory, cache_eviction, geoip, access_log, user, waf_debug_header, allowed_signers,
-      openpgp_keyring, trusted_commit, receive, age_identity;
+      cache_memory, cache_eviction, cache_disk, geoip, access_log, user, waf_debug_header,
+      allowed_signers, openpgp_keyring, trusted_commit, receive, age_identity;
   std::optional<int> threads;
   std::vector<std::string> http, https, trusted_proxies;
 };

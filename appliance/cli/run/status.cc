@@ -52,6 +52,79 @@ std::vector<observe::Family> cache_families(const cache::StoreStats& stats) {
   };
 }
 
+Json cache_disk_json(const cache::DiskTierStats& stats) {
+  return Json{{"sizeBytes", stats.size_bytes},
+              {"records", stats.log.records},
+              {"indexBytes", stats.log.index_bytes},
+              {"recovered", stats.recovered},
+              {"readBy", stats.reads_by},
+              {"hits", stats.hits},
+              {"misses", stats.misses},
+              {"written", stats.writer.written},
+              {"dropped", stats.writer.dropped},
+              {"damaged", stats.log.damaged},
+              {"errors", stats.log.errors},
+              {"offBecause", stats.off_because}};
+}
+
+std::vector<observe::Family> cache_disk_families(const cache::DiskTierStats& stats) {
+  const auto per_result = [](const char* name, const char* help, std::uint64_t hits,
+                             std::uint64_t misses, std::uint64_t refused) {
+    return observe::Family{name,
+                           help,
+                           "counter",
+                           {{"result=\"hit\"", static_cast<double>(hits)},
+                            {"result=\"miss\"", static_cast<double>(misses)},
+                            {"result=\"refused\"", static_cast<double>(refused)}}};
+  };
+  return {
+      family("headgate_cache_disk_up", "gauge",
+             "1 while the disk is used, 0 when it has turned itself off.",
+             stats.off_because.empty() ? 1 : 0),
+      family("headgate_cache_disk_size_bytes", "gauge", "How much of the disk the cache takes.",
+             stats.size_bytes),
+      family("headgate_cache_disk_records", "gauge", "Responses and parts of them on the disk.",
+             stats.log.records),
+      family("headgate_cache_disk_index_bytes", "gauge", "Memory of the index of the disk.",
+             stats.log.index_bytes),
+      family("headgate_cache_disk_recovered", "gauge",
+             "1 once all that is on the disk has been found again.", stats.recovered ? 1 : 0),
+      {"headgate_cache_disk_recovery_seconds",
+       "How long that has taken.",
+       "gauge",
+       {{"", stats.recovery_seconds}}},
+      {"headgate_cache_disk_reads_by",
+       "1 for how the disk is read: by io_uring, or by threads where the kernel refuses that.",
+       "gauge",
+       {{fmt::format("by=\"{}\"", stats.reads_by), 1.0}}},
+      per_result("headgate_cache_disk_reads_total",
+                 "Look-ups that the disk was asked about; refused ones met too many others.",
+                 stats.hits, stats.misses, stats.refused),
+      family("headgate_cache_disk_read_bytes_total", "counter", "Octets read from the disk.",
+             stats.read_bytes),
+      family("headgate_cache_disk_written_total", "counter", "Responses written to the disk.",
+             stats.writer.written),
+      family(
+          "headgate_cache_disk_dropped_total", "counter",
+          "Responses that were to be written and were not: purged meanwhile, or too many waited.",
+          stats.writer.dropped),
+      family("headgate_cache_disk_waiting_bytes", "gauge",
+             "Memory of responses that wait for being written.", stats.writer.waiting_bytes),
+      {"headgate_cache_disk_write_bytes_total",
+       "Octets written to the disk: new records, records that were used and go around, and the "
+       "rest.",
+       "counter",
+       {{"of=\"new\"", static_cast<double>(stats.log.appended_bytes)},
+        {"of=\"reinserted\"", static_cast<double>(stats.log.reinserted_bytes)},
+        {"of=\"all\"", static_cast<double>(stats.log.written_bytes)}}},
+      family("headgate_cache_disk_damaged_total", "counter",
+             "Records that were not what was written; nothing of them is served.",
+             stats.log.damaged),
+      family("headgate_cache_disk_errors_total", "counter", "Errors of the disk.",
+             stats.log.errors),
+  };
+}
+
 std::vector<observe::Family> waf_families(const guard::waf::Shared& shared,
                                           std::uint64_t held_body_octets) {
   observe::Family requests{"headgate_waf_requests_total",

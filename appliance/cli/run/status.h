@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "appliance/cache/store/store.h"
+#include "appliance/cache/tier/disk_tier.h"
 #include "appliance/cli/client/client.h"
 #include "appliance/guard/waf/rules/shared.h"
 #include "appliance/observe/metrics.h"
@@ -16,6 +17,8 @@ namespace headgate::cli {
 /// Octets and events of the cache.
 Json cache_json(const cache::StoreStats& stats);
 std::vector<observe::Family> cache_families(const cache::StoreStats& stats);
+Json cache_disk_json(const cache::DiskTierStats& stats);
+std::vector<observe::Family> cache_disk_families(const cache::DiskTierStats& stats);
 std::vector<observe::Family> miss_curve_families(const cache::MissCurveStats& stats);
 /// What encoding responses has cost and brought, by encoding.
 std::vector<observe::Family> compression_families(const server::EncodingStats& stats);

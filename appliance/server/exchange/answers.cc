@@ -93,6 +93,7 @@ http::CacheStatus Exchange::cache_status_of(const cache::StoredResponse& respons
     case CacheOutcome::StaleHit:
       status.hit = true;
       status.ttl_seconds = ttl();
+      if (from_disk_) status.detail = "disk";
       break;
     case CacheOutcome::CollapsedHit:
       status.forward = stale_ ? http::Forward::Stale : http::Forward::UriMiss;
@@ -319,6 +320,9 @@ bool Exchange::respond_error_page(int status) {
 void Exchange::forget_what_was_found() {
   release_fetch();
   waiter_.reset();
+  reading_.reset();
+  asked_disk_ = false;
+  from_disk_ = false;
   slices_.reset();
   stale_.reset();
   purged_ = cache::Purged::No;
@@ -374,6 +378,7 @@ void Exchange::record() {
   record.status = sender_.started() ? request_.res.status : 0;
   record.reason = reason_;
   record.outcome = outcome_;
+  record.from_disk = from_disk_ && !went_forward(outcome_);
   record.bytes_sent = request_.bytes_sent;
   record.bytes_received = received_;
   record.duration_us = microseconds(now - began_);

@@ -170,14 +170,20 @@ bool Exchange::is_misdirected() {
 }
 
 /// What the cache calls the URI, when a GET of it would use the cache.
-std::optional<std::uint64_t> Exchange::uri_of(std::string_view target) {
+std::optional<Exchange::Uri> Exchange::uri_of(std::string_view target) {
   snapshot::RequestFacts get = facts_;
   get.method = "GET";
   get.target = target;
   get.scratch = nullptr;  // nobody asks for it
   const auto decision = snapshot::decide(*pin_->configuration, get, memory_);
   if (!decision.uses_cache) return std::nullopt;
-  return cache::uri_hash(decision.key.distribution, decision.key.path);
+  return Uri{.distribution = decision.key.distribution, .path = decision.key.path};
+}
+
+void Exchange::invalidate(const Uri& uri) {
+  worker_.commons().changes.invalidate(cache::uri_hash(uri.distribution, uri.path));
+  if (cache::DiskTier* disk = worker_.commons().store.disk(); disk != nullptr)
+    disk->note_change(uri.distribution, uri.path);
 }
 
 /// RFC 9111 section 4.4: the URI, and those of Location and Content-Location when they are of the
@@ -185,22 +191,20 @@ std::optional<std::uint64_t> Exchange::uri_of(std::string_view target) {
 void Exchange::note_change(const cache::StoredResponse& response) {
   const auto uri = std::exchange(changing_, std::nullopt);
   if (!uri || response.status() >= 400) return;
-  auto& changes = worker_.commons().changes;
-  changes.invalidate(*uri);
+  invalidate(*uri);
   for (const auto& field : response.fields()) {
     if (field.name != "location" && field.name != "content-location") continue;
     const auto target = origin::target_within(
         fmt::format("{}://{}{}", facts_.https ? "https" : "http", facts_.authority, facts_.target),
         std::string(field.value));
     if (!target) continue;
-    if (const auto other = uri_of(memory_.persist(*target))) changes.invalidate(*other);
+    if (const auto other = uri_of(memory_.persist(*target))) invalidate(*other);
   }
 }
 
 /// Without an answer the origin may have done what it was asked for.
 void Exchange::assume_change() {
-  if (const auto uri = std::exchange(changing_, std::nullopt))
-    worker_.commons().changes.invalidate(*uri);
+  if (const auto uri = std::exchange(changing_, std::nullopt)) invalidate(*uri);
 }
 
 http::Fields Exchange::vary_fields() {
@@ -297,6 +301,7 @@ void Exchange::join(bool serve_stale_meanwhile) {
       cache::FillLead lead(commons.fills, std::move(joined.fill));
       if (!stale_ && respond_from_ended_fill(lead)) return;
       leads_ = true;
+      if (!stale_ && ask_disk(lead)) return;
       start_job(std::move(lead));
       break;
     }
@@ -409,7 +414,9 @@ void Exchange::on_settled() {
       if (response->status() >= 500 && !facts_.warming && may_serve_on(Trouble::Answered5xx))
         return respond_stored(stale_, CacheOutcome::StaleHit);
       const bool revalidated = stale_ && response->has_content_of(*stale_);
-      return respond_stored(response, revalidated            ? CacheOutcome::RevalidatedHit
+      from_disk_ = response->came_from_disk();
+      return respond_stored(response, from_disk_             ? CacheOutcome::FreshHit
+                                      : revalidated          ? CacheOutcome::RevalidatedHit
                                       : !leads_              ? CacheOutcome::CollapsedHit
                                       : hit_for_miss_        ? CacheOutcome::HitForMiss
                                       : decision_.uses_cache ? CacheOutcome::Miss
@@ -430,7 +437,8 @@ void Exchange::on_settled() {
       if (leads_)
         return respond_error(502, Reason::OriginFailure, "connection_terminated",
                              "fetch abandoned");
-      return go_alone();
+      // Who led has left, perhaps while it read the disk: one of those who waited goes on.
+      return join(false);
   }
 }
 

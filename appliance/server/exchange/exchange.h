@@ -10,6 +10,7 @@
 
 #include "appliance/base/timer_heap.h"
 #include "appliance/cache/fill/fill.h"
+#include "appliance/cache/tier/disk_tier.h"
 #include "appliance/http/conditional.h"
 #include "appliance/observe/record.h"
 #include "appliance/server/exchange/pool_memory.h"
@@ -33,7 +34,8 @@ class Worker;
 /// begin ─▶ inspect the body, when a web ACL asks for it, and decide again
 ///       ─▶ deny, redirect ────────────────────────────────────────────▶ respond
 ///       ─▶ look up ─▶ fresh, or stale-while-revalidate ───────────────▶ respond
-///                  ─▶ join a fill ─▶ wait ─▶ shared, or ours ─────────▶ respond
+///                  ─▶ join a fill ─▶ lead: read the disk, if it may be there ─▶ as above
+///                                ─▶ wait ─▶ shared, or ours ─────────▶ respond
 ///                                         ─▶ private to another ▶ go alone ─▶ respond
 ///                                         ─▶ failed ▶ stale, error page, 502 ▶ respond
 ///       ─▶ go alone (the cache has no part) ─▶ wait ──────────────────▶ respond
@@ -87,6 +89,13 @@ class Exchange {
   bool respond_from_ended_fill(cache::FillLead& lead);
   void go_alone();
   void start_job(cache::FillLead lead);
+
+  // Through the cache's disk: disk.cc.
+  bool ask_disk(cache::FillLead& lead);
+  void on_disk_answer(cache::DiskTier::Found found);
+  void respond_from_disk(const base::Ref<cache::StoredResponse>& response, cache::FillLead lead);
+  cache::Purged judge_from_disk(const cache::DiskTier::Found& found) const;
+
   FetchJob::Plan plan(bool for_cache);
   void wait_for(base::Ref<cache::Fill> fill);
   void on_settled();
@@ -100,7 +109,13 @@ class Exchange {
   void on_first_slice(observe::CacheOutcome outcome);
 
   // Unsafe methods.
-  std::optional<std::uint64_t> uri_of(std::string_view target);
+  /// What the cache calls a URI; views into the request's pool and the snapshot.
+  struct Uri {
+    std::string_view distribution;
+    std::string_view path;
+  };
+  std::optional<Uri> uri_of(std::string_view target);
+  void invalidate(const Uri& uri);
   void note_change(const cache::StoredResponse& response);
   void assume_change();
 
@@ -149,8 +164,12 @@ class Exchange {
   std::optional<base::Timer> wait_timer_;
   std::weak_ptr<FetchJob> job_;
   std::shared_ptr<Upload> upload_;
-  std::optional<std::uint64_t> changing_;  ///< the URI that an unsafe method may be changing
-  bool leads_ = false;                     ///< the fill is fetched by our own job
+  std::optional<Uri> changing_;  ///< what an unsafe method may be changing
+  /// The fill that we lead while the disk is read for it. Who reads for us holds it weakly.
+  std::shared_ptr<cache::FillLead> reading_;
+  bool asked_disk_ = false;
+  bool from_disk_ = false;  ///< what is served
+  bool leads_ = false;      ///< the fill is fetched by our own job
   bool hit_for_miss_ = false;
   bool went_for_slice_ = false;      ///< the response was there, not all of its content
   bool started_over_ = false;        ///< what was there is not what the origin has now

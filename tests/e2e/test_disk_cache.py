@@ -8,6 +8,7 @@ import pytest
 
 from harness import behavior, headgate, invalidation, resource, until
 from origin import Reply
+from origin_file import File
 
 MIB = 1 << 20
 
@@ -131,6 +132,36 @@ def test_one_read_serves_all_who_wait(on_disk, origin):
     assert origin.count() == asked
 
 
+def test_the_next_process_gets_the_disk(on_disk, origin):
+    origin.page("/page", "one")
+    origin.page("/other", "other")
+    edge = on_disk()
+    keep(edge, "/page", "/other")
+    edge.command("purge", "shop", "/page", "--mode", "delete", check=0)
+    origin.page("/page", "two")
+    edge.hand_over()
+    until_recovered(edge)
+    assert condition(edge) is None
+    assert is_disk_hit(edge.get("/other"))
+    assert edge.get("/page").body == b"two"
+
+
+def test_a_film_that_was_asked_for_twice_comes_from_the_disk(on_disk, origin):
+    """In slices, of which memory would not keep all."""
+    film = origin.route("/film", File(24 * MIB + 12345))
+    edge = on_disk(flags=["--cache-memory", "20MiB"])
+    for _ in range(3):
+        assert edge.get("/film").body == film.bytes()
+    until(lambda: records(edge) == 26, "the whole and its slices")
+    asked = origin.count()
+    restart(edge)
+    answer = edge.get("/film")
+    assert is_disk_hit(answer) and answer.body == film.bytes()
+    part = edge.get("/film", Range=f"bytes={20 * MIB}-{20 * MIB + 9}")
+    assert part.status == 206 and part.is_hit and part.body == film.bytes()[20 * MIB:20 * MIB + 10]
+    assert origin.count() == asked
+
+
 # --- What is gone stays gone ---------------------------------------------------------------------------------------
 
 
@@ -213,6 +244,23 @@ def test_another_ledger_finds_nothing(on_disk, origin, disk):
     shutil.rmtree(edge.state)
     origin.page("/page", "two")
     edge.start()
+    until_recovered(edge)
+    assert edge.get("/page").body == b"two"
+
+
+def test_a_damaged_ledger_finds_nothing(on_disk, origin):
+    """Purges may be lost with it."""
+    origin.page("/page", "one")
+    edge = on_disk()
+    keep(edge, "/page")
+    edge.kill()
+    journal = edge.state / "journal"
+    octets = bytearray(journal.read_bytes())
+    octets[len(octets) // 3] ^= 0x55
+    journal.write_bytes(octets)
+    origin.page("/page", "two")
+    edge.start()
+    edge.output.wait_for("octets were damaged")
     until_recovered(edge)
     assert edge.get("/page").body == b"two"
 

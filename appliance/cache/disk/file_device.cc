@@ -2,7 +2,6 @@
 #include "appliance/cache/disk/file_device.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,16 +42,28 @@ Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path,
                                                      std::uint64_t size_bytes) {
   const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (descriptor < 0) return fail_of(errno, "opening {}", path);
-  std::unique_ptr<FileDevice> locked(new FileDevice(descriptor, 0));  // closes it on errors
-  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) return fail(Blame::Config, "{} is used by another process", path);
-    return fail_of(errno, "locking {}", path);
-  }
-  HG_TRY(const std::uint64_t size, make_room(descriptor, path, size_bytes), "opening");
-  // The lock is the open file's: it stays with the copy.
-  const int copy = ::fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
-  if (copy < 0) return fail_of(errno, "opening {}", path);
-  return std::unique_ptr<FileDevice>(new FileDevice(copy, size));
+  std::unique_ptr<FileDevice> device(new FileDevice(descriptor));  // closes it on errors
+  if (Status locked = device->lock(path); !locked) return tl::unexpected<Error>(locked.error());
+  HG_TRY(device->size_bytes_, make_room(descriptor, path, size_bytes), "opening");
+  return device;
+}
+
+/// Not flock(): that one would be held by a child between fork and exec too, and outlive a kill.
+Status FileDevice::lock(const std::string& path) {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  if (::fcntl(descriptor_, F_SETLK, &whole) == 0) return {};
+  if (errno == EACCES || errno == EAGAIN)
+    return fail(Blame::Config, "{} is used by another process", path);
+  return fail_of(errno, "locking {}", path);
+}
+
+void FileDevice::unlock() {
+  struct flock whole {};
+  whole.l_type = F_UNLCK;
+  whole.l_whence = SEEK_SET;
+  static_cast<void>(::fcntl(descriptor_, F_SETLK, &whole));  // of a file that is open: cannot fail
 }
 
 FileDevice::~FileDevice() { ::close(descriptor_); }

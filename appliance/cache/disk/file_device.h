@@ -10,7 +10,8 @@
 
 namespace headgate::cache::disk {
 
-/// Threads: any; blocks.
+/// Threads: any; blocks. A process has a file once: what is locked is the process's, and a second
+/// one's end would unlock the first.
 class FileDevice final : public Device {
  public:
   /// Makes the file, readable by its owner only, with room for `size_bytes`; of a block device, its
@@ -25,13 +26,15 @@ class FileDevice final : public Device {
   Status sync() override;
   /// For who reads it in another way.
   int descriptor() const { return descriptor_; }
+  /// Another process may have it now; nothing may be written here any more.
+  void unlock();
 
  private:
-  FileDevice(int descriptor, std::uint64_t size_bytes)
-      : descriptor_(descriptor), size_bytes_(size_bytes) {}
+  explicit FileDevice(int descriptor) : descriptor_(descriptor) {}
+  Status lock(const std::string& path);
 
   const int descriptor_;
-  const std::uint64_t size_bytes_;
+  std::uint64_t size_bytes_ = 0;  ///< set by `open`
 };
 
 }  // namespace headgate::cache::disk

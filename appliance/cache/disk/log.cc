@@ -41,8 +41,8 @@ std::uint64_t Log::region_offset(std::uint32_t region) const {
 }
 
 std::uint64_t Log::max_value_bytes() const {
-  // A length has 14 bits; and a record may not take more than an eighth of a region.
-  return std::min<std::uint64_t>(((1 << 14) - 2) * kRecordUnit, options_.region_bytes / 8);
+  // A length has 14 bits; and a record may not take more than a quarter of a region.
+  return std::min<std::uint64_t>(((1 << 14) - 2) * kRecordUnit, options_.region_bytes / 4);
 }
 
 bool Log::checked(Status status) {

@@ -200,7 +200,11 @@ void Store::Impl::insert(const Key& key, http::Fields request, base::Ref<StoredR
   insertions.fetch_add(1, std::memory_order_relaxed);
 }
 
-base::Ref<StoredResponse> Store::find_slice(const Key& key) { return impl_->find(key, {}); }
+base::Ref<StoredResponse> Store::find_slice(const Key& key) {
+  auto slice = impl_->find(key, {});
+  if (slice) impl_->offer(key, {}, slice);
+  return slice;
+}
 
 bool Store::contains(const Key& key) const { return impl_->shard(key).contains(key); }
 

@@ -21,10 +21,10 @@
 namespace headgate::cache {
 namespace {
 
-constexpr std::uint64_t kLeastRegion = std::uint64_t{4} << 20;
+constexpr std::uint64_t kLeastRegion = std::uint64_t{8} << 20;  ///< a slice fits
 constexpr std::uint64_t kLargestRegion = std::uint64_t{64} << 20;
 /// A small disk has small regions: one at a time begins anew, and takes what was in it along.
-constexpr std::uint64_t kRegions = 16;
+constexpr std::uint64_t kRegions = 8;
 constexpr std::uint64_t kBuffers = 16;  ///< of a region
 constexpr int kNice = 10;
 
@@ -113,6 +113,14 @@ void DiskTier::stop() {
   writer_.stop();
 }
 
+void DiskTier::give_up() {
+  given_up_ = true;
+  log_->stop();
+  if (recovery_.joinable()) recovery_.join();
+  writer_.stop();
+  device_->unlock();
+}
+
 void DiskTier::recover() {
   // Signals are for the main thread.
   sigset_t all;
@@ -129,7 +137,9 @@ void DiskTier::recover() {
                            log_->stats().records, took.count()));
 }
 
-bool DiskTier::may_have(const Key& key) const { return log_->contains(plain_key(key.text)); }
+bool DiskTier::may_have(const Key& key) const {
+  return !given_up_ && log_->contains(plain_key(key.text));
+}
 
 void DiskTier::find(const Key& key, http::Fields request, base::Loop& loop, Done done) {
   const auto search = std::make_shared<Search>(Search{.text = std::string(key.text),
@@ -142,7 +152,7 @@ void DiskTier::find(const Key& key, http::Fields request, base::Loop& loop, Done
 
 void DiskTier::look(const std::shared_ptr<Search>& search, const std::string& key,
                     bool is_variant) {
-  const auto wanted = log_->want(key);
+  const auto wanted = given_up_ ? std::nullopt : log_->want(key);
   if (!wanted) return answer(search, {});
   const bool begun = reads_->read(
       wanted->offset, wanted->bytes,
@@ -188,11 +198,11 @@ void DiskTier::answer(const std::shared_ptr<Search>& search, Found found) {
 
 void DiskTier::offer(const Key& key, http::Fields request,
                      const base::Ref<StoredResponse>& response) {
-  if (response->status() >= 400 || !response->claim_disk()) return;
+  if (given_up_ || response->status() >= 400 || !response->claim_disk()) return;
   // It stays claimed: what is too large stays so, and under what behavior it came cannot be written
   // when that is not the request's.
   if (response->memory_bytes() > log_->max_value_bytes() ||
-      label_hash(key.behavior) != response->behavior_label())
+      (!response->is_slice() && label_hash(key.behavior) != response->behavior_label()))
     return;
   DiskWriter::Write write{
       .key = plain_key(key.text), .behavior = std::string(key.behavior), .response = response};
@@ -205,6 +215,7 @@ void DiskTier::offer(const Key& key, http::Fields request,
 }
 
 void DiskTier::supersede(const Key& key, http::Fields request, const StoredResponse& response) {
+  if (given_up_) return;
   std::string old = key_of(key, request, response);
   // What is on its way there is not to be found yet.
   if (!log_->contains(old) && writer_.is_idle()) return;
@@ -217,7 +228,7 @@ void DiskTier::forget(const Key& key, http::Fields request, const StoredResponse
 }
 
 void DiskTier::note_change(std::string_view distribution, std::string_view path) {
-  writer_.mark(mark_key(distribution, path));
+  if (!given_up_) writer_.mark(mark_key(distribution, path));
 }
 
 DiskTierStats DiskTier::stats() const {

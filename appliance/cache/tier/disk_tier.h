@@ -39,6 +39,7 @@ struct DiskTierStats {
 /// ```
 /// open ─▶ start: found is what recovery has come to ─▶ all is found
 ///       ─ too many errors ─▶ off: nothing is found or written any more, Options::on_off is called
+///       ─ give_up ─────────▶ the same without the call: another process may have it
 /// ```
 /// Purges hold here by their rules alone: whoever finds a response asks the PurgeTable, and a rule
 /// stays until nothing here is older (`settle`). So the disk belongs to one ledger; Options names
@@ -66,6 +67,9 @@ class DiskTier {
   /// Writes what waits. Loops must not have ended before; nothing is answered any more.
   void stop();
 
+  /// Writes what waits. From now on nothing is found or written. Before the loops end.
+  void give_up();
+
   /// Whether `find` may find something; no I/O.
   bool may_have(const Key& key) const;
   struct Found {
@@ -85,8 +89,10 @@ class DiskTier {
   /// An unsafe method has changed the URI: what later runs find of it must be revalidated.
   void note_change(std::string_view distribution, std::string_view path);
 
-  /// See DiskWriter::settle.
-  std::uint64_t settle(std::uint64_t epoch) { return writer_.settle(epoch); }
+  /// See DiskWriter::settle. What was given up is another's to know.
+  std::uint64_t settle(std::uint64_t epoch) {
+    return given_up_ ? UINT64_MAX : writer_.settle(epoch);
+  }
   DiskTierStats stats() const;
 
  private:
@@ -104,6 +110,7 @@ class DiskTier {
   const std::unique_ptr<disk::FileDevice> device_;
   const std::unique_ptr<disk::Log> log_;
   DiskWriter writer_;
+  std::atomic<bool> given_up_{false};
   std::atomic<std::uint64_t> hits_{0};
   std::atomic<std::uint64_t> misses_{0};
   std::atomic<std::uint64_t> refused_{0};

@@ -173,27 +173,29 @@ Status Appliance::open_reconciler() {
   return {};
 }
 
-/// A disk that cannot be used stops nothing.
+/// A disk that cannot be used stops nothing; who has it next begins anew.
+void Appliance::cache_disk_is_off(const std::string& because) {
+  const std::string message = because + "; responses are cached in memory alone";
+  log_("cache on disk: off: " + message);
+  reconciler_->set_condition("CacheDiskOff", reconciler::Condition::Value::True, "DeviceFailed",
+                             message);
+  if (const Status forgotten = forget_cache_ledger_id(disk_, settings_.state); !forgotten)
+    log_("cache on disk: " + forgotten.error().context);
+}
+
 Status Appliance::open_cache_disk() {
-  const auto off = [this](const std::string& because) {
-    const std::string message = because + "; responses are cached in memory alone";
-    log_("cache on disk: off: " + message);
-    reconciler_->set_condition("CacheDiskOff", reconciler::Condition::Value::True, "DeviceFailed",
-                               message);
-    if (const Status forgotten = forget_cache_ledger_id(disk_, settings_.state); !forgotten)
-      log_("cache on disk: " + forgotten.error().context);
-  };
   if (!settings_.cache_disk) return forget_cache_ledger_id(disk_, settings_.state);
   // Without a ledger nobody knows what was purged of what is on the disk.
   const bool is_new = snapshots_.version() == 0;
   HG_TRY(const std::uint64_t ledger_id, cache_ledger_id(disk_, settings_.state, is_new), "--state");
-  auto opened = cache::DiskTier::open({.path = settings_.cache_disk->path,
-                                       .size_bytes = settings_.cache_disk->size,
-                                       .ledger_id = ledger_id,
-                                       .log = log_,
-                                       .on_off = off});
+  auto opened = cache::DiskTier::open(
+      {.path = settings_.cache_disk->path,
+       .size_bytes = settings_.cache_disk->size,
+       .ledger_id = ledger_id,
+       .log = log_,
+       .on_off = [this](const std::string& because) { cache_disk_is_off(because); }});
   if (!opened) {
-    off(opened.error().context);
+    cache_disk_is_off(opened.error().context);
     return {};
   }
   cache_disk_ = std::move(*opened);
@@ -422,6 +424,7 @@ Appliance::Handover Appliance::hand_over(const std::function<bool()>& give_up) {
   inheritance.listeners = std::move(*listeners);
   inheritance.admin = release(admin_.get(), settings_.admin);
   inheritance.health = release(health_.get(), settings_.health);
+  if (cache_disk_ != nullptr) cache_disk_->give_up();
   stop_following();
 
   auto successor = Successor::start(inheritance);
@@ -458,6 +461,9 @@ Status Appliance::follow_again(Inheritance inheritance) {
   inherited_.admin = std::move(inheritance.admin);
   inherited_.health = std::move(inheritance.health);
   HG_CHECK(open_reconciler(), "following the repository again");
+  // The process that was to follow may have written to it.
+  if (cache_disk_ != nullptr)
+    cache_disk_is_off("it was given up for a process that did not come to serve");
   follow_with_edge();
   HG_CHECK(open_admin(), "following the repository again");
   warmer_->start();

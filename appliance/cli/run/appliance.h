@@ -59,6 +59,7 @@ class Appliance {
   Status assume_user();
   Status open_reconciler();
   Status open_cache_disk();
+  void cache_disk_is_off(const std::string& because);
   Status regain_root();
   Status open_edge();
   Status become_user();

@@ -10,8 +10,8 @@
 
 namespace headgate::cli {
 
-/// The number in STATE/cache-ledger; another one, kept there, when there is none or the ledger
-/// `is_new`. Errors: Blame::Self with the reason.
+/// Made of the number in STATE/cache-ledger (a new one is kept there when there is none, or the
+/// ledger `is_new`) and of the journal's last damage. Errors: Blame::Self with the reason.
 Result<std::uint64_t> cache_ledger_id(reconciler::Disk& disk, const std::string& state,
                                       bool is_new);
 /// Purges and changes are not followed for the disk any more: the next one begins empty.

@@ -106,6 +106,7 @@ class Exchange {
   // Responses in slices: sliced.cc.
   std::optional<http::ByteRange> first_octets(const cache::StoredResponse& response) const;
   bool open_slices(const base::Ref<cache::StoredResponse>& response, observe::CacheOutcome outcome);
+  void note_first_slice(observe::CacheOutcome outcome);
   void on_first_slice(observe::CacheOutcome outcome);
 
   // Unsafe methods.

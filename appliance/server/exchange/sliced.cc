@@ -40,16 +40,25 @@ bool Exchange::open_slices(const base::Ref<cache::StoredResponse>& response,
   object->whole_hash = decision_.key.hash;
   slices_ = std::make_unique<SliceReader>(worker_.fetch_context(), std::move(object));
   slices_->seek(first->first, first->last + 1);
-  // Its own fetch, or the one that it has waited for, has just brought the beginning of the whole.
-  went_for_slice_ = !slices_->was_stored() && outcome == observe::CacheOutcome::FreshHit;
-  if (slices_->ready() && !slices_->failure()) return true;
+  if (slices_->ready() && !slices_->failure()) {
+    note_first_slice(outcome);
+    return true;
+  }
   slices_->set_on_ready([this, outcome] { on_first_slice(outcome); });
   if (slices_->ready()) on_first_slice(outcome);
   return false;
 }
 
+/// Its own fetch, or the one that it has waited for, has just brought the beginning of the whole.
+void Exchange::note_first_slice(observe::CacheOutcome outcome) {
+  went_for_slice_ = !slices_->was_stored() && outcome == observe::CacheOutcome::FreshHit;
+}
+
 void Exchange::on_first_slice(observe::CacheOutcome outcome) {
-  if (!slices_->failure()) return respond_stored(served_, outcome);
+  if (!slices_->failure()) {
+    note_first_slice(outcome);
+    return respond_stored(served_, outcome);
+  }
   const cache::FillFailure failure = *slices_->failure();
   if (failure.outdated && !started_over_) {
     started_over_ = true;

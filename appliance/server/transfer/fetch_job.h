@@ -29,7 +29,9 @@ bool may_share(const snapshot::Behavior& behavior, http::Fields fields);
 
 /// Lives until the response has ended, however many requests read it and whether or not they stay;
 /// a fetch that nobody can use any more is cancelled. Threads: the worker's.
-class FetchJob final : public Job, public std::enable_shared_from_this<FetchJob> {
+class FetchJob final : public Job,
+                       public origin::Sink,
+                       public std::enable_shared_from_this<FetchJob> {
  public:
   struct Plan {
     std::shared_ptr<const snapshot::Snapshot> snapshot;

@@ -18,8 +18,9 @@ namespace headgate::server {
 
 /// A fetch that its worker keeps alive until it has ended, whoever still wants it. Threads: the
 /// worker's.
-class Job : public origin::Sink {
+class Job {
  public:
+  virtual ~Job() = default;
   /// Ends it now; nothing happens when it has ended.
   virtual void cancel() = 0;
 };

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "appliance/cache/tier/disk_tier.h"
 #include "appliance/http/conditional.h"
 
 namespace headgate::server {
@@ -132,7 +133,12 @@ void SliceJob::on_complete() {
   if (!body_ || body_->size() != range_.end - range_.first) return cancel();
   body_->finish();
   incoming_ = {};  // what is stored counts as resident
-  if (body_->storable()) context_.store.insert(key_.key(), {}, response_);
+  if (body_->storable()) {
+    context_.store.insert(key_.key(), {}, response_);
+    // Who asks for the whole a second time asks for all of its slices: memory may not keep them.
+    if (object_->whole->disk_claimed() && context_.store.disk() != nullptr)
+      context_.store.disk()->offer(key_.key(), {}, response_);
+  }
   end(false);
 }
 

@@ -34,7 +34,7 @@ struct SlicedObject {
 /// If-Range, RFC 9110 section 13.1.5), checks that they are, and settles the slice's fill. An
 /// origin that has another version by now makes the fill's failure `outdated` and removes the whole
 /// from the store. Threads: the worker's.
-class SliceJob final : public Job {
+class SliceJob final : public Job, public origin::Sink {
  public:
   /// `keep`: All for a slice that will be stored and may be shared; Window for one that costs no
   /// more memory than a response that passes through, and serves the caller alone.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "appliance/cache/fill/slice_fill.h"
+#include "appliance/server/transfer/slices/slice_read.h"
 
 namespace headgate::server {
 namespace {
@@ -83,11 +84,9 @@ void SliceReader::fetch() {
   auto joined = cache::join_slice(context_.store, context_.fills, key.key(), *snapshot.purges,
                                   context_.changes, snapshot.generation, context_.loop.now());
   switch (joined.role) {
-    case cache::FillTable::Role::Leader: {
-      const auto job = SliceJob::start(context_, object_, index_, cache::Body::Keep::All,
-                                       cache::FillLead(context_.fills, std::move(joined.fill)));
-      return wait_for(job->fill());
-    }
+    case cache::FillTable::Role::Leader:
+      return wait_for(begin_slice(context_, object_, index_,
+                                  cache::FillLead(context_.fills, std::move(joined.fill))));
     case cache::FillTable::Role::Follower:
       wait_for(std::move(joined.fill));
       if (!ready()) wait_timer_.schedule_after(kCollapseTimeout);
@@ -117,9 +116,8 @@ void SliceReader::look_ahead() {
                                     context_.changes, snapshot.generation, context_.loop.now());
     if (joined.role == cache::FillTable::Role::Alone) continue;
     if (joined.role == cache::FillTable::Role::Leader)
-      joined.fill = SliceJob::start(context_, object_, index, cache::Body::Keep::All,
-                                    cache::FillLead(context_.fills, std::move(joined.fill)))
-                        ->fill();
+      joined.fill = begin_slice(context_, object_, index,
+                                cache::FillLead(context_.fills, std::move(joined.fill)));
     ahead_.push_back({index, std::move(joined.fill)});
   }
 }
@@ -138,8 +136,11 @@ void SliceReader::settle() {
   switch (fill_->state()) {
     case cache::Fill::State::Waiting:
       return;
-    case cache::Fill::State::Shared:
-      return attach(fill_->response()->body());
+    case cache::Fill::State::Shared: {
+      const auto slice = fill_->response();
+      was_stored_ = slice->came_from_disk();
+      return attach(slice->body());
+    }
     case cache::Fill::State::Private:
       return alone_ ? attach(fill_->response()->body()) : fetch_alone();
     case cache::Fill::State::Failed:

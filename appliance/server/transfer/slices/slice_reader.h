@@ -39,7 +39,7 @@ class SliceReader {
   bool ready() const { return reader_ || failure_; }
   /// Why it cannot.
   const std::optional<cache::FillFailure>& failure() const { return failure_; }
-  /// Whether the slice that `seek` has come to was in the store.
+  /// Whether the slice that `seek` has come to was in the store, or on its disk. Once `ready`.
   bool was_stored() const { return was_stored_; }
 
   /// As BodyReader::read.

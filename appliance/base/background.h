@@ -32,11 +32,10 @@ void work_when_idle();
 /// millisecond. The kernel alone would let a thread that has been preempted before go on until the
 /// next tick of its clock, up to 4 ms in which a request waits (EEVDF: a waking thread is passed
 /// over when it has had more than its share, and looked at again at the tick).
-/// Where a machine is saturated, and the thread waits for more than 20 ms, it keeps its processor for
-/// its next 5 ms.
-/// A timer sends SIGURG, as Go's runtime does to preempt, and the handler yields; system calls are
-/// restarted, poll() and its like end with EINTR. Errors: none; without a timer nothing happens.
-/// Threads: made and destroyed by the same one.
+/// Where a machine is saturated, and the thread waits for more than 20 ms, it keeps its processor
+/// for its next 5 ms. A timer sends SIGURG, as Go's runtime does to preempt, and the handler
+/// yields; system calls are restarted, poll() and its like end with EINTR. Errors: none; without a
+/// timer nothing happens. Threads: made and destroyed by the same one.
 class YieldOften {
  public:
   YieldOften();

@@ -37,8 +37,8 @@ const Json& list(const Json& json, const char* name);
 /// As a terminal may show it: control characters escaped.
 std::string clean(const std::string& text);
 
-/// Returns when `commit` (a hash, or its beginning) has been live (`or_staged`: or serves a share of
-/// the viewers), is refused, or `timeout` is over; says so. The exit code.
+/// Returns when `commit` (a hash, or its beginning) has been live (`or_staged`: or serves a share
+/// of the viewers), is refused, or `timeout` is over; says so. The exit code.
 int wait_until_live(const std::string& admin, const std::string& commit, Duration timeout,
                     bool or_staged = false);
 

@@ -107,8 +107,13 @@ def test_an_idle_connection_gets_one_more_answer(serve3, origin):
     with edge.connect() as client:
         assert client.get("/page").status == 200
         before = edge.hand_over(wait=False)
-        answer = client.get("/page")
-        assert answer.status == 200 and answer.headers["connection"] == "close"
+
+        def is_the_last():
+            answer = client.get("/page")
+            assert answer.status == 200
+            return answer.headers["connection"] == "close"
+
+        until(is_the_last, "the edge to say that it closes")
         assert before.wait(DEADLINE) == 0
 
 

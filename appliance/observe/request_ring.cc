@@ -104,10 +104,8 @@ void RequestRing::add(const RequestRecord& record) {
   char* out = octets_.data() + end_;
   std::memcpy(out, &entry, sizeof entry);
   out += sizeof entry;
-  for (const auto text : kTexts) {
-    std::memcpy(out, (record.*text).data(), (record.*text).size());
-    out += (record.*text).size();
-  }
+  for (const auto text : kTexts)  // not memcpy: an empty one may be null
+    out = std::copy((record.*text).begin(), (record.*text).end(), out);
   end_ += size;
   ++count_;
 }

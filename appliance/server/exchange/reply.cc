@@ -39,6 +39,7 @@ std::string_view x_cache(const Reply& reply) {
 
 /// Adds one field, by token where h2o has one: its header compression works on tokens.
 void add(h2o_req_t& request, std::string_view name, std::string_view value) {
+  if (value.empty()) value = "";  // not null: it is copied by memcpy
   const h2o_token_t* token = h2o_lookup_token(name.data(), name.size());
   if (token != nullptr) {
     if (token == H2O_TOKEN_DATE) request.res.has_date = 1;

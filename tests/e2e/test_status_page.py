@@ -33,6 +33,7 @@ def test_what_runs_and_what_came_before(serve, repository, origin):
     second = edge.apply(repository)[:7]
     for _ in range(4):
         edge.get("/page")
+    until(lambda: "4 requests" in shown(edge), "the last request to be counted, which is after its answer")
     text = shown(edge)
     assert f"ready: generation 2 ({second}) serves" in text
     assert f"generation 2, commit {second}: change by Test, live since" in text

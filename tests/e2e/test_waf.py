@@ -53,7 +53,7 @@ def test_a_refusal_has_a_status_a_reason_in_proxy_status_and_log_and_a_metric(gu
     assert b"reason: waf" in answer.body
     assert edge.get("/page").status == 200
     assert samples(edge) == {("admin", "block"): 1, ("default", "allow"): 1}
-    assert edge.metric("headgate_edge_responses_total")['reason="waf"'] == 1
+    until(lambda: edge.metric("headgate_edge_responses_total").get('reason="waf"') == 1, "the count, which is after the answer")
     line = until(lambda: [json.loads(one) for one in (tmp_path / "log").read_text().splitlines()
                           if json.loads(one)["target"] == "/admin/x"], "the line")[0]
     assert (line["reason"], line["waf_rule"], line["waf_matched"], line["status"]) == ("waf", "admin", "admin", 403)

@@ -69,7 +69,7 @@ def test_an_sql_error_reaches_nobody_and_does_not_enter_the_cache(guarded, origi
     assert edge.get("/page").is_hit
     assert origin.count("/page") == 2
     assert samples(edge)["crs", "response_block"] == 1
-    assert edge.metric("headgate_edge_responses_total")['reason="waf"'] == 1
+    until(lambda: edge.metric("headgate_edge_responses_total").get('reason="waf"') == 1, "the count, which is after the answer")
     line = until(lambda: [line for line in map(json.loads, (tmp_path / "log").read_text().splitlines()) if line["status"] == 403], "it")[0]
     assert (line["reason"], line["waf_rule"], line["waf_matched"], line["origin_status"]) == ("waf", "crs", "951230,959100", 200)
 

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "appliance/admin/cloudfront/xml.h"
+
 namespace headgate::admin {
 namespace {
 
@@ -53,29 +55,6 @@ constexpr std::string_view kScript =
     " setTimeout(refresh,2000)}\n"
     "rates(document.querySelector('main'));setTimeout(refresh,2000);\n";
 
-std::string escape(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
 /// A member as text; empty when it is missing or null.
 std::string text(const Json& json, std::string_view name) {
   const auto found = json.is_object() ? json.find(name) : json.end();
@@ -117,7 +96,7 @@ class Table {
 
   void row(const std::vector<std::string>& cells, std::string_view style = "") {
     rows_ += style.empty() ? "<tr>" : fmt::format("<tr class=\"{}\">", style);
-    for (const std::string& cell : cells) rows_ += "<td>" + escape(cell) + "</td>";
+    for (const std::string& cell : cells) rows_ += "<td>" + escape_xml(cell) + "</td>";
     rows_ += "</tr>\n";
   }
 
@@ -150,20 +129,21 @@ std::string head_html(const Json& status) {
   const Json& history = member(status, "history");
   std::string out =
       fmt::format("<p id=\"state\" class=\"{}\">{}{}</p>\n", ready ? "good" : "bad",
-                  ready ? "ready" : "not ready", why.empty() ? "" : ": " + escape(why));
+                  ready ? "ready" : "not ready", why.empty() ? "" : ": " + escape_xml(why));
   if (history.is_array() && !history.empty()) {
     const Json& live = history.front();
-    out += fmt::format("<p>generation {}, commit {}: {}{}, live since {}</p>\n",
-                       escape(text(live, "generation")), escape(short_id(text(live, "commit"))),
-                       escape(text(live, "subject")),
-                       text(live, "author").empty() ? "" : " by " + escape(text(live, "author")),
-                       escape(text(live, "time")));
+    out +=
+        fmt::format("<p>generation {}, commit {}: {}{}, live since {}</p>\n",
+                    escape_xml(text(live, "generation")),
+                    escape_xml(short_id(text(live, "commit"))), escape_xml(text(live, "subject")),
+                    text(live, "author").empty() ? "" : " by " + escape_xml(text(live, "author")),
+                    escape_xml(text(live, "time")));
   }
   out += fmt::format(
-      "<p class=\"quiet\">{} at {}, read {}; headgate {}</p>\n", escape(text(source, "url")),
-      escape(text(source, "ref")),
-      text(source, "lastSuccess").empty() ? "never" : escape(text(source, "lastSuccess")),
-      escape(text(status, "version")));
+      "<p class=\"quiet\">{} at {}, read {}; headgate {}</p>\n", escape_xml(text(source, "url")),
+      escape_xml(text(source, "ref")),
+      text(source, "lastSuccess").empty() ? "never" : escape_xml(text(source, "lastSuccess")),
+      escape_xml(text(status, "version")));
   return out;
 }
 
@@ -172,10 +152,10 @@ std::string refusal_html(const Json& status) {
   if (!refused.is_object()) return {};
   std::string out = fmt::format(
       "<h2>Refused</h2>\n<p class=\"bad\">{}: {} ({}, {})</p>\n<pre id=\"diagnostics\">",
-      escape(short_id(text(refused, "commit"))), escape(text(refused, "subject")),
-      escape(text(refused, "stage")), escape(text(refused, "time")));
+      escape_xml(short_id(text(refused, "commit"))), escape_xml(text(refused, "subject")),
+      escape_xml(text(refused, "stage")), escape_xml(text(refused, "time")));
   for (const Json& line : member(status, "diagnostics"))
-    if (line.is_string()) out += escape(line.get<std::string>()) + "\n";
+    if (line.is_string()) out += escape_xml(line.get<std::string>()) + "\n";
   return out + "</pre>\n";
 }
 
@@ -198,7 +178,7 @@ std::string traffic_html(const Json& status) {
                        100.0 * static_cast<double>(number("hits")) / static_cast<double>(lookups));
   out += "; <span id=\"rate\"></span></p>\n";
   if (cache.is_object())
-    out += fmt::format("<p>Cache: {} responses, {} of {}</p>\n", escape(text(cache, "objects")),
+    out += fmt::format("<p>Cache: {} responses, {} of {}</p>\n", escape_xml(text(cache, "objects")),
                        size(cache, "residentBytes"), size(cache, "budgetBytes"));
   return out;
 }

@@ -72,8 +72,14 @@ def test_commits_have_statuses(told, forge, repository, tmp_path):
     repository.remove("broken.yaml")
     good = edge.apply(repository)
     assert statuses(forge, good)[0]["state"] == "success"
-    assert forge.count() == 3
-    until(lambda: edge.metric("headgate_notifications_total").get('notification="github",result="delivered"') == 3, "the count")
+    repository.git("reset", "--quiet", "--hard", bad)
+    edge.reconcile()
+    until(lambda: [e["commit"] for e in edge.events() if e["type"] == "refused"] == [bad, bad], "the second refusal")
+    repository.git("reset", "--quiet", "--hard", good)
+    last = edge.apply(repository)
+    statuses(forge, last)  # each in its turn: what came before has been told, or not
+    assert forge.count() == 4
+    until(lambda: edge.metric("headgate_notifications_total").get('notification="github",result="delivered"') == 4, "the count")
     assert TOKEN not in edge.output.text() + json.dumps(edge.status())
 
 

@@ -47,12 +47,12 @@ def test_what_runs_and_what_came_before(serve, repository, origin):
 
 def test_what_a_refused_commit_said(serve, repository, origin):
     edge = serve()
-    repository.write("broken.yaml", "kind: <script>alert(1)</script>\n")
+    repository.write("broken.yaml", "apiVersion: headgate/v1\nkind: <script>alert(1)</script>\nmetadata: { name: x }\n")
     edge.refuse(repository)
     page = edge.admin_get("/").body.decode()
     assert "<script>alert" not in page
     text = plain(page)
-    assert "Refused" in text and "broken.yaml:1:1: error: [HG11" in text
+    assert "Refused" in text and "broken.yaml:2:7: error: [HG11" in text and "<script>alert(1)</script>" in text
     assert "Stalled True CommitRefused" in text
 
 

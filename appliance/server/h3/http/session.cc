@@ -35,7 +35,11 @@ struct H3Callbacks {
   static H3Session& self(void* user) { return *static_cast<H3Session*>(user); }
 
   static int begin_headers(nghttp3_conn* native, std::int64_t stream, void* user, void*) {
-    return nghttp3_conn_set_stream_user_data(native, stream, self(user).find(stream));
+    H3Session& session = self(user);
+    H3Stream* const reading = session.reading_;
+    return nghttp3_conn_set_stream_user_data(
+        native, stream,
+        reading != nullptr && reading->id() == stream ? reading : session.find(stream));
   }
   static int recv_header(nghttp3_conn*, std::int64_t, std::int32_t token, nghttp3_rcbuf* name,
                          nghttp3_rcbuf* value, std::uint8_t, void*, void* stream) {
@@ -176,7 +180,8 @@ bool H3Session::open(std::uint64_t max_requests) {
   settings.max_field_section_size = h2o_->super.ctx->globalconf->http2.max_header_list_size;
   settings.qpack_max_dtable_capacity = kTableCapacity;
   settings.qpack_blocked_streams = kBlockedStreams;
-  if (nghttp3_conn_server_new(&native_, &kCallbacks, &settings, nghttp3_mem_default(), this) != 0)
+  if (nghttp3_conn_server_new(&native_, &kCallbacks, &settings,
+                              &connection_.endpoint().http_memory(), this) != 0)
     return false;
   nghttp3_conn_set_max_client_streams_bidi(native_, max_requests);
   ngtcp2_conn* quic = connection_.native();
@@ -197,8 +202,9 @@ bool H3Session::open(std::uint64_t max_requests) {
 }
 
 H3Stream* H3Session::find(std::int64_t stream) {
-  const auto found = streams_.find(stream);
-  return found == streams_.end() ? nullptr : found->second.get();
+  const auto found = std::find_if(streams_.begin(), streams_.end(),
+                                  [&](const auto& one) { return one->id() == stream; });
+  return found == streams_.end() ? nullptr : found->get();
 }
 
 bool H3Session::check(int code) {
@@ -210,16 +216,29 @@ bool H3Session::check(int code) {
 // --- What ngtcp2 tells --------------------------------------------------------------------------
 
 void H3Session::on_opened(std::int64_t stream) {
-  streams_.emplace(stream, std::make_unique<H3Stream>(*this, stream));
+  streams_.push_back(H3Stream::make(connection_.endpoint().blocks(), *this, stream));
+  H3Stream& opened = *streams_.back();
+  opened.place = streams_.size() - 1;
+  // From here on ngtcp2 hands it over with every call-back.
+  static_cast<void>(ngtcp2_conn_set_stream_user_data(connection_.native(), stream, &opened));
   update_idleness();
 }
 
-std::optional<std::uint64_t> H3Session::receive(std::int64_t stream,
+void H3Session::remove(H3Stream& stream) {
+  const std::size_t place = stream.place;
+  std::swap(streams_[place], streams_.back());
+  streams_[place]->place = place;
+  streams_.pop_back();
+}
+
+std::optional<std::uint64_t> H3Session::receive(std::int64_t stream, H3Stream* request,
                                                 std::span<const std::uint8_t> octets, bool end,
                                                 bool early) {
-  if (H3Stream* request = early ? find(stream) : nullptr) request->on_early();
+  if (early && request != nullptr) request->on_early();
+  reading_ = request;
   const auto taken =
       nghttp3_conn_read_stream(native_, stream, octets.data(), octets.size(), end ? 1 : 0);
+  reading_ = nullptr;
   if (taken < 0) {
     check(static_cast<int>(taken));
     return std::nullopt;
@@ -231,8 +250,8 @@ bool H3Session::on_acked(std::int64_t stream, std::uint64_t size) {
   return check(nghttp3_conn_add_ack_offset(native_, stream, size));
 }
 
-bool H3Session::on_closed(std::int64_t stream, std::uint64_t code) {
-  if (H3Stream* request = find(stream)) {
+bool H3Session::on_closed(std::int64_t stream, H3Stream* request, std::uint64_t code) {
+  if (request != nullptr) {
     // STOP_SENDING for a response that has not begun: ngtcp2 answers it by itself.
     if (!request->response_complete() && !request->was_given_up()) count_abandoned();
     request->on_closed();
@@ -242,9 +261,8 @@ bool H3Session::on_closed(std::int64_t stream, std::uint64_t code) {
   return result == NGHTTP3_ERR_STREAM_NOT_FOUND || check(result);
 }
 
-bool H3Session::on_reset(std::int64_t stream) {
+bool H3Session::on_reset(std::int64_t stream, H3Stream* request) {
   if (!check(nghttp3_conn_shutdown_stream_read(native_, stream))) return false;
-  H3Stream* request = find(stream);
   if (request == nullptr || request->request_complete()) return true;
   // Half a request: unless our side ends too, nobody would ever close the stream.
   on_refused(stream);
@@ -294,7 +312,7 @@ void H3Session::count_abandoned() {
 void H3Session::schedule(H3Stream& stream) {
   if (!stream.scheduled) {
     stream.scheduled = true;
-    work_.push_back(stream.id());
+    work_.push_back(&stream);
   }
   connection_.wake();
 }
@@ -307,15 +325,13 @@ void H3Session::run() {
   unsigned begun = 0;
   std::size_t done = 0;
   for (; done < turn_.size() && begun < kRequestsATurn; ++done) {
-    const std::int64_t id = turn_[done];
-    H3Stream* stream = find(id);
-    if (stream == nullptr) continue;
-    stream->scheduled = false;
-    if (!stream->is_closed()) {
-      if (stream->run()) ++begun;
+    H3Stream& stream = *turn_[done];
+    stream.scheduled = false;
+    if (!stream.is_closed()) {
+      if (stream.run()) ++begun;
       continue;
     }
-    streams_.erase(id);
+    remove(stream);
     closed = true;
   }
   if (done < turn_.size()) {
@@ -341,7 +357,7 @@ void H3Session::end_requests() {
   goaway_timer_.cancel();
   idle_timer_.cancel();
   stall_timer_.cancel();
-  for (const auto& [id, stream] : streams_) stream->end_request();
+  for (const auto& stream : streams_) stream->end_request();
 }
 
 void H3Session::update_idleness() {
@@ -362,7 +378,7 @@ void H3Session::update_idleness() {
 
 void H3Session::look_for_stalls() {
   const base::MonoTime now = connection_.endpoint().loop().now();
-  for (const auto& [id, stream] : streams_) {
+  for (const auto& stream : streams_) {
     if (!stream->is_stalled(now)) continue;
     stream->give_up();
     schedule(*stream);

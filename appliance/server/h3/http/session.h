@@ -7,7 +7,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 #include "appliance/base/timer_heap.h"
@@ -33,14 +32,14 @@ class H3Session {
   /// Opens the control streams. False when the client does not let us.
   bool open(std::uint64_t max_requests);
 
-  // What ngtcp2 tells.
+  // What ngtcp2 tells. `request` is the stream's, which `on_opened` made; null for others.
   void on_opened(std::int64_t stream);
   /// How many octets the client may send in their place; none: the connection has failed.
-  std::optional<std::uint64_t> receive(std::int64_t stream, std::span<const std::uint8_t> octets,
-                                       bool end, bool early);
+  std::optional<std::uint64_t> receive(std::int64_t stream, H3Stream* request,
+                                       std::span<const std::uint8_t> octets, bool end, bool early);
   bool on_acked(std::int64_t stream, std::uint64_t size);
-  bool on_closed(std::int64_t stream, std::uint64_t code);
-  bool on_reset(std::int64_t stream);
+  bool on_closed(std::int64_t stream, H3Stream* request, std::uint64_t code);
+  bool on_reset(std::int64_t stream, H3Stream* request);
   bool stop_reading(std::int64_t stream);
   bool on_window(std::int64_t stream);
   void set_max_requests(std::uint64_t count);
@@ -89,6 +88,7 @@ class H3Session {
   friend struct H3Callbacks;
 
   H3Stream* find(std::int64_t stream);
+  void remove(H3Stream& stream);
   bool check(int code);
   void count_abandoned();
   void update_idleness();
@@ -99,9 +99,11 @@ class H3Session {
   QuicConnection& connection_;
   H2oConnection* h2o_;
   nghttp3_conn* native_ = nullptr;
-  std::unordered_map<std::int64_t, std::unique_ptr<H3Stream>> streams_;
-  std::vector<std::int64_t> work_;
-  std::vector<std::int64_t> turn_;  ///< in `run`
+  std::vector<H3Stream::Owner> streams_;
+  /// Scheduled ones, each once: only `run` removes streams, and only when it comes to them.
+  std::vector<H3Stream*> work_;
+  std::vector<H3Stream*> turn_;  ///< in `run`
+  H3Stream* reading_ = nullptr;  ///< in `receive`
   std::int64_t copied_ = 0;
   bool starved_ = false;  ///< in `take`: a stream had nothing
 

@@ -2,10 +2,13 @@
 #include "appliance/server/h3/http/stream.h"
 
 #include <algorithm>
+#include <memory_resource>
+#include <new>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "appliance/base/assert.h"
+#include "appliance/server/exchange/pool_memory.h"
 #include "appliance/server/exchange/status_phrase.h"
 #include "appliance/server/h3/http/session.h"
 #include "appliance/server/h3/quic/connection.h"
@@ -44,6 +47,17 @@ H3Stream::H3Stream(H3Session& session, std::int64_t id)
     reinterpret_cast<Ostream*>(stream)->stream->send(pieces, count, state);
   };
   deadline_.schedule_after(limits_of(session).request_header_timeout);
+}
+
+H3Stream::Owner H3Stream::make(base::BlockPool& blocks, H3Session& session, std::int64_t id) {
+  void* const block = blocks.allocate(sizeof(H3Stream));
+  HG_ASSERT(block != nullptr);  // as operator new would
+  return Owner(new (block) H3Stream(session, id), Release{&blocks});
+}
+
+void H3Stream::Release::operator()(H3Stream* stream) const {
+  stream->~H3Stream();
+  blocks->release(stream);
 }
 
 H3Stream::~H3Stream() {
@@ -239,13 +253,18 @@ bool is_of_connection(const h2o_iovec_t* name) {
          view(*name) == "proxy-connection";
 }
 
-void add_fields(const h2o_header_t* headers, std::size_t count, std::vector<nghttp3_nv>& out) {
+void add_fields(const h2o_header_t* headers, std::size_t count, std::pmr::vector<nghttp3_nv>& out) {
   for (std::size_t i = 0; i < count; ++i) {
     if (is_of_connection(headers[i].name)) continue;
-    // What never comes again stays out of the table; it is no secret.
-    const std::uint8_t flags = headers[i].dont_index != 0
-                                   ? std::uint8_t{NGHTTP3_NV_FLAG_NEVER_INDEX}
-                                   : std::uint8_t{NGHTTP3_NV_FLAG_NONE};
+    const bool is_token = h2o_iovec_is_token(headers[i].name) != 0;
+    std::uint8_t flags = NGHTTP3_NV_FLAG_NONE;
+    // libh2o's own names are there for ever.
+    if (is_token) flags |= NGHTTP3_NV_FLAG_NO_COPY_NAME;
+    if (headers[i].dont_index != 0) {
+      flags |= NGHTTP3_NV_FLAG_NEVER_INDEX;  // what never comes again; it is no secret
+    } else if (!is_token || headers[i].name == &H2O_TOKEN_VIA->buf) {
+      flags |= NGHTTP3_NV_FLAG_TRY_INDEX;  // nghttp3 does not know these, and would write them out
+    }
     out.push_back(field(view(*headers[i].name), view(headers[i].value), flags));
   }
 }
@@ -254,7 +273,8 @@ void add_fields(const h2o_header_t* headers, std::size_t count, std::vector<nght
 
 bool H3Stream::send_head(bool has_body) {
   head_sent_ = true;
-  std::vector<nghttp3_nv> fields;
+  PoolMemory memory(request_.pool);
+  std::pmr::vector<nghttp3_nv> fields(&memory);
   fields.reserve(request_.res.headers.size + 3);
   const std::string status = std::to_string(request_.res.status);
   fields.push_back(field(":status", status, NGHTTP3_NV_FLAG_NONE));
@@ -361,7 +381,9 @@ void H3Stream::send_interim(h2o_req_t* request, int status, const h2o_header_t* 
                             std::size_t count) {
   H3Stream& stream = of(*request);
   if (stream.head_sent_ || stream.given_up_) return;
-  std::vector<nghttp3_nv> fields;
+  PoolMemory memory(request->pool);
+  std::pmr::vector<nghttp3_nv> fields(&memory);
+  fields.reserve(count + 1);
   const std::string text = std::to_string(status);
   fields.push_back(field(":status", text, NGHTTP3_NV_FLAG_NONE));
   add_fields(headers, count, fields);

@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "appliance/base/block_pool.h"
 #include "appliance/base/ref.h"
 #include "appliance/base/timer_heap.h"
 #include "appliance/cache/body.h"
@@ -32,7 +33,14 @@ class H3Session;
 /// Threads: the worker's.
 class H3Stream {
  public:
-  H3Stream(H3Session& session, std::int64_t id);
+  struct Release {
+    base::BlockPool* blocks;
+    void operator()(H3Stream* stream) const;
+  };
+  using Owner = std::unique_ptr<H3Stream, Release>;
+
+  /// A block of `blocks`; streams come and go by the thousand.
+  static Owner make(base::BlockPool& blocks, H3Session& session, std::int64_t id);
   ~H3Stream();
   H3Stream(const H3Stream&) = delete;
   H3Stream& operator=(const H3Stream&) = delete;
@@ -61,6 +69,7 @@ class H3Stream {
 
   // For the session, outside of the libraries.
   bool scheduled = false;
+  std::size_t place = 0;  ///< among the session's streams
   /// True: a request has begun.
   bool run();
   void end_request();
@@ -76,6 +85,8 @@ class H3Stream {
   bool is_stalled(base::MonoTime now);
 
  private:
+  H3Stream(H3Session& session, std::int64_t id);
+
   /// h2o finds the stream of a request by it.
   struct Ostream {
     h2o_ostream_t super;

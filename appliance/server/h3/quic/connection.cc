@@ -19,6 +19,7 @@ constexpr std::uint64_t kWidestWindow = 6 * 1024 * 1024;
 constexpr std::uint64_t kUniStreams = 3;
 /// Ids that the client may hold for moving to other addresses.
 constexpr std::uint64_t kActiveIds = 7;
+constexpr ngtcp2_duration kGranularity = NGTCP2_MILLISECONDS;
 /// Payloads of datagrams that are tried on a path (RFC 8899): Ethernet, then jumbo frames where
 /// that went well, and less where it did not (tunnels, PPPoE). IPv6's header and UDP's come on top.
 constexpr std::uint16_t kProbes[] = {1500 - 48, kLargestDatagram, 1454 - 48, 1390 - 48, 1280 - 48};
@@ -52,12 +53,12 @@ struct QuicCallbacks {
   }
   static int recv_stream_data(ngtcp2_conn* native, std::uint32_t flags, std::int64_t stream,
                               std::uint64_t, const std::uint8_t* octets, std::size_t size,
-                              void* user, void*) {
+                              void* user, void* request) {
     auto& session = self(user).session_;
     if (session == nullptr) return 0;
-    const auto taken =
-        session->receive(stream, {octets, size}, (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0,
-                         (flags & NGTCP2_STREAM_DATA_FLAG_0RTT) != 0);
+    const auto taken = session->receive(stream, static_cast<H3Stream*>(request), {octets, size},
+                                        (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0,
+                                        (flags & NGTCP2_STREAM_DATA_FLAG_0RTT) != 0);
     if (!taken) return NGTCP2_ERR_CALLBACK_FAILURE;
     ngtcp2_conn_extend_max_stream_offset(native, stream, *taken);
     ngtcp2_conn_extend_max_offset(native, *taken);
@@ -69,16 +70,18 @@ struct QuicCallbacks {
     return verdict(session == nullptr || session->on_acked(stream, size));
   }
   static int stream_close(ngtcp2_conn* native, std::uint32_t flags, std::int64_t stream,
-                          std::uint64_t code, void* user, void*) {
+                          std::uint64_t code, void* user, void* request) {
     if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0) code = NGHTTP3_H3_NO_ERROR;
     if (ngtcp2_is_bidi_stream(stream)) ngtcp2_conn_extend_max_streams_bidi(native, 1);
     auto& session = self(user).session_;
-    return verdict(session == nullptr || session->on_closed(stream, code));
+    return verdict(session == nullptr ||
+                   session->on_closed(stream, static_cast<H3Stream*>(request), code));
   }
   static int stream_reset(ngtcp2_conn*, std::int64_t stream, std::uint64_t, std::uint64_t,
-                          void* user, void*) {
+                          void* user, void* request) {
     auto& session = self(user).session_;
-    return verdict(session == nullptr || session->on_reset(stream));
+    return verdict(session == nullptr ||
+                   session->on_reset(stream, static_cast<H3Stream*>(request)));
   }
   /// Despite its name not what the peer says: our own end of reading (http3.md).
   static int stream_stop_sending(ngtcp2_conn*, std::int64_t stream, std::uint64_t, void* user,
@@ -218,7 +221,7 @@ bool QuicConnection::start(const Datagram& first, const ngtcp2_pkt_hd& header,
   endpoint_.commons().quic->secrets.make_reset_token(id, parameters.stateless_reset_token);
   const ngtcp2_path path = first.path.view();
   if (ngtcp2_conn_server_new(&native_, &header.scid, &id, &path, header.version, &kCallbacks,
-                             &settings, &parameters, nullptr, this) != 0)
+                             &settings, &parameters, &endpoint_.quic_memory(), this) != 0)
     return false;
   peer_ = first.path.remote;
   local_ = first.path.local;
@@ -359,7 +362,11 @@ void QuicConnection::leave_open(State next) {
 }
 
 ngtcp2_tstamp QuicConnection::expiry() const {
-  return state_ == State::Open ? ngtcp2_conn_get_expiry(native_) : end_at_;
+  if (state_ != State::Open) return end_at_;
+  const ngtcp2_tstamp expiry = ngtcp2_conn_get_expiry(native_);
+  // ngtcp2 also says when the next burst may go when there is none; what else it waits for is no
+  // finer than RFC 9002's granularity.
+  return waits_ ? expiry : std::max(expiry, sent_at_ + kGranularity);
 }
 
 void QuicConnection::on_expiry() {

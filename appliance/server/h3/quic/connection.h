@@ -114,6 +114,9 @@ class QuicConnection {
   /// next acknowledgment takes for delivered, and then offers the end only once more.
   std::int64_t end_due_ = -1;
 
+  bool waits_ = false;  ///< the last `send` had more than might go
+  ngtcp2_tstamp sent_at_ = 0;
+
   /// A burst that the system had no room for.
   struct Pending {
     std::vector<std::uint8_t> octets;

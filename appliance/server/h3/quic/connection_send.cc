@@ -58,6 +58,8 @@ void QuicConnection::send() {
   const ngtcp2_tstamp now = quic_now();
   const std::size_t quantum = std::min(kMaxBurst, ngtcp2_conn_get_send_quantum(native_));
   std::size_t written = 0;
+  waits_ = false;
+  sent_at_ = now;
   while (true) {
     const Wrote wrote = write_packet(burst, now);
     if (wrote == Wrote::Failed) return;
@@ -79,6 +81,7 @@ void QuicConnection::send() {
     }
     if (written >= quantum) {
       wake();  // others get their turn; ngtcp2 says when the next burst may go
+      waits_ = true;
       break;
     }
   }
@@ -119,6 +122,7 @@ QuicConnection::Wrote QuicConnection::write_packet(Burst& burst, ngtcp2_tstamp n
     if (taken >= 0) nghttp3_conn_add_write_offset(http, stream, static_cast<std::size_t>(taken));
     if (size == NGTCP2_ERR_WRITE_MORE) continue;  // there is room in the packet for other streams
     burst.packet = static_cast<std::size_t>(size);
+    waits_ = refused && stream != -1;
     return size == 0 ? Wrote::Nothing : Wrote::Packet;
   }
 }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "appliance/base/block_pool.h"
 #include "appliance/base/ip_address.h"
 #include "appliance/base/unique_function.h"
 #include "appliance/guard/limit.h"
@@ -63,6 +64,10 @@ class QuicEndpoint {
   h2o_context_t& context() { return context_; }
   observe::WorkerMetrics& metrics() { return metrics_; }
   UdpSocket& socket() { return socket_; }
+  /// What connections and streams, and what the libraries keep for them, are made of.
+  base::BlockPool& blocks() { return blocks_; }
+  const ngtcp2_mem& quic_memory() const { return quic_memory_; }
+  const nghttp3_mem& http_memory() const { return http_memory_; }
   ngtcp2_cid make_id() const;
   void add_id(const ngtcp2_cid& id, QuicConnection& connection);
   void remove_id(const ngtcp2_cid& id);
@@ -126,6 +131,9 @@ class QuicEndpoint {
   std::unique_ptr<Neighbour> successor_;
   ngtcp2_tstamp armed_ = UINT64_MAX;
 
+  base::BlockPool blocks_;  // before connections: they outlive none of it
+  const ngtcp2_mem quic_memory_ = memory_of<ngtcp2_mem>(blocks_);
+  const nghttp3_mem http_memory_ = memory_of<nghttp3_mem>(blocks_);
   std::unordered_map<QuicConnection*, std::unique_ptr<QuicConnection>> connections_;
   std::unordered_map<IdKey, QuicConnection*, IdHash> ids_;
   std::set<std::pair<ngtcp2_tstamp, QuicConnection*>> expiries_;

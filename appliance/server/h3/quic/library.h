@@ -10,8 +10,10 @@
 #include <ngtcp2/ngtcp2_crypto_gnutls.h>
 
 #include <chrono>
+#include <cstdint>
 #include <cstring>
 
+#include "appliance/base/block_pool.h"
 #include "schema/base/units.h"
 
 namespace headgate::server {
@@ -32,6 +34,23 @@ inline ngtcp2_tstamp quic_wall_now() {
 
 inline ngtcp2_duration quic_duration(Duration duration) {
   return static_cast<ngtcp2_duration>(std::chrono::nanoseconds(duration).count());
+}
+
+inline base::BlockPool& pool_of(void* user) { return *static_cast<base::BlockPool*>(user); }
+
+/// An allocator as ngtcp2 and nghttp3 want it (their `ngtcp2_mem` and `nghttp3_mem` are alike) that
+/// takes from `pool`.
+template <class Mem>
+Mem memory_of(base::BlockPool& pool) {
+  return {.user_data = &pool,
+          .malloc = [](std::size_t size, void* user) { return pool_of(user).allocate(size); },
+          .free = [](void* block, void* user) { pool_of(user).release(block); },
+          .calloc = [](std::size_t count, std::size_t size, void* user) -> void* {
+            if (size != 0 && count > SIZE_MAX / size) return nullptr;
+            return pool_of(user).allocate_zeros(count * size);
+          },
+          .realloc = [](void* block, std::size_t size,
+                        void* user) { return pool_of(user).resize(block, size); }};
 }
 
 /// A socket address by value.

@@ -161,7 +161,7 @@ class Walk {
       view.full_ja4 = facts_.fingerprint->full_ja4;
     }
     view.now = base::mono_now();
-    view.wall_now = base::wall_now();
+    view.wall_now = facts_.at.value_or(base::wall_now());
     view.body_state = facts_.body_state;
     view.body = facts_.body;
     view.body_length = facts_.body_length;

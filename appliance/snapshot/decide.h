@@ -43,8 +43,9 @@ struct RequestFacts {
   std::string_view body;                         ///< as far as web ACLs inspect it
   std::optional<std::uint64_t> body_length;      ///< as announced
   guard::waf::Inspection* inspection = nullptr;  ///< of a decision that was Inspect
-  bool offline = false;  ///< only what if: nothing is counted, nobody is asked
-  bool warming = false;  ///< the edge asks itself: no viewer whom geo rules could judge
+  bool offline = false;              ///< only what if: nothing is counted, nobody is asked
+  std::optional<base::WallTime> at;  ///< when it comes, for what depends on the time; empty: now
+  bool warming = false;              ///< the edge asks itself: no viewer whom geo rules could judge
 };
 
 /// What explain prints: one step, one line. Null on the request path.

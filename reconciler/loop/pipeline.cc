@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <tuple>
 
-#include "appliance/snapshot/expect.h"
+#include "appliance/snapshot/offline/expect.h"
 #include "reconciler/trust/policy.h"
 #include "reconciler/trust/verifier.h"
 #include "schema/codes.h"

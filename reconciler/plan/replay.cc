@@ -5,8 +5,8 @@
 
 #include <algorithm>
 
-#include "appliance/snapshot/answer.h"
-#include "appliance/snapshot/request/offline_request.h"
+#include "appliance/snapshot/offline/answer.h"
+#include "appliance/snapshot/offline/offline_request.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
@@ -86,10 +86,11 @@ class Replay::Side {
 
   /// Empty: no request can be like that.
   std::optional<Outcome> decide(const RecordedRequest& recorded) {
-    const auto request = snapshot::OfflineRequest::make(
-        recorded.method, recorded.url, recorded.headers, recorded.country, recorded.client,
-        configuration_->geo().get());
+    auto request = snapshot::OfflineRequest::make(recorded.method, recorded.url, recorded.headers,
+                                                  recorded.country, recorded.client,
+                                                  configuration_->geo().get());
     if (!request) return std::nullopt;
+    if (recorded.time != Timestamp()) request->set_time(recorded.time);
     memory_.release();
     const snapshot::RequestFacts facts = request->facts(&scratch_);
     const Decision decision = snapshot::decide(*configuration_, facts, memory_);

@@ -4,6 +4,15 @@
 #include "schema/fields/kinds.h"
 
 namespace headgate::schema {
+
+using ExpectedCertificate = ExpectCase::Certificate;
+HG_SCHEMA_TYPE(ExpectedCertificate, ChoiceOf<ExpectedCertificate> type{
+                                        {{ExpectedCertificate::Valid, "valid"},
+                                         {ExpectedCertificate::Expired, "expired"},
+                                         {ExpectedCertificate::NotYetValid, "notYetValid"},
+                                         {ExpectedCertificate::OtherHost, "otherHost"},
+                                         {ExpectedCertificate::SelfSigned, "selfSigned"}}});
+
 namespace {
 
 void request_fields(Object<ExpectCase::Request>& o) {
@@ -19,6 +28,8 @@ void request_fields(Object<ExpectCase::Request>& o) {
       .format(kCountry);
   o.field("ip", &Request::ip, "The viewer's address.").format(kIpAddress);
   o.field("body", &Request::body, "The request's body, for web ACLs.");
+  o.field("at", &Request::at,
+          "When the request comes, for all that depends on the time; now, when left out.");
 }
 
 void expected_fields(Object<ExpectCase::Expected>& o) {
@@ -28,6 +39,9 @@ void expected_fields(Object<ExpectCase::Expected>& o) {
   o.field("reason", &Expected::reason, "Why the edge refuses, such as `geo` or `method`.");
   o.field("rule", &Expected::rule, "The rule of a web ACL that refuses or challenges the request.")
       .format(kResourceName);
+  o.field("matchedRules", &Expected::matched_rules,
+          "All rules of the web ACL that match, in their order: those that count, too.");
+  o.field("labels", &Expected::labels, "All labels that the web ACL sets, in any order.");
   o.field("distribution", &Expected::distribution, "The distribution that answers.")
       .format(kResourceName);
   o.field("behavior", &Expected::behavior,
@@ -38,12 +52,17 @@ void expected_fields(Object<ExpectCase::Expected>& o) {
   o.field("headers", &Expected::headers, "Headers of an answer that the edge makes itself.")
       .keys(kLowerHeaderName);
   o.nest("cacheKey", "ExpectedCacheKey", "What is in the cache key.", [](Object<Expected>& k) {
+    k.field("host", &Expected::key_host, "The Host that goes to the origin, with its port.");
+    k.field("path", &Expected::key_path, "The path in its canonical form.");
+    k.field("device", &Expected::key_device, "The class of device, such as `mobile`.");
     k.field("query", &Expected::query, "All query strings of the key.");
     k.field("headers", &Expected::key_headers, "All headers of the key.").keys(kLowerHeaderName);
     k.field("cookies", &Expected::cookies, "All cookies of the key.");
   });
   o.field("ttl", &Expected::ttl, "How long a 200 without Cache-Control and Expires stays fresh.");
   o.field("cached", &Expected::cached, "Whether the cache is used at all.");
+  o.field("certificate", &Expected::certificate,
+          "What viewers make of the certificate for this host at that time.");
 }
 
 const Type& cases_type() {

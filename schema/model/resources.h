@@ -89,19 +89,28 @@ struct ExpectCase {
     std::string method = "GET";
     std::string url;  ///< absolute, http or https
     std::vector<std::pair<std::string, std::string>> headers;
-    std::string country;  ///< instead of a look-up; "" unknown
-    std::string ip;       ///< client's address
-    std::string body;     ///< what web ACLs see
+    std::string country;          ///< instead of a look-up; "" unknown
+    std::string ip;               ///< client's address
+    std::string body;             ///< what web ACLs see
+    std::optional<Timestamp> at;  ///< when it comes; absent: now
   } request;
+  /// Of the certificate that the edge shows for the request's host, at that time.
+  enum class Certificate { Valid, Expired, NotYetValid, OtherHost, SelfSigned };
   struct Expected {
     std::optional<int> status;  ///< of an answer that the edge makes itself
     std::string reason;         ///< denial reason code: geo, method, waf, …
     std::string rule;           ///< of a web ACL, that refuses or challenges
+    std::optional<std::vector<std::string>> matched_rules;  ///< of it, in their order
+    std::optional<std::vector<std::string>> labels;         ///< that it sets, in any order
     std::string distribution;
     std::string behavior;   ///< path pattern
     std::string origin_id;  ///< origin or origin group
     std::map<std::string, std::string>
         headers;  ///< of an answer that the edge makes itself, names in lower case
+    std::optional<Certificate> certificate;
+    std::string key_host;                                           ///< cacheKey.host
+    std::string key_path;                                           ///< cacheKey.path
+    std::optional<std::string> key_device;                          ///< cacheKey.device
     std::optional<std::map<std::string, std::string>> query;        ///< cacheKey.query
     std::optional<std::map<std::string, std::string>> key_headers;  ///< cacheKey.headers
     std::optional<std::map<std::string, std::string>> cookies;      ///< cacheKey.cookies

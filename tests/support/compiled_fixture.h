@@ -12,7 +12,7 @@
 
 #include "appliance/snapshot/configuration.h"
 #include "appliance/snapshot/decide.h"
-#include "appliance/snapshot/request/offline_request.h"
+#include "appliance/snapshot/offline/offline_request.h"
 #include "schema/load.h"
 #include "tests/support/memory_tree.h"
 

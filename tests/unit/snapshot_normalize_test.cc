@@ -4,7 +4,7 @@
 #include <map>
 #include <memory_resource>
 
-#include "appliance/snapshot/expect.h"
+#include "appliance/snapshot/offline/explain.h"
 #include "appliance/snapshot/request/device.h"
 #include "appliance/snapshot/request/normalize.h"
 #include "appliance/snapshot/request/origin_request.h"

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // `headgate explain`: the decision about one request, step by step.
+#include "appliance/snapshot/offline/explain.h"
+
 #include <fmt/format.h>
 
 #include <memory>
@@ -7,7 +9,6 @@
 
 #include "appliance/cli/command.h"
 #include "appliance/cli/offline/configuration.h"
-#include "appliance/snapshot/expect.h"
 
 namespace headgate::cli {
 namespace {
@@ -18,6 +19,7 @@ struct Flags {
   std::string repository = ".";
   std::string revision;
   std::string geoip;
+  std::string at;
 };
 
 std::string_view trim(std::string_view text) {
@@ -40,6 +42,9 @@ Result<std::string> explain(Flags& flags, bool* invalid) {
   for (const std::string& line : flags.headers)
     if (Status added = add_header(line, flags.request); !added)
       return tl::unexpected<Error>(std::move(added.error()));
+  if (!flags.at.empty()) {
+    HG_TRY(flags.request.at, parse_timestamp(flags.at), "--at");
+  }
   HG_TRY(const auto tree, open_revision(flags.repository, flags.revision), "explain");
   schema::Loader loader;
   HG_TRY(const auto loaded, load_configuration(loader, *tree, flags.geoip), "explain");
@@ -84,6 +89,8 @@ void add_explain(CLI::App& program, int* exit_code) {
   add_flag_with_value(*command, "--country", flags->request.country,
                       "The client's country, instead of a look-up.", "CC");
   add_flag_with_value(*command, "--ip", flags->request.ip, "The client's address.", "ADDR");
+  add_flag_with_value(*command, "--at", flags->at,
+                      "When it comes, instead of now: 2026-12-24T10:00:00Z.", "TIME");
   add_flag_with_value(*command, "--repo", flags->repository, "The configuration repository.",
                       "PATH")
       ->capture_default_str();

@@ -19,33 +19,6 @@ void append_line(Text& text, std::string_view line) {
   text += line;
 }
 
-/// All lines named `name`, joined as one value.
-void append_header(Text& text, const Decision& decision, const RequestFacts& facts,
-                   std::string_view name, std::pmr::memory_resource& memory) {
-  append_line(text, name);
-  text += ':';
-  const std::string_view normalized = name == "host"              ? decision.authority
-                                      : name == "accept-language" ? decision.language
-                                      : name == "user-agent"      ? decision.device
-                                                                  : std::string_view();
-  if (!normalized.empty()) {
-    text += normalized;
-    return;
-  }
-  if (name.starts_with("cloudfront-")) {
-    text += viewer_fact(facts, name, memory);
-    return;
-  }
-  bool first = true;
-  for (const auto& field : facts.fields) {
-    if (field.name != name) continue;
-    if (!first) text += ',';
-    text += field.value;
-    first = false;
-  }
-  if (first) text += '\t';  // absent differs from empty; no value can be a tab
-}
-
 /// "mobile-viewer" and its like.
 std::string_view device_fact(const RequestFacts& facts, std::string_view name) {
   const Device device = classify_device(http::find(facts.fields, "user-agent").value_or(""));
@@ -78,6 +51,30 @@ std::string_view persist_in(std::pmr::memory_resource& memory, std::string_view 
   auto* copy = static_cast<char*>(memory.allocate(text.size(), 1));
   std::memcpy(copy, text.data(), text.size());
   return {copy, text.size()};
+}
+
+std::optional<std::string_view> key_header(const Decision& decision, const RequestFacts& facts,
+                                           std::string_view name,
+                                           std::pmr::memory_resource& memory) {
+  const std::string_view normalized = name == "host"              ? decision.authority
+                                      : name == "accept-language" ? decision.language
+                                      : name == "user-agent"      ? decision.device
+                                                                  : std::string_view();
+  if (!normalized.empty()) return normalized;
+  if (name.starts_with("cloudfront-")) return viewer_fact(facts, name, memory);
+  std::optional<std::string_view> value;
+  Text joined(&memory);
+  for (const auto& field : facts.fields) {
+    if (field.name != name) continue;
+    if (!value) {
+      value = field.value;
+      continue;
+    }
+    if (joined.empty()) joined = *value;
+    joined += ',';
+    joined += field.value;
+  }
+  return joined.empty() ? value : persist_in(memory, joined);
 }
 
 std::string_view select_query(std::string_view query, const NameSelector& selector,
@@ -171,7 +168,12 @@ void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory
     text += query;
   }
   const std::size_t path_end = text.size();
-  for (const auto& name : policy.headers) append_header(text, decision, facts, name, memory);
+  for (const auto& name : policy.headers) {
+    append_line(text, name);
+    text += ':';
+    // Absent differs from empty; no value can be a tab.
+    text += key_header(decision, facts, name, memory).value_or("\t");
+  }
   if (!decision.device.empty()) {
     append_line(text, "device:");
     text += decision.device;

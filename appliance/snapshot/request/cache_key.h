@@ -4,6 +4,7 @@
 #pragma once
 
 #include <memory_resource>
+#include <optional>
 #include <string_view>
 
 #include "appliance/cache/response.h"
@@ -26,6 +27,12 @@ namespace headgate::snapshot {
 /// ```
 void make_cache_key(const RequestFacts& facts, std::pmr::memory_resource& memory,
                     Decision& decision);
+
+/// What the key has of a header `name` of the policy: as sent, lines joined by ',', or as it is
+/// normalised. None: the request has no such header.
+std::optional<std::string_view> key_header(const Decision& decision, const RequestFacts& facts,
+                                           std::string_view name,
+                                           std::pmr::memory_resource& memory);
 
 /// The pairs of `query` that `selector` takes, in order, joined by '&'. `query` itself when that is
 /// all of them.

@@ -52,6 +52,13 @@ bool add_extension(X509* certificate, int nid, const std::string& value) {
   return added;
 }
 
+base::WallTime wall_time(const ASN1_TIME* time) {
+  std::tm broken_down{};
+  ASN1_TIME_to_tm(time, &broken_down);
+  return std::chrono::time_point_cast<Duration>(
+      std::chrono::system_clock::from_time_t(timegm(&broken_down)));
+}
+
 }  // namespace
 
 Result<std::shared_ptr<const Certificate>> Certificate::parse(const std::string& name,
@@ -107,10 +114,18 @@ Result<std::shared_ptr<const Certificate>> Certificate::self_signed(
 }
 
 base::WallTime Certificate::not_after() const {
-  std::tm broken_down{};
-  ASN1_TIME_to_tm(X509_get0_notAfter(chain_.front().get()), &broken_down);
-  return std::chrono::time_point_cast<Duration>(
-      std::chrono::system_clock::from_time_t(timegm(&broken_down)));
+  return wall_time(X509_get0_notAfter(chain_.front().get()));
+}
+
+Result<Validity> validity_for(const std::string& chain_pem, const std::string& host) {
+  const BioPtr chain = memory_bio(chain_pem);
+  const X509Ptr leaf(PEM_read_bio_X509(chain.get(), nullptr, nullptr, nullptr));
+  if (leaf == nullptr) return fail(Blame::Config, "no PEM certificate ({})", openssl_error());
+  const bool is_address = base::IpAddress::parse(host).has_value();
+  return Validity{
+      wall_time(X509_get0_notBefore(leaf.get())), wall_time(X509_get0_notAfter(leaf.get())),
+      (is_address ? X509_check_ip_asc(leaf.get(), host.c_str(), 0)
+                  : X509_check_host(leaf.get(), host.data(), host.size(), 0, nullptr)) == 1};
 }
 
 }  // namespace headgate::snapshot

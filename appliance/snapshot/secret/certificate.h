@@ -45,4 +45,14 @@ class Certificate {
   KeyPtr key_;
 };
 
+/// What clients look at before they trust a certificate.
+struct Validity {
+  base::WallTime not_before{};
+  base::WallTime not_after{};
+  bool names_host = false;
+};
+/// Of the first certificate of `chain_pem`, for `host` (lower case, without port). Errors:
+/// Blame::Config when there is none.
+Result<Validity> validity_for(const std::string& chain_pem, const std::string& host);
+
 }  // namespace headgate::snapshot

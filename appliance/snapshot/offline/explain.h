@@ -1,31 +1,17 @@
 // SPDX-License-Identifier: MIT
-// Runs a repository's `kind: Expect` cases against its compiled configuration: no daemon, no
-// network.
+// `headgate explain`: the decision about one request, step by step, one line a step.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "appliance/base/time.h"
 #include "appliance/snapshot/configuration.h"
 
 namespace headgate::snapshot {
 
-struct ExpectFailure {
-  std::string file;
-  int line = 0;
-  std::string expect;   ///< metadata.name
-  std::string request;  ///< "GET https://…"
-  std::string message;  ///< "behavior: expected /api/*, got *"
-};
-
-struct ExpectReport {
-  std::size_t cases = 0;
-  std::vector<ExpectFailure> failures;
-};
-
-ExpectReport run_expectations(const Configuration& configuration);
-
-/// `headgate explain`: the decision step by step, one line a step.
 struct ExplainRequest {
   std::string method = "GET";
   std::string url;  ///< absolute
@@ -33,6 +19,7 @@ struct ExplainRequest {
   std::string country;  ///< empty: by `ip` and the database
   std::string ip;
   std::string body = {};
+  std::optional<base::WallTime> at = {};  ///< when it comes; empty: now
 };
 /// Errors: Blame::Config for a URL that is none.
 Result<std::string> explain(const Configuration& configuration, const ExplainRequest& request);

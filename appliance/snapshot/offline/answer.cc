@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/answer.h"
+#include "appliance/snapshot/offline/answer.h"
 
 namespace headgate::snapshot {
 

@@ -24,6 +24,8 @@ class OfflineRequest {
       const std::string& ip, const guard::GeoDatabase* geo);
   /// The content of the request; of none it has no body.
   void set_body(std::string body) { body_ = std::move(body); }
+  /// When it comes; without, now.
+  void set_time(std::optional<base::WallTime> at) { at_ = at; }
   /// `scratch`, for web ACLs, may be null: then none is asked.
   RequestFacts facts(guard::waf::Scratch* scratch = nullptr) const;
 
@@ -34,6 +36,7 @@ class OfflineRequest {
   std::string target_;
   http::FieldBlock fields_;
   std::string body_;
+  std::optional<base::WallTime> at_;
   base::IpAddress client_;
   guard::Country country_;
 };

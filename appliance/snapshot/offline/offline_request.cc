@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "appliance/snapshot/request/offline_request.h"
+#include "appliance/snapshot/offline/offline_request.h"
 
 #include "schema/text.h"
 
@@ -77,6 +77,7 @@ Result<OfflineRequest> OfflineRequest::make(
 RequestFacts OfflineRequest::facts(guard::waf::Scratch* scratch) const {
   RequestFacts facts;
   facts.offline = true;
+  facts.at = at_;
   facts.method = method_;
   facts.https = https_;
   facts.authority = authority_;

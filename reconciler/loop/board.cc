@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "appliance/snapshot/snapshot.h"
+#include "reconciler/source/remote/remote.h"
 
 namespace headgate::reconciler {
 namespace {
@@ -45,9 +46,9 @@ std::string rfc3339(base::WallTime time) {
   return fmt::format("{}.{:03}Z", date.data(), since.count() % 1000);
 }
 
-Board::Board(std::string source, std::string ref)
-    : source_(std::move(source)), ref_(std::move(ref)) {
+Board::Board(std::string source, std::string ref) : ref_(std::move(ref)) {
   const base::MutexLock lock(mutex_);
+  source_ = std::move(source);
   for (const char* type : {"Ready", "Reconciling", "Stalled", "SourceReady", "SourceVerified",
                            "Validated", "TestsPassed"})
     set_locked(type, Condition::Value::Unknown, "NotAttempted", "nothing has been attempted yet");
@@ -106,9 +107,23 @@ void Board::source_succeeded(const std::string& desired) {
   desired_ = desired;
   last_source_success_ = base::wall_now();
   last_source_error_.clear();
-  set_locked("SourceReady", Condition::Value::True, "Fetched",
-             fmt::format("{} is at {}", ref_, short_id(desired)));
+  const std::string& name = source_report_.name;
+  set_locked(
+      "SourceReady", Condition::Value::True, "Fetched",
+      fmt::format("{}{} is at {}{}", name.empty() ? ref_ : name,
+                  name.empty() || name == short_name(ref_) ? "" : " (" + ref_ + ")",
+                  short_id(desired), source_report_.remotes.size() > 1 ? ", from " + source_ : ""));
   update_ready();
+}
+
+void Board::source_looked_at(SourceReport report) {
+  const base::MutexLock lock(mutex_);
+  source_report_ = std::move(report);
+  for (const RemoteReport& remote : source_report_.remotes)
+    if (remote.state == RemoteReport::State::Serving) source_ = remote.url;
+  const std::string trouble = source_report_.trouble();
+  if (trouble.empty()) return remove_locked("SourceDegraded");
+  set_locked("SourceDegraded", Condition::Value::True, trouble, source_report_.explain());
 }
 
 void Board::source_failed(const std::string& message) {
@@ -260,6 +275,8 @@ Json Board::status() const {
   json["source"] =
       Json{{"url", source_},
            {"ref", ref_},
+           {"resolved", or_null(source_report_.name)},
+           {"urls", to_json(source_report_)},
            {"lastSuccess", last_source_success_ ? Json(rfc3339(*last_source_success_)) : Json()},
            {"error", or_null(last_source_error_)}};
   json["conditions"] = conditions_json();
@@ -316,6 +333,8 @@ std::vector<observe::Family> Board::families() const {
                       "When the source was last read, in seconds since 1970; 0: never.",
                       "gauge",
                       {{"", last_success}}});
+  for (observe::Family& family : headgate::reconciler::families(source_report_))
+    families.push_back(std::move(family));
   families.push_back({"headgate_snapshot_generation",
                       "The generation that serves; 0: none.",
                       "gauge",

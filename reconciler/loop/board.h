@@ -15,6 +15,7 @@
 #include "appliance/base/time.h"
 #include "appliance/observe/metrics.h"
 #include "reconciler/loop/pipeline.h"
+#include "reconciler/source/report.h"
 #include "reconciler/state/history.h"
 
 namespace headgate::reconciler {
@@ -50,6 +51,8 @@ class Board {
   /// of the one before.
   void set_of_configuration(const std::vector<snapshot::Condition>& conditions);
   void source_succeeded(const std::string& desired);
+  /// What is known about each URL; before one of the other two.
+  void source_looked_at(SourceReport report);
   void source_failed(const std::string& message);
   void attempted(const std::string& commit);
   /// `commit` serves a share of the viewers; empty: none does.
@@ -85,11 +88,12 @@ class Board {
     double seconds = 0;
   };
 
-  const std::string source_;
   const std::string ref_;
   mutable base::Mutex mutex_;
   std::vector<Condition> conditions_ GUARDED_BY(mutex_);
   std::vector<std::string> configuration_conditions_ GUARDED_BY(mutex_);
+  std::string source_ GUARDED_BY(mutex_);  ///< the URL that serves, or served last
+  SourceReport source_report_ GUARDED_BY(mutex_);
   std::string desired_ GUARDED_BY(mutex_);
   std::string attempted_ GUARDED_BY(mutex_);
   std::string applied_ GUARDED_BY(mutex_);

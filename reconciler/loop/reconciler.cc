@@ -152,8 +152,10 @@ Round Reconciler::run_round(bool asked) {
     const base::MutexLock lock(stages_mutex_);
     options_.refresh(options_.compile);
   }
-  const auto fetched = source_->fetch(&cancellation_);
+  const auto live = current();
+  const auto fetched = source_->fetch(&cancellation_, live != nullptr ? live->commit : "");
   if (cancellation_.cancelled()) return Round::Unchanged;
+  show_source();
   if (!fetched) return on_source_failure(fetched.error().context);
   const std::string& commit = *fetched;
   board_.source_succeeded(commit);

@@ -113,6 +113,7 @@ class Reconciler {
   Round apply(const std::string& commit);
   void show_verified(const Activation& activation);
   Round on_source_failure(const std::string& message);
+  void show_source();
   Round on_state_failure(const std::string& message);
   Round refuse(const CommitInfo& commit, Refusal refusal);
   bool must_wait(const std::string& commit);
@@ -166,6 +167,7 @@ class Reconciler {
 
   // What the last round left, so that nothing is said or tried twice.
   bool source_failing_ = false;
+  std::string source_url_;  ///< that served
   std::string refused_commit_;
   Stage refused_stage_ = Stage::Validate;
   std::vector<std::string> refused_diagnostics_;

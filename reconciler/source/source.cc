@@ -1,41 +1,19 @@
 // SPDX-License-Identifier: MIT
-// The repository that the appliance follows: fetched into a bare mirror of our own, read from
-// there.
+// The repository that the appliance follows, at one URL or several: fetched into a bare mirror of
+// our own, read from there.
 //
-// The mirror holds one ref, refs/headgate/followed. A look at the remote is one program, or two:
-//
-//   git fetch +NAME:refs/headgate/followed   where the ref is known to be the branch NAME;
-//                                            otherwise, and when that has failed:
-//   git ls-remote                            what does the ref name?
-//   git fetch                                unless that is what we have; then the ids are
-//                                            compared: git reports success for refs that did
-//                                            not move
-//
-// When the fetch fails although the remote answered, the mirror is suspected: it is removed, made
-// again, and fetched once more.
+// When a fetch fails although the remote answered, the mirror is suspected: it is removed, made
+// again, and everything is asked once more.
 #include "reconciler/source/source.h"
 
 #include <algorithm>
-#include <filesystem>
-#include <sstream>
 
-#include "appliance/base/background.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
 namespace {
 
-namespace fs = std::filesystem;
-
-constexpr const char* kFollowed = "refs/headgate/followed";
-constexpr unsigned kFetchesBetweenMaintenance = 100;
-constexpr unsigned kFailuresBeforeRemake = 3;
-constexpr Duration kLocalDeadline = std::chrono::seconds(30);
-constexpr Duration kMaintenanceDeadline = std::chrono::minutes(10);
-
-bool is_commit_id(std::string_view text) {
-  return text.size() == 40 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
+constexpr const char* kLocalRef = "refs/headgate/followed";
 
 /// What git check-ref-format allows, near enough to keep options and patterns out.
 bool is_ref_name(std::string_view name) {
@@ -51,191 +29,242 @@ bool is_ref_name(std::string_view name) {
   });
 }
 
-/// The names that `ref` may have at the remote, in order of preference; a peeled tag before the tag
-/// itself.
-std::vector<std::string> candidates(const std::string& ref) {
-  if (ref == "HEAD" || ref.starts_with("refs/")) return {ref + "^{}", ref};
-  return {"refs/heads/" + ref, "refs/tags/" + ref + "^{}", "refs/tags/" + ref};
+std::string short_id(const std::string& commit) { return commit.substr(0, 7); }
+
+/// Whether nothing is known to be wrong with a URL when another one serves `commit`.
+bool is_well(const RemoteReport& remote, const std::string& commit) {
+  return remote.state == RemoteReport::State::Serving ||
+         (remote.state != RemoteReport::State::Failed && remote.commit == commit);
 }
 
-std::string without_peeling(std::string name) {
-  if (name.ends_with("^{}")) name.resize(name.size() - 3);
-  return name;
+Result<std::vector<Location>> parse_locations(const schema::EdgeSource& options) {
+  if (options.urls.empty())
+    return fail(Blame::Config, "no source: give a path, https:// or ssh:// with --source");
+  std::vector<Location> locations;
+  for (const std::string& url : options.urls) {
+    HG_TRY(Location location, parse_location(url), "--source");
+    locations.push_back(std::move(location));
+  }
+  return locations;
+}
+
+/// What is shown to the host of `location`, and to no other.
+std::optional<RemoteToken> token_for(const Location& location,
+                                     const std::vector<Location>& locations,
+                                     const schema::EdgeSource& options) {
+  if (location.transport != Location::Transport::Https) return std::nullopt;
+  for (const schema::SourceCredential& credential : options.credentials)
+    if (credential.host == location.authority)
+      return RemoteToken{credential.user, credential.token};
+  const auto first = std::find_if(locations.begin(), locations.end(), [](const Location& one) {
+    return one.transport == Location::Transport::Https;
+  });
+  if (!options.token || first->authority != location.authority) return std::nullopt;
+  const std::string user = location.user.empty() ? schema::SourceCredential().user : location.user;
+  return RemoteToken{user, *options.token};
+}
+
+Status check_access(const std::vector<Location>& locations, const schema::EdgeSource& options) {
+  const auto any = [&](auto predicate) {
+    return std::any_of(locations.begin(), locations.end(), predicate);
+  };
+  const bool https =
+      any([](const Location& one) { return one.transport == Location::Transport::Https; });
+  if (options.token && !https)
+    return fail(Blame::Config,
+                "source.token (--token-file): no URL begins with https://, and it is shown to no "
+                "other");
+  for (const schema::SourceCredential& credential : options.credentials)
+    if (!any([&](const Location& one) {
+          return one.transport == Location::Transport::Https && one.authority == credential.host;
+        }))
+      return fail(Blame::Config, "source.credentials: no https:// URL has the host {}",
+                  schema::in_quotes(credential.host));
+  if (!options.proxy.empty() && !any([](const Location& one) { return one.is_http(); }))
+    return fail(Blame::Config,
+                "source.proxy (--proxy): no URL begins with https://; for ssh://, write ProxyJump "
+                "or ProxyCommand into ~/.ssh/config");
+  return {};
 }
 
 }  // namespace
 
 Status Source::check(const schema::EdgeSource& options) {
-  HG_TRY([[maybe_unused]] const Location location, parse_location(options.url), "--source");
-  if (!is_ref_name(options.ref))
+  HG_TRY(const auto locations, parse_locations(options), "source");
+  if (options.semver.empty() && !is_ref_name(options.ref))
     return fail(Blame::Config, "--ref {}: not a branch, tag or full commit id",
                 schema::in_quotes(options.ref));
-  return {};
+  if (!options.semver.empty())
+    if (const auto range = SemanticRange::parse(options.semver); !range)
+      return fail(Blame::Config, "--semver {}: {}", schema::in_quotes(options.semver),
+                  range.error().context);
+  return check_access(locations, options);
 }
 
 Result<std::unique_ptr<Source>> Source::open(const schema::EdgeSource& options,
-                                             const std::string& state_directory) {
+                                             const std::string& state_directory, Clock clock) {
   if (Status good = check(options); !good) return tl::unexpected<Error>(std::move(good.error()));
-  HG_TRY(Location location, parse_location(options.url), "--source");
-  GitCommand git(std::move(location), {options.ssh_key_file, options.known_hosts}, state_directory);
-  HG_CHECK(git.prepare(), "preparing git");
-  return std::unique_ptr<Source>(
-      new Source(std::move(git), options, state_directory + "/repo.git"));
-}
-
-Source::Source(GitCommand git, const schema::EdgeSource& options, std::string mirror)
-    : git_(std::move(git)),
-      ref_(options.ref),
-      timeout_(options.timeout),
-      mirror_(std::move(mirror)) {}
-
-Result<std::string> Source::fetch(const Cancellation* cancellation) {
-  if (damaged_) {
-    HG_CHECK(make_mirror(), "making {} again", mirror_);
-    ++remakes_;
-    damaged_ = false;
+  HG_TRY(const auto locations, parse_locations(options), "source");
+  Followed followed{options.ref, std::nullopt, options.ref};
+  if (!options.semver.empty()) {
+    HG_TRY(followed.range, SemanticRange::parse(options.semver), "--semver");
+    followed.text = options.semver;
   }
-  if (!open_mirror()) HG_CHECK(make_mirror(), "making {}", mirror_);
-  remove_stale_locks();
+  const GitAccess access{options.ssh_key_file, options.known_hosts, options.proxy};
+  GitCommand local({}, {}, state_directory);
+  HG_CHECK(local.prepare(), "preparing git");
+  std::vector<Remote> remotes;
+  for (std::size_t i = 0; i < locations.size(); ++i)
+    remotes.emplace_back(GitCommand(locations[i], access, state_directory), followed,
+                         options.timeout, kLocalRef + (i > 0 ? fmt::format("-{}", i) : ""),
+                         token_for(locations[i], locations, options));
+  return std::unique_ptr<Source>(new Source(Mirror(std::move(local), state_directory + "/repo.git"),
+                                            std::move(remotes), followed.text, std::move(clock)));
+}
 
-  const bool by_id = is_commit_id(ref_);
-  if (by_id && has_whole_tree(ref_)) return ref_;
-  if (!branch_.empty()) {
-    auto fetched = fetch_once(branch_, cancellation);
-    if (fetched) failures_ = 0;
-    if (fetched || fetched.error().retry == Retry::SameOrigin) return fetched;
-    branch_.clear();  // what is wrong, the remote, the ref or the mirror, is found out below
+Source::Source(Mirror mirror, std::vector<Remote> remotes, std::string ref, Clock clock)
+    : mirror_(std::move(mirror)),
+      remotes_(std::move(remotes)),
+      ref_(std::move(ref)),
+      clock_(std::move(clock)) {
+  for (const Remote& remote : remotes_) {
+    RemoteReport report;
+    report.url = remote.location().shown;
+    report_.remotes.push_back(std::move(report));
   }
-  Advertised wanted{ref_, ref_};
-  if (!by_id) {
-    HG_TRY(wanted, ask_remote(cancellation), "asking {}", location().shown);
-  }
-  if (const auto known = followed(); known && *known == wanted.id && has_whole_tree(wanted.id))
-    return wanted.id;
-
-  // No other name of the remote's can stand before that of a branch.
-  if (wanted.name.starts_with("refs/heads/")) branch_ = wanted.name;
-  auto fetched = fetch_once(wanted.name, cancellation);
-  if (fetched) failures_ = 0;
-  if (fetched || !is_suspect(fetched.error())) return fetched;
-  HG_CHECK(make_mirror(), "making {} again", mirror_);
-  ++remakes_;
-  return fetch_once(wanted.name, cancellation);
 }
 
-/// Whether a fetch may have failed because of what is in the mirror. A new one costs all of the
-/// history, so a slow network must not lead to it.
-bool Source::is_suspect(const Error& failure) {
-  if (failure.retry == Retry::SameOrigin) return false;  // it was cut off
-  whole_commit_.clear();
-  const auto known = followed();
-  const bool was_fetched = !repository_ || repository_->has_ref(kFollowed);
-  if (was_fetched && !(known && has_whole_tree(*known))) return true;
-  return ++failures_ % kFailuresBeforeRemake == 0;
+Result<std::string> Source::fetch(const Cancellation* cancellation, const std::string& live) {
+  HG_CHECK(mirror_.prepare(), "source");
+  auto commit = look(cancellation, live);
+  const bool suspicious = std::any_of(remotes_.begin(), remotes_.end(), [](const Remote& remote) {
+    return remote.suspects_mirror();
+  });
+  if (commit || !suspicious) return commit;
+  HG_CHECK(mirror_.make_again(), "making {} again", mirror_.path());
+  return look(cancellation, live);
 }
 
-Status Source::open_mirror() {
-  if (repository_) return {};
-  HG_TRY(Repository repository, Repository::open(mirror_), "opening {}", mirror_);
-  repository_.emplace(std::move(repository));
-  return {};
+/// The URLs, the one that served last first, unless it is time for those before it.
+std::vector<std::size_t> Source::order() {
+  std::vector<std::size_t> indices;
+  const bool returns = selected_ > 0 && clock_() >= return_at_;
+  if (returns) return_at_ = clock_() + kReturnAfter;
+  if (!returns) indices.push_back(selected_);
+  for (std::size_t i = 0; i < remotes_.size(); ++i)
+    if (returns || i != selected_) indices.push_back(i);
+  return indices;
 }
 
-Status Source::make_mirror() {
-  std::error_code error;
-  fs::remove_all(mirror_, error);
-  if (error) return fail(Blame::Self, "removing {}: {}", mirror_, error.message());
-  repository_.reset();
-  whole_commit_.clear();
-  HG_TRY([[maybe_unused]] const std::string output,
-         git_.run({"init", "--quiet", "--bare", "--template=", mirror_}, kLocalDeadline, nullptr),
-         "git init");
-  return open_mirror();
-}
-
-void Source::remove_stale_locks() {
-  // Nobody else writes here (the state folder is locked): a lock is what a killed git left behind.
-  std::error_code error;
-  std::vector<fs::path> stale;
-  for (const char* folder : {"", "/refs/headgate", "/objects/pack"})
-    for (fs::directory_iterator at(mirror_ + folder, error), end; !error && at != end;
-         at.increment(error)) {
-      const std::string name = at->path().filename().string();
-      if (name.ends_with(".lock") || name.starts_with("tmp_")) stale.push_back(at->path());
+Result<std::string> Source::look(const Cancellation* cancellation, const std::string& live) {
+  std::vector<Answer> elsewhere;
+  std::string failures;
+  asked_.clear();
+  for (const std::size_t index : order()) {
+    asked_.push_back(index);
+    auto found = remotes_[index].fetch(mirror_, cancellation);
+    if (cancellation != nullptr && cancellation->cancelled()) return fail(Blame::Self, "stopped");
+    if (!found) {
+      failures += (failures.empty() ? "" : "; ") + found.error().context;
+      note(index, RemoteReport::State::Failed, found.error().context);
+      continue;
     }
-  for (const fs::path& path : stale) fs::remove(path, error);
-}
-
-Result<Source::Advertised> Source::ask_remote(const Cancellation* cancellation) {
-  const std::vector<std::string> names = candidates(ref_);
-  std::vector<std::string> arguments = {"ls-remote", "--quiet", "--", location().url};
-  arguments.insert(arguments.end(), names.begin(), names.end());
-  HG_TRY(const std::string output, git_.run(std::move(arguments), timeout_, cancellation),
-         "ls-remote");
-  std::vector<std::string> ids(names.size());
-  std::istringstream lines(output);
-  for (std::string id, name; lines >> id >> name;) {
-    const auto at = std::find(names.begin(), names.end(), name);
-    if (at != names.end() && is_commit_id(id))
-      ids[static_cast<std::size_t>(at - names.begin())] = id;
+    RemoteReport& remote = report_.remotes[index];
+    remote.commit = found->commit;
+    if (remote.state == RemoteReport::State::Failed) remote.state = RemoteReport::State::Standby;
+    if (remotes_.size() == 1 || course_of(*found, live) == Course::Forward) {
+      note_elsewhere(elsewhere, live);
+      return take(index, *found);
+    }
+    elsewhere.push_back({index, std::move(*found)});
   }
-  for (std::size_t i = 0; i < names.size(); ++i)
-    if (!ids[i].empty()) return Advertised{without_peeling(names[i]), ids[i]};
-  return fail(Blame::Config, "has no branch or tag {}; check --ref", schema::in_quotes(ref_));
+  if (elsewhere.empty()) return fail(Blame::Self, "{}", failures);
+  const Found& first = elsewhere.front().found;
+  const bool all_agree = elsewhere.size() == remotes_.size() &&
+                         std::all_of(elsewhere.begin(), elsewhere.end(), [&](const Answer& answer) {
+                           return answer.found.commit == first.commit;
+                         });
+  if (all_agree) return take(0, first);
+  note_elsewhere(elsewhere, live);
+  return stay(live);
 }
 
-Result<std::string> Source::fetch_once(const std::string& name, const Cancellation* cancellation) {
-  const auto before = followed();
-  HG_TRY([[maybe_unused]] const std::string output,
-         git_.run({"--git-dir=" + mirror_, "fetch", "--quiet", "--force", "--no-tags",
-                   "--no-write-fetch-head", "--no-auto-maintenance", "--no-recurse-submodules",
-                   "--", location().url, "+" + name + ":" + kFollowed},
-                  timeout_, cancellation),
-         "fetching {} from {}", schema::in_quotes(ref_), location().shown);
-  HG_TRY(const std::string id, followed(), "after fetching");
-  if (!before || *before != id) ++fetches_since_maintenance_;
-  if (!has_whole_tree(id)) return fail(Blame::Self, "commit {} came without all of its files", id);
-  return id;  // perhaps newer than what ls-remote said, after a push between the two: this counts
+/// Once everything is in the mirror: before, what is live may not have been.
+void Source::note_elsewhere(const std::vector<Answer>& answers, const std::string& live) {
+  for (const Answer& answer : answers) {
+    const bool behind = course_of(answer.found, live) == Course::Behind;
+    note(answer.index, behind ? RemoteReport::State::Behind : RemoteReport::State::Diverged,
+         fmt::format("is at {}, {}", short_id(answer.found.commit),
+                     behind ? "which is older" : "which does not have what is live"));
+  }
 }
 
-Result<std::string> Source::followed() const {
-  if (!repository_) return fail(Blame::Self, "no mirror");
-  return repository_->resolve(kFollowed);
+Source::Course Source::course_of(const Found& found, const std::string& live) const {
+  const std::string& commit = found.commit;
+  if (head_ && head_->version && found.version) {
+    const int order = compare(*found.version, *head_->version);
+    if (order != 0) return order > 0 ? Course::Forward : Course::Behind;
+  }
+  if (head_ && commit != head_->commit && is_ancestor(commit, head_->commit)) return Course::Behind;
+  if (live.empty() || is_ancestor(live, commit)) return Course::Forward;
+  return is_ancestor(commit, live) ? Course::Behind : Course::Elsewhere;
 }
 
-bool Source::has_whole_tree(const std::string& commit) {
-  if (commit == whole_commit_) return true;
-  const base::YieldOften while_requests_wait;
-  if (!repository_ || !repository_->tree(commit)) return false;
-  whole_commit_ = commit;
-  return true;
+std::string Source::take(std::size_t index, const Found& found) {
+  for (std::size_t i = 0; i < report_.remotes.size(); ++i) {
+    RemoteReport& remote = report_.remotes[i];
+    const bool is_old = i > index && std::find(asked_.begin(), asked_.end(), i) == asked_.end();
+    if (i == index || remote.state == RemoteReport::State::Unasked) continue;
+    if (!is_old && !is_well(remote, found.commit)) continue;
+    remote.state = RemoteReport::State::Standby;
+    remote.message.clear();
+  }
+  note(index, RemoteReport::State::Serving, "");
+  if (index != selected_) {
+    return_at_ = clock_() + kReturnAfter;
+    tell("the source is read from " + report_.explain());
+    selected_ = index;
+  }
+  if (head_ && head_->name == found.name && head_->commit != found.commit &&
+      found.name.starts_with("refs/tags/"))
+    tell(fmt::format("the tag {} was moved from {} to {}", short_name(found.name),
+                     short_id(head_->commit), short_id(found.commit)));
+  head_ = found;
+  report_.name = found.name.empty() ? ref_ : short_name(found.name);
+  return found.commit;
 }
 
-Result<std::unique_ptr<GitTree>> Source::tree(const std::string& commit) {
-  if (!repository_) return fail(Blame::Self, "no mirror");
-  auto tree = repository_->tree(commit);
-  if (!tree && tree.error().blame == Blame::Self) damaged_ = true;
-  return tree;
+/// No URL leads forward, and not all of them agree to go elsewhere.
+Result<std::string> Source::stay(const std::string& live) {
+  const std::string& commit = head_ ? head_->commit : live;
+  if (!mirror_.has_whole_tree(commit))
+    return fail(Blame::Self, "no URL has {}, which is live: {}", short_id(commit),
+                report_.explain());
+  return commit;
 }
+
+void Source::note(std::size_t index, RemoteReport::State state, std::string message) {
+  RemoteReport& remote = report_.remotes[index];
+  const bool is_new = remote.state != state;
+  remote.state = state;
+  remote.message = std::move(message);
+  remote.asked_at = base::wall_now();
+  ++remote.answers[state];
+  if (is_new && remotes_.size() > 1 && !remote.message.empty())
+    tell(fmt::format("the source at {}: {}", remote.url, remote.message));
+}
+
+void Source::tell(std::string line) { news_.push_back(std::move(line)); }
+
+std::vector<std::string> Source::take_news() { return std::exchange(news_, {}); }
 
 Result<CommitInfo> Source::describe(const std::string& commit) const {
-  if (!repository_) return fail(Blame::Self, "no mirror");
-  return repository_->describe(commit);
+  if (repository() == nullptr) return fail(Blame::Self, "no mirror");
+  return repository()->describe(commit);
 }
 
 bool Source::is_ancestor(const std::string& ancestor, const std::string& commit) const {
-  return repository_ && repository_->is_ancestor(ancestor, commit);
-}
-
-Status Source::maintain(const Cancellation* cancellation) {
-  if (fetches_since_maintenance_ < kFetchesBetweenMaintenance) return {};
-  fetches_since_maintenance_ = 0;
-  repository_.reset();
-  HG_TRY([[maybe_unused]] const std::string output,
-         git_.run({"--git-dir=" + mirror_, "gc", "--quiet", "--prune=now"}, kMaintenanceDeadline,
-                  cancellation),
-         "packing {}", mirror_);
-  return open_mirror();
+  return repository() != nullptr && repository()->is_ancestor(ancestor, commit);
 }
 
 }  // namespace headgate::reconciler

@@ -1,81 +1,101 @@
 // SPDX-License-Identifier: MIT
-// The repository that the appliance follows: fetched into a bare mirror of our own, read from
-// there.
+// The repository that the appliance follows, at one URL or several: fetched into a bare mirror of
+// our own, read from there.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "reconciler/source/git_command.h"
-#include "reconciler/source/repository.h"
-#include "schema/model/resources.h"
+#include "appliance/base/time.h"
+#include "reconciler/source/mirror.h"
+#include "reconciler/source/remote/remote.h"
+#include "reconciler/source/report.h"
+#include "schema/model/source.h"
 
 namespace headgate::reconciler {
 
-/// Follows one ref of one remote. Everything that git leaves behind in the mirror can be lost: a
-/// damaged one is made again from scratch. Threads: one at a time.
+/// Follows one ref, or the highest version of a range. Threads: one at a time.
+///
+/// Of several URLs the first that answers is asked, and the one that answered is remembered; those
+/// before it are tried again after kReturnAfter. **Forward by any one, elsewhere only by all:** a
+/// commit that has what is live in its history is taken from whoever has it. Any other, an older
+/// one or one of a rewritten history, may be a mirror's that is behind: it is taken when every URL
+/// answers and names the same. With one URL that is always so.
 class Source {
  public:
+  using Clock = std::function<base::MonoTime()>;
+  static constexpr Duration kReturnAfter = std::chrono::minutes(5);
+
   /// Whether `options` name a source at all; touches nothing. Errors: Blame::Config, one line that
   /// names the flag.
   static Status check(const schema::EdgeSource& options);
   /// Errors: Blame::Config for a URL that is none, or a ref that is not a name.
   static Result<std::unique_ptr<Source>> open(const schema::EdgeSource& options,
-                                              const std::string& state_directory);
+                                              const std::string& state_directory,
+                                              Clock clock = base::mono_now);
 
-  /// Asks the remote what the ref names, and fetches that when it is new. Returns the commit: its
-  /// whole tree is in the mirror. A branch wins over a tag of the same name; a full commit id is
-  /// itself. History may be rewritten: what the ref says is followed. Errors: Blame::Self with one
-  /// line that says what to do; within the options' timeout for each of the two steps.
-  Result<std::string> fetch(const Cancellation* cancellation);
+  /// Asks what is followed, and fetches that when it is new: its whole tree is in the mirror.
+  /// `live` is the commit that serves; empty: none. Returns the commit to go to, which is `live` or
+  /// what was returned before where nothing leads forward. Errors: Blame::Self with one line that
+  /// says what to do about each URL; within the options' timeout for each of the two steps of each.
+  Result<std::string> fetch(const Cancellation* cancellation, const std::string& live = {});
+  /// What the last fetch found out about each URL.
+  const SourceReport& report() const { return report_; }
+  /// Lines for the operator that were not taken yet.
+  std::vector<std::string> take_news();
 
   /// Errors: Blame::Self when the mirror is damaged; the next fetch makes it again.
-  Result<std::unique_ptr<GitTree>> tree(const std::string& commit);
+  Result<std::unique_ptr<GitTree>> tree(const std::string& commit) { return mirror_.tree(commit); }
   /// The mirror gave something that cannot be: the next fetch makes it again. Trees from before
   /// must be gone by then: libgit2 shares open packs by their names, and the new ones may have the
   /// same.
-  void distrust() { damaged_ = true; }
+  void distrust() { mirror_.distrust(); }
   Result<CommitInfo> describe(const std::string& commit) const;
   /// The mirror, for reading; null before the first fetch.
-  const Repository* repository() const { return repository_ ? &*repository_ : nullptr; }
+  const Repository* repository() const { return mirror_.repository(); }
   bool is_ancestor(const std::string& ancestor, const std::string& commit) const;
   /// Packs what many small fetches left; cheap when there is nothing to do.
-  Status maintain(const Cancellation* cancellation);
+  Status maintain(const Cancellation* cancellation) { return mirror_.maintain(cancellation); }
 
-  const Location& location() const { return git_.location(); }
+  /// Of the URL that served last.
+  const Location& location() const { return remotes_[selected_].location(); }
+  /// What is followed, for people: "main", ">=1.2 <2".
   const std::string& ref() const { return ref_; }
   /// How often the mirror was made again because it was damaged.
-  unsigned remakes() const { return remakes_; }
+  unsigned remakes() const { return mirror_.remakes(); }
 
  private:
-  /// What the remote says: the ref's full name there, and the id that it names.
-  struct Advertised {
-    std::string name;
-    std::string id;
-  };
-  Source(GitCommand git, const schema::EdgeSource& options, std::string mirror);
-  Status make_mirror();
-  void remove_stale_locks();
-  Result<Advertised> ask_remote(const Cancellation* cancellation);
-  Result<std::string> fetch_once(const std::string& name, const Cancellation* cancellation);
-  Result<std::string> followed() const;
-  Status open_mirror();
-  bool has_whole_tree(const std::string& commit);
-  bool is_suspect(const Error& failure);
+  /// Where a commit is, seen from what is live.
+  enum class Course { Forward, Behind, Elsewhere };
 
-  GitCommand git_;
+  struct Answer {
+    std::size_t index = 0;  ///< of the URL
+    Found found;
+  };
+
+  Source(Mirror mirror, std::vector<Remote> remotes, std::string ref, Clock clock);
+  Result<std::string> look(const Cancellation* cancellation, const std::string& live);
+  std::vector<std::size_t> order();
+  void note_elsewhere(const std::vector<Answer>& answers, const std::string& live);
+  Course course_of(const Found& found, const std::string& live) const;
+  std::string take(std::size_t index, const Found& found);
+  Result<std::string> stay(const std::string& live);
+  void note(std::size_t index, RemoteReport::State state, std::string message);
+  void tell(std::string line);
+
+  Mirror mirror_;
+  std::vector<Remote> remotes_;
   std::string ref_;
-  Duration timeout_;
-  std::string mirror_;
-  std::optional<Repository> repository_;
-  bool damaged_ = false;
-  std::string branch_;        ///< the full name that `ref_` had when it was last asked for
-  std::string whole_commit_;  ///< found whole in this process: not looked at again
-  unsigned failures_ = 0;     ///< of fetches in a row, from a remote that answers
-  unsigned fetches_since_maintenance_ = 0;
-  unsigned remakes_ = 0;
+  Clock clock_;
+  std::size_t selected_ = 0;
+  base::MonoTime return_at_{};      ///< when those before `selected_` are tried again
+  std::optional<Found> head_;       ///< what was returned last
+  std::vector<std::size_t> asked_;  ///< by the last look
+  SourceReport report_;
+  std::vector<std::string> news_;
 };
 
 }  // namespace headgate::reconciler

@@ -7,6 +7,7 @@
 #include "schema/fields/choices.h"
 #include "schema/fields/edge_limits.h"
 #include "schema/fields/edge_notifications.h"
+#include "schema/fields/edge_source.h"
 #include "schema/fields/envelope.h"
 #include "schema/fields/kinds.h"
 
@@ -14,54 +15,6 @@ namespace headgate::schema {
 namespace {
 
 constexpr std::size_t kMaxChangeWindows = 50;
-
-using std::chrono::milliseconds;
-
-/// `urls`: a list, of which this version reads one.
-class SourceUrlsType final : public Type {
- public:
-  bool decode(const Node& node, void* out, const Constraint& constraint,
-              Decoder& decoder) const override {
-    std::vector<std::string> urls;
-    Constraint each = constraint;
-    each.format = &kNotEmpty;
-    if (!type_of<std::vector<std::string>>().decode(node, &urls, each, decoder)) return false;
-    if (urls.size() != 1) {
-      decoder.error(Code::NotSupportedValue, node.mark,
-                    "several urls (mirrors) are not supported by this version of headgate",
-                    "name one url");
-      return false;
-    }
-    static_cast<EdgeSource*>(out)->url = urls[0];
-    return true;
-  }
-  Json encode(const void*, const EncodeOptions&) const override { return Json(); }
-  Json json_schema(const Constraint&, SchemaWriter&) const override {
-    return {{"type", "array"}, {"items", {{"type", "string"}}}, {"minItems", 1}, {"maxItems", 1}};
-  }
-  std::string label(const Constraint&) const override { return "list of one text"; }
-};
-
-void source_fields(Object<EdgeSource>& o) {
-  o.field("url", &EdgeSource::url,
-          "The configuration repository: a path, `https://…` or `ssh://…`.")
-      .format(kNotEmpty);
-  o.whole("urls", std::make_unique<SourceUrlsType>(), "The same as a list of one.");
-  o.field("ref", &EdgeSource::ref, "The branch or tag that the edge follows.").format(kNotEmpty);
-  o.field("poll", &EdgeSource::poll, "How often the edge asks for a new commit.")
-      .synonym("interval")
-      .at_least(100);
-  o.field("timeout", &EdgeSource::timeout, "How long one fetch may take.").at_least(100);
-  o.field("sshKeyFile", &EdgeSource::ssh_key_file, "File of the private key for `ssh://`.");
-  o.field("knownHosts", &EdgeSource::known_hosts, "File of the host keys that `ssh://` believes.");
-  o.field("webhookSecret", &EdgeSource::webhook_secret,
-          "The key that signs calls of `/hooks/git`.");
-  o.check([](EdgeSource&, const Node& node, Decoder& decoder) {
-    if (node.find("url") != nullptr && node.find("urls") != nullptr)
-      decoder.error(Code::Combination, node.find("urls")->key_mark,
-                    "`url` and `urls` exclude each other");
-  });
-}
 
 void verify_fields(Object<EdgeVerify>& o) {
   o.field("allowedSigners", &EdgeVerify::allowed_signers,
@@ -126,9 +79,7 @@ const Type& cache_disk_type() {
 }
 
 void spec_fields(Object<Edge>& o) {
-  static const Object<EdgeSource> source("EdgeSource", "The repository that the edge follows.",
-                                         source_fields);
-  o.field("source", &Edge::source, source, "The repository that the edge follows.");
+  o.field("source", &Edge::source, source_type(), "The repository that the edge follows.");
   static const Object<EdgeVerify> verify(
       "EdgeVerify", "Which commits are trusted; without it, all that the source gives.",
       verify_fields);

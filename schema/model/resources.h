@@ -13,6 +13,7 @@
 #include "schema/model/edge_limits.h"
 #include "schema/model/notification.h"
 #include "schema/model/secret.h"
+#include "schema/model/source.h"
 #include "schema/model/warm.h"
 
 namespace headgate::schema {
@@ -140,16 +141,6 @@ struct Fleet {
   int max_pruned_percent = 30;   ///< YAML: guards.prune; of host names, and of behaviors
   int max_purged_percent = 100;  ///< YAML: guards.purge; of what an edge has cached
   std::vector<ChangeWindow> change_windows;  ///< empty: always
-};
-
-struct EdgeSource {
-  std::string url;  ///< path, bare repository, https://, ssh://
-  std::string ref = "main";
-  Duration poll = std::chrono::seconds(15);
-  Duration timeout = std::chrono::seconds(60);  ///< of one fetch
-  std::string ssh_key_file;
-  std::string known_hosts;
-  std::optional<Secret> webhook_secret;
 };
 
 /// What commits must prove before they go live. Off while it names nobody and no commit.

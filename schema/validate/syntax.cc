@@ -6,6 +6,7 @@
 #include <array>
 
 #include "schema/base/cron.h"
+#include "schema/base/semver.h"
 #include "schema/text.h"
 
 namespace headgate::schema {
@@ -225,6 +226,27 @@ std::string check_url(std::string& text) {
              : "percent-encode spaces, # and other characters than ASCII";
 }
 
+std::string check_semantic_range(std::string& text) {
+  const auto range = SemanticRange::parse(text);
+  return range ? "" : range.error().context;
+}
+
+std::string check_proxy(std::string& text) {
+  // libcurl's socks5h leaves the name to the proxy to look up.
+  for (const std::string_view scheme : {"http://", "https://", "socks5://", "socks5h://"})
+    if (text.starts_with(scheme) && text.size() > scheme.size() && all_of(text, is_visible))
+      return "";
+  return "http://, https://, socks5:// or socks5h:// and HOST:PORT";
+}
+
+std::string check_authority(std::string& text) {
+  text = to_lower(text);
+  const bool good = !text.empty() && all_of(text, [](char c) {
+    return is_visible(c) && std::string_view("/?#@").find(c) == std::string_view::npos;
+  });
+  return good ? "" : "the part of the URL before its path, as in git.example.com:8443";
+}
+
 std::string check_not_empty(std::string& text) { return text.empty() ? "it is empty" : ""; }
 
 bool listed(std::string_view name, std::initializer_list<std::string_view> names) {
@@ -261,6 +283,9 @@ const Format kInvalidationPath{"an invalidation path", "^[^\\s]+$", check_invali
 const Format kCacheTag{"a cache tag", "^[^\\s,*]{1,256}$", check_cache_tag};
 const Format kCommit{"a commit", "^[0-9A-Fa-f]{7,64}$", check_commit};
 const Format kCron{"a schedule", "^(@[a-z]+|\\S+(\\s+\\S+){4})$", check_cron};
+const Format kSemanticRange{"a range of versions", "^.", check_semantic_range};
+const Format kProxy{"a proxy", "^(https?|socks5h?)://[!-~]+$", check_proxy};
+const Format kAuthority{"a host", "^[^/?#@\\s]+$", check_authority};
 const Format kInvalidationId{"an id", "^[ -~]{1,257}$", check_invalidation_id};
 const Format kUrl{"a URL", "^https?://[^/?#\\s][^#\\s]*$", check_url};
 const Format kNotEmpty{"a text", "^.", check_not_empty};

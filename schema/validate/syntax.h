@@ -30,6 +30,9 @@ extern const Format kInvalidationPath;  ///< '*' anywhere; a leading slash is ad
 extern const Format kCacheTag;          ///< of Surrogate-Key or Cache-Tag; lower-cased
 extern const Format kCommit;            ///< a commit's hash or its beginning; lower-cased
 extern const Format kCron;              ///< see headgate::Cron
+extern const Format kSemanticRange;     ///< see headgate::SemanticRange
+extern const Format kProxy;             ///< http, https, socks5 or socks5h
+extern const Format kAuthority;         ///< HOST or HOST:PORT; lower-cased
 extern const Format kInvalidationId;    ///< a name, `name@nonce`, a caller's reference
 extern const Format kUrl;               ///< absolute, http or https
 extern const Format kCountry;           ///< ISO 3166-1 alpha-2; upper-cased

@@ -57,6 +57,16 @@ def test_a_push_is_planned_and_live_when_it_returns(repository, origin, receivin
     assert mark(edge) == "two"
 
 
+def test_the_repository_that_is_pushed_to_may_stand_in_the_edge_file(repository, origin, run, tmp_path):
+    origin.page("/page")
+    target = tmp_path / "site.git"
+    (tmp_path / "edge.yaml").write_text(json.dumps({"apiVersion": "headgate/v1", "kind": "Edge", "spec": {"source": {"receive": str(target)}}}))
+    edge = run("--config", tmp_path / "edge.yaml", source=False, wait=False)
+    put_mark(repository, origin.port, "one")
+    assert "is accepted" in push(repository, target)
+    assert mark(edge) == "one"
+
+
 def test_a_push_that_would_not_go_live_is_refused_where_it_is_pushed(repository, origin, receiving):
     edge = receiving(wait=False)
     good = put_mark(repository, origin.port, "one")

@@ -135,9 +135,122 @@ def test_ssh_with_key_and_host_keys_by_flags(ssh, run):
     assert edge.get("/page").body == b"one"
 
 
+def test_ssh_to_a_host_whose_key_has_changed(ssh, run, tmp_path):
+    url, key, known_hosts = ssh
+    other = tmp_path / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    address = known_hosts.read_text().split()[0]
+    known_hosts.write_text(f"{address} {' '.join((tmp_path / 'other.pub').read_text().split()[:2])}\n")
+    before = known_hosts.read_text()
+    edge = run(*edge_file(tmp_path, key, known_hosts), source=url, wait=False)
+    message = source_failure(edge)["message"]
+    assert "another key than the one known" in message and "knownHosts" in message
+    assert known_hosts.read_text() == before
+
+
+def test_ssh_is_told_to_learn_no_host_key(ssh, run, tmp_path):
+    url, key, known_hosts = ssh
+    recorder = tmp_path / "bin" / "ssh"
+    recorder.parent.mkdir()
+    recorder.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >>{tmp_path}/arguments\nexec /usr/bin/ssh "$@"\n')
+    recorder.chmod(0o755)
+    run(*edge_file(tmp_path, key, known_hosts), source=url, env={"PATH": f"{recorder.parent}:{os.environ['PATH']}"})
+    arguments = (tmp_path / "arguments").read_text().splitlines()
+    assert {"StrictHostKeyChecking=yes", "UpdateHostKeys=no", "GlobalKnownHostsFile=/dev/null"} <= set(arguments)
+
+
 def test_ssh_to_a_host_that_is_not_known(ssh, run, tmp_path):
     url, key, known_hosts = ssh
     known_hosts.write_text("")
     edge = run(*edge_file(tmp_path, key, known_hosts), source=url, wait=False)
     message = source_failure(edge)["message"]
-    assert "Host key verification failed" in message or "knownHosts" in message
+    assert "Host key verification failed" in message and "knownHosts" in message
+    assert known_hosts.read_text() == ""
+
+
+def condition(edge, type):
+    return next((c for c in edge.status()["conditions"] if c["type"] == type), None)
+
+
+def states(edge):
+    return [remote["state"] for remote in edge.status()["source"]["urls"]]
+
+
+def rounds(edge):
+    return sum(edge.metric("headgate_reconciles_total").values())
+
+
+def look(edge):
+    """Another round, and its end."""
+    before = rounds(edge)
+    edge.reconcile()
+    until(lambda: rounds(edge) > before, "a round")
+
+
+def test_several_urls(bare, repository, run, tmp_path):
+    second = tmp_path / "second.git"
+    repository.git("clone", "--quiet", "--bare", bare.path, second)
+    edge = run("--mirror", second, source=bare.path)
+    assert states(edge) == ["serving", "unasked"]
+
+    commit = bare.push()
+    edge.reconcile()
+    edge.wait(commit)
+
+    # The second is behind: it takes the edge nowhere, and the edge says so.
+    bare.path.rename(tmp_path / "away")
+    look(edge)
+    assert states(edge) == ["failed", "behind"]
+    degraded = condition(edge, "SourceDegraded")
+    assert degraded["reason"] == "Behind" and str(bare.path) in degraded["message"] and str(second) in degraded["message"]
+    assert edge.status()["revisions"]["applied"] == commit and edge.status()["revisions"]["desired"] == commit
+    assert edge.metric("headgate_source_fetches_total")[f'url="{second}",result="behind"'] == 1
+
+    # With a new commit it serves.
+    newer = repository.commit("three")
+    repository.git("push", "--quiet", second, "main")
+    edge.reconcile()
+    edge.wait(newer)
+    assert states(edge) == ["failed", "serving"]
+    assert condition(edge, "SourceDegraded")["reason"] == "FellBack"
+    assert str(second) in condition(edge, "SourceReady")["message"]
+    assert edge.status()["source"]["url"] == str(second)
+    assert edge.metric("headgate_source_serving") == {f'url="{bare.path}"': 0, f'url="{second}"': 1}
+    assert [e["url"] for e in edge.events() if e["type"] == "sourceSwitched"] == [str(second)]
+    assert f"the source at {bare.path}: " in edge.output.text()
+
+    # A restart begins with the first, and goes nowhere by it.
+    (tmp_path / "away").rename(bare.path)
+    edge.stop()
+    edge.start()
+    until(lambda: states(edge) == ["behind", "serving"], "the second to serve")
+    assert edge.status()["revisions"]["applied"] == newer
+
+
+def test_a_range_of_versions(bare, repository, run, tmp_path):
+    def release(tag):
+        commit = repository.commit(tag)
+        repository.git("tag", "--annotate", "--message", tag, tag)
+        repository.git("push", "--quiet", bare.path, "main", tag)
+        return commit
+
+    commit = release("v1.2.0")
+    edge = run("--semver", ">=1.2 <2", source=bare.path)
+    assert edge.status()["revisions"]["applied"] == commit
+    source = edge.status()["source"]
+    assert (source["ref"], source["resolved"]) == (">=1.2 <2", "v1.2.0")
+    assert condition(edge, "SourceReady")["message"] == f"v1.2.0 (>=1.2 <2) is at {commit[:7]}"
+
+    release("v2.0.0")
+    release("v1.3.0-rc.1")
+    look(edge)
+    assert edge.status()["revisions"]["applied"] == commit
+    newer = release("v1.10.0")
+    edge.reconcile()
+    edge.wait(newer)
+    assert edge.status()["source"]["resolved"] == "v1.10.0"
+
+
+def test_a_range_that_no_tag_is_in(bare, run):
+    edge = run("--semver", "^9", source=bare.path, wait=False)
+    assert 'version of "^9"' in source_failure(edge)["message"]

@@ -27,7 +27,7 @@ struct Fixture {
   void start(std::uint64_t journal_limit = 4U << 20) {
     reconciler.reset();  // gives the state folder back
     ReconcilerOptions options;
-    options.source.url = repository.path();
+    options.source.urls = {repository.path()};
     options.activator.state = folder / "state";
     options.activator.journal_limit_bytes = journal_limit;
     options.count = [this](std::uint8_t lane) {

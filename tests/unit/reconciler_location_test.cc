@@ -2,7 +2,7 @@
 // Where a repository is: what is understood, and what is never shown.
 #include <doctest/doctest.h>
 
-#include "reconciler/source/location.h"
+#include "reconciler/source/remote/location.h"
 
 using namespace headgate;
 using namespace headgate::reconciler;
@@ -50,16 +50,17 @@ TEST_CASE("credentials of a URL are kept apart and never shown") {
   const Location location = parse("https://robot:s%40cret@git.example.com/edge.git?token=abc");
   CHECK(location.url == "https://git.example.com/edge.git?token=abc");
   CHECK(location.shown == "https://git.example.com/edge.git");
-  CHECK(location.authorization == "Basic cm9ib3Q6c0BjcmV0");  // robot:s@cret
-  const std::string message =
-      redact(location, "fatal: robot:s%40cret s@cret cm9ib3Q6c0BjcmV0 \x1b[2J");
-  CHECK(message == "fatal: [redacted] [redacted] [redacted] \\x1b[2J");
+  CHECK(location.authority == "git.example.com");
+  CHECK(location.user == "robot");
+  CHECK(location.password == "s@cret");
+  const std::string message = redact(secrets_of(location), "fatal: robot:s%40cret s@cret \x1b[2J");
+  CHECK(message == "fatal: [redacted] [redacted] \\x1b[2J");
 }
 
 TEST_CASE("a token in the place of the user is a credential, the user of ssh is not") {
   const Location token = parse("https://ghp_token@github.com/a/b");
   CHECK(token.shown == "https://github.com/a/b");
-  CHECK(redact(token, "ghp_token") == "[redacted]");
+  CHECK(redact(secrets_of(token), "ghp_token") == "[redacted]");
   CHECK(parse("ssh://git@host/x").shown == "ssh://git@host/x");
   CHECK(parse("ssh://git:pass@host/x").shown == "ssh://git@host/x");
 }

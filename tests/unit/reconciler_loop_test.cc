@@ -26,7 +26,7 @@ struct Fixture {
   void start(const std::string& url = "", Duration poll = std::chrono::hours(1)) {
     reconciler.reset();  // gives the state folder back
     ReconcilerOptions options;
-    options.source.url = url.empty() ? repository.path() : url;
+    options.source.urls = {url.empty() ? repository.path() : url};
     options.source.poll = poll;
     options.activator.state = folder / "state";
     options.activator.log = [this](const std::string& line) {
@@ -277,7 +277,7 @@ TEST_CASE_FIXTURE(Fixture, "damage to the mirror is not taken for a broken commi
   put("two");
   // The second commit is fetched, and its file damaged before anybody reads it.
   schema::EdgeSource options;
-  options.url = repository.path();
+  options.urls = {repository.path()};
   const auto other = Source::open(options, folder / "state");
   REQUIRE(other.has_value());
   REQUIRE((*other)->fetch(nullptr).has_value());

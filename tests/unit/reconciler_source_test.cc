@@ -22,7 +22,7 @@ std::unique_ptr<Source> follow(const std::string& url, const std::string& state,
                                Duration timeout = std::chrono::minutes(1)) {
   std::filesystem::create_directories(state);
   schema::EdgeSource options;
-  options.url = url;
+  options.urls = {url};
   options.ref = ref;
   options.timeout = timeout;
   auto source = Source::open(options, state);
@@ -154,7 +154,7 @@ TEST_CASE_FIXTURE(Fixture, "what cannot be followed says what to do") {
       std::string::npos);
   CHECK(failure(*follow(folder / "nowhere", state)).find("check the path") != std::string::npos);
   schema::EdgeSource options;
-  options.url = repository.path();
+  options.urls = {repository.path()};
   for (const char* ref : {"", "--upload-pack=id", "a..b", "a b", "a:b", "a^", "main/"}) {
     INFO(ref);
     options.ref = ref;

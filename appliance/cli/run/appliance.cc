@@ -293,13 +293,18 @@ void Appliance::announce() const {
   log_("admin on " + admin_->address());
   if (health_ != nullptr) log_("health on " + health_->address());
   if (receiver_) log_("receiving pushes into " + receive_);
-  const auto location = reconciler::parse_location(settings_.source.url);
-  log_(fmt::format("following {} at {} every {}", location ? location->shown : "",
-                   settings_.source.ref, format_duration(settings_.source.poll)));
-  if (location && location->unauthenticated())
-    log_(
-        "warning: the source is neither encrypted nor authenticated: whoever is on the way can "
-        "change what comes");
+  const schema::EdgeSource& source = settings_.source;
+  for (const std::string& url : source.urls) {
+    const auto location = reconciler::parse_location(url);
+    if (!location) continue;
+    log_(fmt::format("following {} at {} every {}", location->shown,
+                     source.semver.empty() ? source.ref : source.semver,
+                     format_duration(source.poll)));
+    if (location->unauthenticated())
+      log_(
+          "warning: the source is neither encrypted nor authenticated: whoever is on the way can "
+          "change what comes");
+  }
 }
 
 admin::Appliance Appliance::endpoints() {

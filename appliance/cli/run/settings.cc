@@ -105,10 +105,12 @@ Status lay_over_quantities(schema::Edge& edge, const RunFlags& flags) {
 }
 
 Status check_source(schema::Edge& edge) {
-  if (edge.source.url.empty())
+  if (edge.source.urls.empty())
     return fail(
         Blame::Config,
         "no source: give --source PATH-or-URL, HEADGATE_SOURCE, or source.url in the Edge file");
+  if (!edge.source.proxy.empty())
+    if (Status good = check_form(schema::kProxy, "--proxy", edge.source.proxy); !good) return good;
   return reconciler::Source::check(edge.source);
 }
 
@@ -141,17 +143,33 @@ Status check_rest(schema::Edge& edge) {
   return {};
 }
 
+void lay_over_source(schema::EdgeSource& source, const RunFlags& flags) {
+  if (flags.source || flags.receive) {
+    source.urls.clear();
+    source.receive.clear();
+  }
+  if (flags.source) source.urls = {*flags.source};
+  source.urls.insert(source.urls.end(), flags.mirrors.begin(), flags.mirrors.end());
+  lay_over(source.receive, flags.receive);
+  if (flags.ref) source.semver.clear();
+  lay_over(source.ref, flags.ref);
+  lay_over(source.semver, flags.semver);
+  lay_over(source.ssh_key_file, flags.ssh_key_file);
+  lay_over(source.known_hosts, flags.known_hosts);
+  lay_over(source.proxy, flags.proxy);
+  if (flags.token_file)
+    source.token = schema::Secret{
+        .source = schema::Secret::Source::File, .value = {}, .reference = *flags.token_file};
+}
+
 Status lay_over(schema::Edge& edge, const RunFlags& flags) {
-  lay_over(edge.source.url, flags.source);
-  lay_over(edge.source.ref, flags.ref);
+  lay_over_source(edge.source, flags);
   lay_over(edge.verify.allowed_signers, flags.allowed_signers);
   lay_over(edge.verify.openpgp_keyring, flags.openpgp_keyring);
   lay_over(edge.verify.trusted_commit, flags.trusted_commit);
   if (flags.age_identity)
     edge.age_identity = schema::Secret{
         .source = schema::Secret::Source::File, .value = {}, .reference = *flags.age_identity};
-  lay_over(edge.source.ssh_key_file, flags.ssh_key_file);
-  lay_over(edge.source.known_hosts, flags.known_hosts);
   lay_over(edge.state, flags.state);
   lay_over(edge.http, flags.http);
   lay_over(edge.https, flags.https);
@@ -165,15 +183,21 @@ Status lay_over(schema::Edge& edge, const RunFlags& flags) {
   return lay_over_quantities(edge, flags);
 }
 
-Status receive_into(Settings& settings, const RunFlags& flags) {
-  if (flags.source)
+/// What is pushed is the source.
+Status receive_into(Settings& settings) {
+  schema::EdgeSource& source = settings.edge.source;
+  if (!source.urls.empty())
     return fail(Blame::Config,
-                "--receive and --source exclude each other: what is pushed is the "
+                "--receive (source.receive) and --source exclude each other: what is pushed is the "
                 "source");
-  if (flags.receive->empty()) return fail(Blame::Config, "--receive: a folder is needed");
+  if (!source.semver.empty())
+    return fail(Blame::Config,
+                "--receive (source.receive) and --semver exclude each other: a push is judged by "
+                "the branch that is followed");
   // Hooks are run elsewhere.
-  settings.receive = std::filesystem::absolute(*flags.receive).lexically_normal().string();
-  settings.edge.source.url = settings.receive;
+  source.receive = std::filesystem::absolute(source.receive).lexically_normal().string();
+  settings.receive = source.receive;
+  source.urls = {source.receive};
   return {};
 }
 
@@ -191,8 +215,15 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
       "Instead of --source: a bare repository that is pushed to, made when missing. "
       "What would not go live is refused when it is pushed.",
       "DIR");
+  add_list(command, "--mirror", flags.mirrors,
+           "Another URL of the same repository, for when those before it do not answer or are "
+           "behind; may be repeated.",
+           "HEADGATE_MIRROR", "PATH-or-URL");
   add_flag_with_value(command, "--ref", flags.ref,
                       "Branch, tag or full commit id to follow [main].", "REF");
+  add_flag_with_value(command, "--semver", flags.semver,
+                      "Instead of --ref: the highest tag of a range of versions, as in '>=1.2 <2'.",
+                      "RANGE");
   add_flag_with_value(command, "--poll", flags.poll, "How often to ask the source [15s].",
                       "DURATION");
   add_verify_flags(command, flags.allowed_signers, flags.openpgp_keyring);
@@ -204,6 +235,13 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
                       "The private key for an ssh:// source.", "FILE");
   add_flag_with_value(command, "--known-hosts", flags.known_hosts,
                       "The host keys that an ssh:// source may have [~/.ssh/known_hosts].", "FILE");
+  add_flag_with_value(command, "--token-file", flags.token_file,
+                      "A token for the host of the first https:// source; read for every fetch.",
+                      "FILE");
+  add_flag_with_value(command, "--proxy", flags.proxy,
+                      "The proxy on the way to https:// sources: http://, https://, socks5:// or "
+                      "socks5h:// [https_proxy].",
+                      "URL");
   add_flag_with_value(command, "--age-identity", flags.age_identity,
                       "The age identities that *.sops.yaml of the repository are encrypted for.",
                       "FILE");
@@ -246,7 +284,9 @@ Result<Settings> read_settings(const RunFlags& flags) {
   auto settings = read_file_settings(flags);
   if (!settings || schema::has_errors(settings->diagnostics)) return settings;
   Status good = lay_over(settings->edge, flags);
-  if (good && flags.receive) good = receive_into(*settings, flags);
+  if (good && flags.receive && flags.receive->empty())
+    good = fail(Blame::Config, "--receive: a folder is needed");
+  if (good && !settings->edge.source.receive.empty()) good = receive_into(*settings);
   for (const auto check : {check_source, check_listeners, check_rest})
     if (good) good = check(settings->edge);
   if (!good) return tl::unexpected<Error>(std::move(good.error()));

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Where a configuration repository is, and what of that may be shown.
-#include "reconciler/source/location.h"
-
-#include <openssl/evp.h>
+#include "reconciler/source/remote/location.h"
 
 #include <algorithm>
 #include <cctype>
@@ -20,30 +18,6 @@ int hex_digit(char c) {
   if (c >= 'a' && c <= 'f') return c - 'a' + 10;
   if (c >= 'A' && c <= 'F') return c - 'A' + 10;
   return -1;
-}
-
-std::string percent_decode(std::string_view text) {
-  std::string decoded;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
-                        hex_digit(text[i + 2]) >= 0;
-    if (!escape) {
-      decoded += text[i];
-      continue;
-    }
-    decoded += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
-    i += 2;
-  }
-  return decoded;
-}
-
-std::string base64(std::string_view text) {
-  std::string encoded(4 * ((text.size() + 2) / 3) + 1, '\0');
-  const int length = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(encoded.data()),
-                                     reinterpret_cast<const unsigned char*>(text.data()),
-                                     static_cast<int>(text.size()));
-  encoded.resize(static_cast<std::size_t>(length));
-  return encoded;
 }
 
 std::string absolute_path(std::string_view text) {
@@ -102,11 +76,11 @@ Result<Location> parse_url(Location::Transport transport, std::string_view schem
     location.password = percent_decode(info.substr(std::min(colon + 1, info.size())));
     if (transport != Location::Transport::Ssh || !location.password.empty())
       location.user_info = info;
-    if (transport == Location::Transport::Https || transport == Location::Transport::Http)
-      location.authorization = "Basic " + base64(percent_decode(user) + ":" + location.password);
+    if (location.is_http()) location.user = percent_decode(user);
   }
   if (authority.empty() || authority.starts_with('-'))
     return fail(Blame::Config, "source URL names no host");
+  location.authority = schema::to_lower(authority);
   const bool named = transport == Location::Transport::Ssh && !user.empty();
   const std::string host = (named ? user + "@" : std::string()) + std::string(authority);
   location.url = std::string(scheme) + "://" + host + std::string(path);
@@ -154,13 +128,30 @@ Result<Location> parse_location(std::string_view text) {
   return parse_url(*transport, scheme, rest);
 }
 
-std::string redact(const Location& location, std::string_view text) {
+std::vector<std::string> secrets_of(const Location& location) {
+  // A user without a password is a token.
+  return {location.user_info, location.password.empty() ? location.user : location.password};
+}
+
+std::string redact(const std::vector<std::string>& secrets, std::string_view text) {
   std::string result(text);
-  replace_all(result, location.user_info, "[redacted]");
-  replace_all(result, location.password, "[redacted]");
-  if (!location.authorization.empty())
-    replace_all(result, location.authorization.substr(6), "[redacted]");
+  for (const std::string& secret : secrets) replace_all(result, secret, "[redacted]");
   return schema::escape_control(result);
+}
+
+std::string percent_decode(std::string_view text) {
+  std::string decoded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool escape = text[i] == '%' && i + 2 < text.size() && hex_digit(text[i + 1]) >= 0 &&
+                        hex_digit(text[i + 2]) >= 0;
+    if (!escape) {
+      decoded += text[i];
+      continue;
+    }
+    decoded += static_cast<char>(hex_digit(text[i + 1]) * 16 + hex_digit(text[i + 2]));
+    i += 2;
+  }
+  return decoded;
 }
 
 }  // namespace headgate::reconciler

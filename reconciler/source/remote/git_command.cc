@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The git program as the appliance runs it: no prompts, no hooks, no configuration but ours, a
 // closed list of transports.
-#include "reconciler/source/git_command.h"
+#include "reconciler/source/remote/git_command.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -63,27 +63,72 @@ std::string_view telling_line(std::string_view errors) {
 
 struct Advice {
   const char* symptom;
+  const char* says;  ///< instead of git's own line; null: that
   const char* remedy;
 };
-constexpr std::array<Advice, 7> kAdvice = {{
-    {"Host key verification failed",
-     "add the host's key to known_hosts (source.knownHosts), for example with ssh-keyscan"},
-    {"Permission denied (publickey", "give a key that the server knows with source.sshKeyFile"},
-    {"could not read Username",
-     "the repository wants credentials: put a token into the URL or ~/.netrc"},
-    {"Authentication failed", "check the credentials of the source"},
-    {"Could not resolve host", "check the host name and DNS"},
-    {"does not appear to be a git repository", "check the path of the source"},
-    {"terminal prompts disabled",
-     "the repository wants credentials: put a token into the URL or ~/.netrc"},
+constexpr std::array<Advice, 14> kAdvice = {{
+    {"REMOTE HOST IDENTIFICATION HAS CHANGED", "the host shows another key than the one known",
+     "somebody may be in between: ask who runs the host, and only then replace its line in "
+     "known_hosts (source.knownHosts)"},
+    {"REVOKED HOST KEY", "the host shows a key that known_hosts has as revoked",
+     "somebody may be in between: ask who runs the host"},
+    {"Host key verification failed", "Host key verification failed",
+     "the host is not known: add its key, as who runs it publishes it, to known_hosts "
+     "(source.knownHosts)"},
+    {"Permission denied (publickey", nullptr,
+     "give a key that the server knows with source.sshKeyFile"},
+    {"could not read Username", nullptr,
+     "the repository wants credentials: set source.token, or put a token into the URL"},
+    {"could not read Password", nullptr,
+     "the repository wants credentials: set source.token, or put a token into the URL"},
+    {"Authentication failed", nullptr,
+     "the server does not take the credentials: is the token (source.token) whole, not expired, "
+     "and allowed to read this repository?"},
+    {"response 407", nullptr,
+     "the proxy wants credentials: source.proxy: http://USER:PASSWORD@HOST:PORT"},
+    {"Could not resolve proxy", nullptr, "check source.proxy, or the variable https_proxy"},
+    {"Could not resolve host", nullptr, "check the host name and DNS"},
+    {"does not appear to be a git repository", nullptr, "check the path of the source"},
+    {"' not found", nullptr,
+     "check the URL; who may not read a repository is told the same: check source.token"},
+    {"error: 403", nullptr, "the token (source.token) may not read this repository"},
+    {"terminal prompts disabled", nullptr,
+     "the repository wants credentials: set source.token, or put a token into the URL"},
 }};
+
+/// What git runs when a host asks who is there (gitcredentials(7)). The token is in the
+/// environment, which is for the user's own eyes; an argument list is for everybody's.
+constexpr const char* kCredentialHelper =
+    "!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' "
+    "\"$HEADGATE_GIT_USER\" \"$HEADGATE_GIT_PASSWORD\"; }; f";
 
 }  // namespace
 
-GitCommand::GitCommand(Location location, GitAccess access, std::string state_directory)
+GitCommand::GitCommand(Location location, GitAccess access, const std::string& state_directory)
     : location_(std::move(location)),
       access_(std::move(access)),
-      config_path_(std::move(state_directory) + "/gitconfig") {}
+      user_(location_.user),
+      password_(location_.password),
+      config_path_(state_directory + "/gitconfig") {}
+
+Status GitCommand::use_token(const std::string& user, const schema::Redacted& token) {
+  if (token.reveal().find_first_of("\r\n") != std::string::npos || token.empty())
+    return fail(Blame::Config, "the token is {}",
+                token.empty() ? "empty" : "more than one line: one is expected");
+  user_ = user;
+  password_ = token;
+  return {};
+}
+
+std::vector<std::string> GitCommand::secrets() const {
+  std::vector<std::string> secrets = secrets_of(location_);
+  secrets.push_back(password_.reveal());
+  if (const std::size_t at = access_.proxy.rfind('@'); at != std::string::npos) {
+    const std::size_t scheme = access_.proxy.find("://") + 3;
+    secrets.push_back(access_.proxy.substr(scheme, at - scheme));
+  }
+  return secrets;
+}
 
 Status GitCommand::prepare() {
   const int fd = ::open(config_path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -100,11 +145,13 @@ std::string GitCommand::ssh_command() const {
   std::string command =
       "ssh -o BatchMode=yes -o StrictHostKeyChecking=yes -o ForwardAgent=no "
       "-o PermitLocalCommand=no -o ControlMaster=no -o ControlPath=none -o ConnectTimeout=15 -o "
-      "ServerAliveInterval=15";
+      "ServerAliveInterval=15 -o UpdateHostKeys=no -o VerifyHostKeyDNS=no "
+      "-o KnownHostsCommand=none";
   if (!access_.ssh_key_file.empty())
     command += " -o IdentitiesOnly=yes -i " + shell_quote(access_.ssh_key_file);
   if (!access_.known_hosts.empty())
-    command += " -o " + shell_quote("UserKnownHostsFile=\"" + access_.known_hosts + "\"");
+    command += " -o GlobalKnownHostsFile=/dev/null -o " +
+               shell_quote("UserKnownHostsFile=\"" + access_.known_hosts + "\"");
   return command;
 }
 
@@ -125,11 +172,20 @@ std::vector<std::string> GitCommand::environment() const {
                            "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "SSL_CERT_FILE",
                            "SSL_CERT_DIR", "GIT_SSL_CAINFO", "SSH_AUTH_SOCK"})
     pass_on(environment, name);
-  if (!location_.authorization.empty()) {
-    // The environment is for the user's own eyes; an argument list is for everybody's.
-    environment.push_back("GIT_CONFIG_COUNT=1");
-    environment.push_back("GIT_CONFIG_KEY_0=http.extraHeader");
-    environment.push_back("GIT_CONFIG_VALUE_0=Authorization: " + location_.authorization);
+  std::vector<std::pair<std::string, std::string>> settings;
+  if (!access_.proxy.empty()) settings.emplace_back("http.proxy", access_.proxy);
+  if (location_.is_http() && !(user_.empty() && password_.empty())) {
+    settings.emplace_back(
+        fmt::format("credential.{}://{}.helper", location_.unauthenticated() ? "http" : "https",
+                    location_.authority),
+        kCredentialHelper);
+    environment.push_back("HEADGATE_GIT_USER=" + user_);
+    environment.push_back("HEADGATE_GIT_PASSWORD=" + password_.reveal());
+  }
+  environment.push_back(fmt::format("GIT_CONFIG_COUNT={}", settings.size()));
+  for (std::size_t i = 0; i < settings.size(); ++i) {
+    environment.push_back(fmt::format("GIT_CONFIG_KEY_{}={}", i, settings[i].first));
+    environment.push_back(fmt::format("GIT_CONFIG_VALUE_{}={}", i, settings[i].second));
   }
   return environment;
 }
@@ -146,12 +202,16 @@ std::string GitCommand::explain(const Outcome& outcome, Duration deadline) const
     case Outcome::End::Exited:
       break;
   }
-  std::string message = redact(location_, telling_line(outcome.errors));
-  if (message.empty()) message = fmt::format("git ended with status {}", outcome.code);
-  for (const Advice& advice : kAdvice)
-    if (outcome.errors.find(advice.symptom) != std::string::npos)
-      return message + "; " + advice.remedy;
-  return message;
+  std::string_view message = telling_line(outcome.errors);
+  std::string remedy;
+  for (const Advice& advice : kAdvice) {
+    if (outcome.errors.find(advice.symptom) == std::string::npos) continue;
+    if (advice.says != nullptr) message = advice.says;
+    remedy = std::string("; ") + advice.remedy;
+    break;
+  }
+  if (message.empty()) return fmt::format("git ended with status {}", outcome.code);
+  return redact(secrets(), message) + remedy;
 }
 
 Result<std::string> GitCommand::run(std::vector<std::string> arguments, Duration deadline,
@@ -161,6 +221,7 @@ Result<std::string> GitCommand::run(std::vector<std::string> arguments, Duration
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   command.environment = environment();
   command.deadline = deadline;
+  command.max_output_bytes = kMaxOutputBytes;
   // Where requests leave idle time, git takes nothing else; where they do not, it keeps a share, or
   // a fetch would not end.
   command.only_when_idle = idle_time_.is_left();

@@ -4,7 +4,6 @@
 #include "reconciler/loop/activator.h"
 
 #include <algorithm>
-#include <set>
 
 #include "appliance/observe/tally.h"
 
@@ -50,6 +49,8 @@ void Activator::remember_what_was_served() {
   if (!options_.cache_survives) return history_.ledger().forget_active();
   const std::deque<Activation>& activations = history_.activations();
   for (const Activation& each : activations) served_.emplace_back(each.generation, each.commit);
+  if (const auto& staged = history_.staged())
+    served_.emplace_back(staged->generation, staged->commit);
   if (!activations.empty()) forgotten_generation_ = activations.front().generation - 1;
 }
 
@@ -58,49 +59,13 @@ void Activator::on_event(std::function<void(std::uint64_t, const std::string&)> 
   for (const auto& [sequence, line] : history_.events()) on_event_(sequence, line);
 }
 
-bool Activator::resume(schema::Loader& loader, const snapshot::CompileOptions& options) {
-  const std::deque<Activation> activations = history_.activations();  // `commit` appends to it
-  std::set<std::string> tried;
-  for (auto at = activations.rbegin(); at != activations.rend(); ++at) {
-    if (!tried.insert(at->digest).second) continue;
-    auto prepared = load(at->digest, loader, options);
-    if (!prepared) {
-      log(fmt::format("generation {} cannot be resumed: {}", at->generation,
-                      prepared.error().context));
-      continue;
-    }
-    // A generation that was only staged has been seen, too.
-    if (at == activations.rbegin() && at->generation == history_.generation()) {
-      publish(*at, prepared->configuration, true);
-      return true;
-    }
-    const auto renewed = renew(*at, prepared->configuration);
-    if (!renewed)
-      log(fmt::format("generation {} cannot be resumed: {}", at->generation,
-                      renewed.error().context));
-    return renewed.has_value();
-  }
-  return false;
-}
-
-Result<Prepared> Activator::load(const std::string& digest, schema::Loader& loader,
-                                 const snapshot::CompileOptions& options,
-                                 const snapshot::Configuration* previous) const {
-  HG_TRY(const std::unique_ptr<StoredTree> tree, store_.read(digest), "resuming");
-  // No ledger (all of it is known already) and no expectations (they held when it went live).
-  auto staged = validate(loader, *tree, nullptr);
-  if (staged) staged = compile(std::move(*staged), options, previous);
-  if (staged) return std::move(*staged);
-  const auto& diagnostics = staged.error().diagnostics;
-  return fail(Blame::Config, "{}",
-              diagnostics.empty() ? "it is not valid any more" : diagnostics.front().text());
-}
-
 Result<Activation> Activator::activate(const Prepared& prepared, const schema::Tree& tree,
                                        const CommitInfo& commit, bool history_rewritten,
-                                       const std::optional<Evidence>& evidence) {
+                                       const std::optional<Evidence>& evidence,
+                                       std::uint64_t watched_against) {
   HG_TRY(const std::string digest, keep(prepared, tree), "keeping the configuration");
   Json details = Json::object();
+  if (watched_against != 0) details["watchedAgainst"] = watched_against;
   if (history_rewritten) details["historyRewritten"] = true;
   if (evidence) details.update(to_json(*evidence));
   return go_live(prepared, digest, commit, std::move(details));
@@ -142,13 +107,10 @@ Status Activator::stage(const Prepared& prepared, const schema::Tree& tree,
                         const snapshot::Split& split) {
   HG_TRY(const std::string digest, keep(prepared, tree), "keeping the configuration");
   const std::uint64_t generation = history_.generation() + 1;
-  HG_CHECK(append(Json{{"type", "staged"},
-                       {"generation", generation},
-                       {"commit", commit.id},
-                       {"digest", digest},
-                       {"subject", commit.subject},
-                       {"author", commit.author}}),
-           "recording what is staged");
+  Json record{{"type", "staged"}, {"generation", generation},  {"commit", commit.id},
+              {"digest", digest}, {"subject", commit.subject}, {"author", commit.author}};
+  if (evidence) record.update(to_json(*evidence));
+  HG_CHECK(append(record), "recording what is staged");
   auto snapshot = make_snapshot(generation, commit.id, prepared.configuration);
   snapshot->purges = current_->purges;
   staged_ = Staged{prepared, commit, digest, evidence, snapshot};
@@ -162,9 +124,10 @@ void Activator::widen(const snapshot::Split& split) {
   publish_beside(staged_->snapshot, std::move(next));
 }
 
-Result<Activation> Activator::promote() {
+Result<Activation> Activator::promote(std::uint64_t watched_against) {
   const Staged staged = *staged_;  // going live ends it
   Json details{{"stagedGeneration", staged.snapshot->generation}};
+  if (watched_against != 0) details["watchedAgainst"] = watched_against;
   if (staged.evidence) details.update(to_json(*staged.evidence));
   return go_live(staged.prepared, staged.digest, staged.commit, std::move(details));
 }
@@ -426,7 +389,7 @@ std::shared_ptr<snapshot::Snapshot> Activator::make_snapshot(
   made->configuration = std::move(configuration);
   served_.emplace_back(generation, commit);
   if (served_.size() > kMaxServed) {
-    forgotten_generation_ = served_.front().first;
+    forgotten_generation_ = std::max(forgotten_generation_, served_.front().first);
     served_.erase(served_.begin());
   }
   return made;
@@ -458,6 +421,7 @@ void Activator::compact() {
 void Activator::tidy() {
   compact();
   std::vector<std::string> kept;
+  if (const auto& staged = history_.staged()) kept.push_back(staged->digest);
   const auto& activations = history_.activations();
   for (auto at = activations.rbegin();
        at != activations.rend() && kept.size() < options_.snapshots_kept; ++at)

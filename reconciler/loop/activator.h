@@ -60,16 +60,26 @@ class Activator {
 
   /// Publishes the newest configuration on disk that is whole and still compiles, without the
   /// source. The newest of all keeps its generation; an older one gets a new generation, because
-  /// generations never go back. False when there is none.
-  bool resume(schema::Loader& loader, const snapshot::CompileOptions& options);
+  /// generations never go back. False when there is none. `with_staged`: what was staged beside it
+  /// is staged again (`staged`), for nobody before `widen`; otherwise, and when it cannot be, what
+  /// is live gets a new generation, too, since viewers have seen the one that was staged.
+  bool resume(schema::Loader& loader, const snapshot::CompileOptions& options,
+              bool with_staged = false);
+  /// What was live as `generation`, as it could serve beside what is live. Errors: as of `load`;
+  /// Blame::Config when it is not known.
+  Result<std::shared_ptr<const snapshot::Snapshot>> recall(std::uint64_t generation,
+                                                           schema::Loader& loader,
+                                                           const snapshot::CompileOptions& options);
 
   /// Makes `prepared`, read from `tree`, the configuration of a new generation, together with the
   /// invalidations that have not been seen. Errors: Blame::Self when the state cannot be written;
   /// nothing has changed then. `history_rewritten` goes into the record, and
-  /// so does who signed the commit, when it was verified.
+  /// so do who signed the commit, when it was verified, and the generation that it is
+  /// `watched_against`; 0: it is not watched.
   Result<Activation> activate(const Prepared& prepared, const schema::Tree& tree,
                               const CommitInfo& commit, bool history_rewritten,
-                              const std::optional<Evidence>& evidence = {});
+                              const std::optional<Evidence>& evidence = {},
+                              std::uint64_t watched_against = 0);
 
   /// Lets `prepared` serve those whom `split` says, under a generation of its own, beside what is
   /// live, until `promote` or the next activation. Its invalidations come with `promote`. Errors:
@@ -79,7 +89,7 @@ class Activator {
   /// Others get what is staged, too.
   void widen(const snapshot::Split& split);
   /// Makes what is staged live for all, in the generation that it has. Errors: as above.
-  Result<Activation> promote();
+  Result<Activation> promote(std::uint64_t watched_against = 0);
   /// What is staged, or null.
   std::shared_ptr<const snapshot::Snapshot> staged() const {
     return staged_ ? staged_->snapshot : nullptr;
@@ -147,6 +157,9 @@ class Activator {
     std::shared_ptr<const snapshot::Snapshot> snapshot;
   };
 
+  bool resume_staged(schema::Loader& loader, const snapshot::CompileOptions& options,
+                     const Activation& live,
+                     std::shared_ptr<const snapshot::Configuration> configuration);
   Result<std::string> keep(const Prepared& prepared, const schema::Tree& tree);
   Result<Activation> go_live(const Prepared& prepared, const std::string& digest,
                              const CommitInfo& commit, Json details);

@@ -22,17 +22,24 @@ std::string label(const snapshot::Snapshot& snapshot) {
 
 }  // namespace
 
+/// The generation that `commit` will be held against when it goes live in the place of another; 0:
+/// it will not be watched. With the activator's mutex held.
+std::uint64_t Reconciler::against(const snapshot::Configuration& commit) const {
+  const auto good = options_.count ? watch_.good_for(commit) : nullptr;
+  return good == nullptr ? 0 : good->generation;
+}
+
 /// With the activator's mutex held, after another generation has gone live.
 void Reconciler::watch_live(bool judged) {
   if (!options_.count) return;
-  watch_.serves(activator_->current(), judged, base::mono_now());
+  watch_.serves(activator_->current(), judged, options_.mono_now());
   show_watch("");
 }
 
 /// With the activator's mutex held.
 void Reconciler::show_watch(const std::string& suspicion) {
   if (!watch_.is_watching()) return board_.remove("Watched");
-  const auto left = std::max<Duration>(Duration::zero(), watch_.until() - base::mono_now());
+  const auto left = std::max<Duration>(Duration::zero(), watch_.until() - options_.mono_now());
   std::string message =
       fmt::format("{} until {}, against {}", label(watch_.live()),
                   format_timestamp(activator_->now() + left), label(*watch_.good()));
@@ -43,7 +50,7 @@ void Reconciler::show_watch(const std::string& suspicion) {
 
 void Reconciler::guard_until_stop() {
   for (bool going_on = true; going_on;) {
-    guard(base::mono_now());
+    guard(options_.mono_now());
     const auto deadline = std::chrono::steady_clock::now() + kLook;
     base::MutexLock lock(mutex_);
     while (!stopping_ && lock.wait_until(stop_, deadline) == std::cv_status::no_timeout) {
@@ -54,7 +61,12 @@ void Reconciler::guard_until_stop() {
 
 void Reconciler::guard(base::MonoTime now) {
   const base::MutexLock lock(state_mutex_);
-  if (canary_.is_running()) return advance(now);
+  canary_.is_running() ? advance(now) : watch(now);
+  save_progress(now, false);
+}
+
+/// With the activator's mutex held.
+void Reconciler::watch(base::MonoTime now) {
   const Watch::Step step = watch_.look(now);
   switch (step.act) {
     case Watch::Act::Nothing:
@@ -70,19 +82,19 @@ void Reconciler::guard(base::MonoTime now) {
     case Watch::Act::RollBack:
       return roll_back_by_guard(step.reason);
     case Watch::Act::End:
+      tell_watch("confirmed", "");
       return show_watch("");
   }
 }
 
-/// With the activator's mutex held. Not `record`: it takes the mutex.
+/// With the activator's mutex held.
 void Reconciler::tell_watch(const char* type, const std::string& reason) {
   const snapshot::Snapshot& live = watch_.live();
-  const Status recorded = activator_->record(Json{{"type", type},
-                                                  {"generation", live.generation},
-                                                  {"commit", live.commit},
-                                                  {"reason", reason}});
-  if (!recorded) log("an event was not recorded: " + recorded.error().context);
-  log(fmt::format("{} is {}: {}", label(live), type, schema::escape_control(reason)));
+  Json event{{"type", type}, {"generation", live.generation}, {"commit", live.commit}};
+  if (!reason.empty()) event["reason"] = reason;
+  note(event);
+  log(fmt::format("{} is {}{}", label(live), type,
+                  reason.empty() ? "" : ": " + schema::escape_control(reason)));
 }
 
 /// With the activator's mutex held: no commit goes live in between. Its configuration is at hand,

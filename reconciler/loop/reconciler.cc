@@ -76,13 +76,13 @@ Result<std::unique_ptr<Reconciler>> Reconciler::open(ReconcilerOptions options,
   auto source = Source::open(options.source, (*activator)->state_path());
   if (!source) return tl::unexpected<Error>(std::move(source.error()));
   std::unique_ptr<Reconciler> reconciler(
-      new Reconciler(std::move(options), std::move(*source), std::move(*activator)));
+      new Reconciler(std::move(options), std::move(*source), std::move(*activator), disk));
   reconciler->open_audit(disk);
   return reconciler;
 }
 
 Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,
-                       std::unique_ptr<Activator> activator)
+                       std::unique_ptr<Activator> activator, Disk& disk)
     : options_(std::move(options)),
       source_(std::move(source)),
       activator_(std::move(activator)),
@@ -92,7 +92,8 @@ Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source
       board_(source_->location().shown, source_->ref()),
       pace_(options_.source.poll),
       watch_(options_.count),
-      canary_(options_.count) {}
+      canary_(options_.count),
+      disk_(disk) {}
 
 /// What the journal tells first is from before; the audit trail may lack the end of it.
 void Reconciler::open_audit(Disk& disk) {
@@ -119,21 +120,6 @@ Reconciler::~Reconciler() { stop(); }
 std::shared_ptr<const snapshot::Snapshot> Reconciler::current() const {
   const base::MutexLock lock(state_mutex_);
   return activator_->current();
-}
-
-bool Reconciler::resume() {
-  record(Json{{"type", "started"},
-              {"version", options_.version},
-              {"source", source_->location().shown},
-              {"ref", source_->ref()}});
-  const base::MutexLock lock(state_mutex_);
-  if (!activator_->resume(loader_, options_.compile)) return false;
-  const Activation& activation = activator_->history().activations().back();
-  show_applied(activation, {});
-  watch_live(false);
-  log(fmt::format("generation {} ({}) is live, resumed from {}", activation.generation,
-                  short_id(activation.commit), options_.activator.state));
-  return true;
 }
 
 Round Reconciler::reconcile(bool asked) {
@@ -278,7 +264,8 @@ Round Reconciler::apply(const std::string& commit) {
         board_.clear_refusal();
         return Round::Staged;
       }
-      activated = activator_->activate(*staged, files, *info, rewritten, evidence);
+      activated = activator_->activate(*staged, files, *info, rewritten, evidence,
+                                       judged ? against(*staged->configuration) : 0);
       if (activated) {
         canary_.end();
         show_canary();
@@ -470,11 +457,18 @@ void Reconciler::stop() {
   if (guard_.joinable()) guard_.join();
   if (ticker_.joinable()) ticker_.join();
   if (thread_.joinable()) thread_.join();
+  const base::MutexLock lock(state_mutex_);
+  save_progress(options_.mono_now(), true);
 }
 
 void Reconciler::record(const Json& event) {
-  // An event that cannot be kept must not stop the edge; activations have their own way.
   const base::MutexLock lock(state_mutex_);
+  note(event);
+}
+
+/// With the activator's mutex held. An event that cannot be kept must not stop the edge;
+/// activations have their own way.
+void Reconciler::note(const Json& event) {
   if (const Status recorded = activator_->record(event); !recorded)
     log("an event was not recorded: " + recorded.error().context);
 }

@@ -19,6 +19,7 @@
 #include "reconciler/loop/pace.h"
 #include "reconciler/loop/reviewer.h"
 #include "reconciler/rollout/canary.h"
+#include "reconciler/rollout/progress.h"
 #include "reconciler/rollout/watch.h"
 #include "reconciler/source/source.h"
 #include "reconciler/state/audit.h"
@@ -40,6 +41,8 @@ struct ReconcilerOptions {
   std::function<void(snapshot::CompileOptions&)> refresh;
   /// What requests came to; empty: no commit is watched.
   Count count;
+  /// Measures windows and steps.
+  std::function<base::MonoTime()> mono_now = base::mono_now;
 };
 
 /// What one round came to.
@@ -56,6 +59,7 @@ class Reconciler {
   ~Reconciler();
 
   /// Publishes the last good configuration from disk, without the source; false when there is none.
+  /// A commit that goes live by steps, or is watched, goes on where it was.
   bool resume();
   /// One round. `asked`: somebody wants it now, so a commit that was refused is tried again, and
   /// one that is live when a secret or the geo database has changed since.
@@ -101,7 +105,7 @@ class Reconciler {
 
  private:
   Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source,
-             std::unique_ptr<Activator> activator);
+             std::unique_ptr<Activator> activator, Disk& disk);
   void loop();
   void open_audit(Disk& disk);
   void on_event(std::uint64_t sequence, const std::string& line);
@@ -122,14 +126,21 @@ class Reconciler {
   std::optional<Suspension> suspension() const;
   void show_overrides();
   void guard_until_stop();
+  void watch(base::MonoTime now);
   void watch_live(bool judged);
   void show_watch(const std::string& suspicion);
   void tell_watch(const char* type, const std::string& reason);
   void roll_back_by_guard(const std::string& reason);
+  std::uint64_t against(const snapshot::Configuration& commit) const;
   const schema::Rollout* find_steps(const Prepared& prepared) const;
   Status stage(const Prepared& prepared, const schema::Tree& tree, const CommitInfo& commit,
                const std::optional<Evidence>& evidence, const schema::Rollout& rollout);
   void show_canary();
+  void resume_canary();
+  void resume_watch(const WatchedCommit& watched);
+  Progress progress_of(std::uint64_t generation, std::size_t step) const;
+  std::string progress_path() const;
+  void save_progress(base::MonoTime now, bool at_once);
   void advance(base::MonoTime now);
   void promote();
   Result<Activation> leave_staged(const RollbackCause& cause);
@@ -139,6 +150,7 @@ class Reconciler {
   bool is_settled(const std::string& commit, bool asked) const;
   bool has_changed_outside(const snapshot::Snapshot& live) const;
   void show_applied(const Activation& activation, const std::vector<schema::Diagnostic>& warnings);
+  void note(const Json& event);
   void log(const std::string& line) const;
 
   ReconcilerOptions options_;
@@ -161,8 +173,11 @@ class Reconciler {
   std::string pending_commit_;
   std::optional<Timestamp> window_opens_;
 
-  Watch watch_;                ///< with the activator's mutex
-  Canary canary_;              ///< with the same; while it runs, the watch rests
+  Watch watch_;    ///< with the activator's mutex
+  Canary canary_;  ///< with the same; while it runs, the watch rests
+  Disk& disk_;
+  base::MonoTime saved_at_{};  ///< when the progress of both was; with the same
+  bool saving_fails_ = false;
   std::string guard_trouble_;  ///< why the last rollback could not be done; with the same
 
   // What the last round left, so that nothing is said or tried twice.

@@ -14,26 +14,12 @@ std::string label(const snapshot::Snapshot& snapshot) {
   return fmt::format("generation {} ({})", snapshot.generation, snapshot.commit.substr(0, 7));
 }
 
-snapshot::Split split_of(const Canary& canary) {
-  const schema::Rollout& rollout = canary.rollout();
-  snapshot::Split split;
-  split.share = static_cast<std::uint32_t>(canary.share() / 100 * snapshot::Split::kNumbers + 0.5);
-  split.by_cookie = rollout.sticky == schema::Rollout::Sticky::Cookie;
-  if (rollout.header) {
-    split.header = schema::to_lower(rollout.header->name);
-    split.value = rollout.header->value;
-  }
-  split.cookie_seconds = static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::seconds>(rollout.duration()).count());
-  return split;
-}
-
 }  // namespace
 
 /// How `prepared` is to go live in the place of `live`; null: at once. One that comes while the
 /// live one is under suspicion may be what mends it. With the activator's mutex held.
 const schema::Rollout* Reconciler::find_steps(const Prepared& prepared) const {
-  if (!options_.count || watch_.is_comparing()) return nullptr;
+  if (!options_.count || watch_.is_suspected()) return nullptr;
   return find_rollout(*activator_->current()->configuration, *prepared.configuration);
 }
 
@@ -45,7 +31,7 @@ Status Reconciler::stage(const Prepared& prepared, const schema::Tree& tree,
   HG_CHECK(activator_->stage(prepared, tree, commit, evidence, nobody), "staging");
   watch_.end();
   show_watch("");
-  canary_.begin(activator_->current(), activator_->staged(), rollout, base::mono_now());
+  canary_.begin(activator_->current(), activator_->staged(), rollout, options_.mono_now());
   activator_->widen(split_of(canary_));
   show_canary();
   log(fmt::format("{} serves {:g} % of viewers", label(canary_.commit()), canary_.share()));
@@ -56,7 +42,7 @@ Status Reconciler::stage(const Prepared& prepared, const schema::Tree& tree,
 void Reconciler::show_canary() {
   board_.staged(canary_.is_running() ? canary_.commit().commit : "");
   if (!canary_.is_running()) return board_.remove("RollingOut");
-  const auto left = std::max<Duration>(Duration::zero(), canary_.until() - base::mono_now());
+  const auto left = std::max<Duration>(Duration::zero(), canary_.until() - options_.mono_now());
   board_.set(
       "RollingOut", Condition::Value::True, "Canary",
       fmt::format("{} serves {:g} % of viewers, step {} of {}, until {}", label(canary_.commit()),
@@ -72,6 +58,11 @@ void Reconciler::advance(base::MonoTime now) {
       return;
     case Canary::Act::Widen:
       activator_->widen(split_of(canary_));
+      note(Json{{"type", "widened"},
+                {"generation", canary_.commit().generation},
+                {"commit", canary_.commit().commit},
+                {"step", canary_.step()},
+                {"share", canary_.share()}});
       log(fmt::format("{} serves {:g} % of viewers", label(canary_.commit()), canary_.share()));
       return show_canary();
     case Canary::Act::Promote:
@@ -91,7 +82,7 @@ void Reconciler::promote() {
       say_once(left.error().context);
     return;
   }
-  const auto activation = activator_->promote();
+  const auto activation = activator_->promote(against(*activator_->staged()->configuration));
   if (!activation) return say_once(activation.error().context);
   guard_trouble_.clear();
   canary_.end();

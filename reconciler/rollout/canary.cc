@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "schema/text.h"
+
 namespace headgate::reconciler {
 
 void Canary::begin(std::shared_ptr<const snapshot::Snapshot> live,
@@ -18,6 +20,11 @@ void Canary::begin(std::shared_ptr<const snapshot::Snapshot> live,
   commit_at_start_ = count_of(count_, *commit_);
   step_ = 0;
   until_ = now + rollout_.hold;
+}
+
+void Canary::go_on(std::size_t step, Duration left, base::MonoTime now) {
+  step_ = std::clamp<std::size_t>(step, 1, rollout_.steps.size()) - 1;
+  until_ = now + std::clamp<Duration>(left, Duration::zero(), rollout_.hold);
 }
 
 Canary::Step Canary::look(base::MonoTime now, bool may_advance) {
@@ -45,6 +52,20 @@ Canary::Step Canary::judge() const {
                         before.ratio() * 100, before.of)};
   }
   return {};
+}
+
+snapshot::Split split_of(const Canary& canary) {
+  const schema::Rollout& rollout = canary.rollout();
+  snapshot::Split split;
+  split.share = static_cast<std::uint32_t>(canary.share() / 100 * snapshot::Split::kNumbers + 0.5);
+  split.by_cookie = rollout.sticky == schema::Rollout::Sticky::Cookie;
+  if (rollout.header) {
+    split.header = schema::to_lower(rollout.header->name);
+    split.value = rollout.header->value;
+  }
+  split.cookie_seconds = static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::seconds>(rollout.duration()).count());
+  return split;
 }
 
 }  // namespace headgate::reconciler

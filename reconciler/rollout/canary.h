@@ -3,6 +3,7 @@
 // not.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 
@@ -21,6 +22,11 @@ class Canary {
   void begin(std::shared_ptr<const snapshot::Snapshot> live,
              std::shared_ptr<const snapshot::Snapshot> commit, const schema::Rollout& rollout,
              base::MonoTime now);
+  /// After `begin`, what was reached before a restart: the step, from 1, and what was `left` of it.
+  void go_on(std::size_t step, Duration left, base::MonoTime now);
+  Duration left(base::MonoTime now) const {
+    return std::max<Duration>(Duration::zero(), until_ - now);
+  }
   void end() { commit_.reset(); }
 
   enum class Act {
@@ -56,5 +62,8 @@ class Canary {
   std::size_t step_ = 0;
   base::MonoTime until_{};
 };
+
+/// Whom the canary's commit serves at its step.
+snapshot::Split split_of(const Canary& canary);
 
 }  // namespace headgate::reconciler

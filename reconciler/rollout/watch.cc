@@ -9,18 +9,53 @@
 #include <utility>
 
 namespace headgate::reconciler {
+
+std::shared_ptr<const snapshot::Snapshot> Watch::good_for(
+    const snapshot::Configuration& next) const {
+  const auto& good = is_suspected() ? good_ : live_;
+  if (good == nullptr || guarded(*good->configuration, next).empty()) return nullptr;
+  return good;
+}
+
 void Watch::serves(std::shared_ptr<const snapshot::Snapshot> live, bool judged,
                    base::MonoTime now) {
-  const std::shared_ptr<const snapshot::Snapshot> replaced = std::exchange(live_, std::move(live));
-  const bool suspected = suspicion_.has_value();
-  suspicion_.reset();
-  if (!judged || replaced == nullptr) {
-    good_.reset();
-  } else if (!suspected) {
-    before_ = since(count_of(count_, *replaced), live_at_start_);
-    good_ = replaced;
-  }
+  auto good = judged ? good_for(*live->configuration) : nullptr;
+  if (good != nullptr && good == live_) before_ = since(count_of(count_, *live_), live_at_start_);
+  end();
+  live_ = std::move(live);
+  good_ = std::move(good);
   live_at_start_ = count_of(count_, *live_);
+  open_windows(now);
+}
+
+void Watch::go_on(std::shared_ptr<const snapshot::Snapshot> live,
+                  std::shared_ptr<const snapshot::Snapshot> good, bool suspected,
+                  const TimeLeft& left, base::MonoTime now) {
+  end();
+  live_ = std::move(live);
+  good_ = std::move(good);
+  before_.clear();
+  live_at_start_ = count_of(count_, *live_);
+  open_windows(now);
+  for (Window& each : windows_)
+    if (const auto found = left.find(each.guarded.distribution); found != left.end())
+      each.until = std::min(each.until, now + found->second);
+  if (!is_watching()) return;
+  was_suspected_ = suspected;
+  set_until(now);
+}
+
+TimeLeft Watch::left(base::MonoTime now) const {
+  TimeLeft left;
+  for (const Window& each : windows_) {
+    const bool is_suspect = suspicion_ && suspicion_->distribution == each.guarded.distribution;
+    const base::MonoTime until = is_suspect ? std::max(until_, each.until) : each.until;
+    left[each.guarded.distribution] = std::max<Duration>(Duration::zero(), until - now);
+  }
+  return left;
+}
+
+void Watch::open_windows(base::MonoTime now) {
   windows_.clear();
   if (good_ != nullptr)
     for (Guarded& each : guarded(*good_->configuration, *live_->configuration)) {
@@ -56,7 +91,7 @@ Watch::Step Watch::look_for_suspicion(base::MonoTime now) {
     return {Act::Compare, describe(*suspicion_, suspicion_->share)};
   }
   if (now < until_) return {};
-  good_.reset();
+  end();
   return {Act::End, ""};
 }
 
@@ -88,6 +123,7 @@ Watch::Step Watch::compare_both(base::MonoTime now) {
 Watch::Step Watch::clear(const std::string& why, base::MonoTime now) {
   Step step{Act::Clear, suspicion_->distribution + ": " + why};
   suspicion_.reset();
+  was_suspected_ = false;
   live_at_start_ = count_of(count_, *live_);
   set_until(now);
   return step;

@@ -10,6 +10,7 @@
 
 #include "appliance/base/time.h"
 #include "appliance/snapshot/snapshot.h"
+#include "reconciler/rollout/progress.h"
 #include "reconciler/rollout/tallies.h"
 
 namespace headgate::reconciler {
@@ -27,13 +28,24 @@ class Watch {
  public:
   explicit Watch(Count count) : count_(std::move(count)) {}
 
+  /// What `next` will be held against when it goes live as a commit in the place of another; null:
+  /// it will not be watched.
+  std::shared_ptr<const snapshot::Snapshot> good_for(const snapshot::Configuration& next) const;
   /// `live` has just gone live, as another generation. `judged`: a commit, in the place of another.
   void serves(std::shared_ptr<const snapshot::Snapshot> live, bool judged, base::MonoTime now);
+
+  /// The same after a restart, with what was `left` of its windows; one that is not among them
+  /// begins anew. What was counted is forgotten, a suspicion is not: it has to be found again.
+  void go_on(std::shared_ptr<const snapshot::Snapshot> live,
+             std::shared_ptr<const snapshot::Snapshot> good, bool suspected, const TimeLeft& left,
+             base::MonoTime now);
+  TimeLeft left(base::MonoTime now) const;
 
   /// Something else decides from now on, until `serves`.
   void end() {
     good_.reset();
     suspicion_.reset();
+    was_suspected_ = false;
   }
 
   enum class Act {
@@ -51,6 +63,8 @@ class Watch {
 
   bool is_watching() const { return good_ != nullptr; }
   bool is_comparing() const { return suspicion_.has_value(); }
+  /// The same, or it was before a restart and nothing has been found since.
+  bool is_suspected() const { return is_comparing() || was_suspected_; }
   /// When the last window ends; while comparing, when that does.
   base::MonoTime until() const { return until_; }
   const snapshot::Snapshot& live() const { return *live_; }
@@ -63,6 +77,7 @@ class Watch {
     base::MonoTime until;
   };
 
+  void open_windows(base::MonoTime now);
   Step look_for_suspicion(base::MonoTime now);
   Step compare_both(base::MonoTime now);
   Step clear(const std::string& why, base::MonoTime now);
@@ -76,6 +91,7 @@ class Watch {
   Tallies other_at_start_;  ///< of the lane of good_, while comparing
   Tallies before_;          ///< under good_, before the commit
   std::optional<Suspicion> suspicion_;
+  bool was_suspected_ = false;
   schema::RolloutGuard suspecting_;  ///< the guard that suspects
   base::MonoTime until_{};
 };

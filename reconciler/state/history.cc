@@ -2,8 +2,10 @@
 // What the journal's records add up to: the ledger of invalidations, the generations, the events.
 //
 //   record       changes
-//   activated    generation, ledger (newly seen ids), epoch, activations: configuration and purges
-//   staged       generation
+//   activated    generation, ledger (newly seen ids), epoch, activations: configuration and purges;
+//                nothing is staged any more, and what is watched is this one, or nothing
+//   staged, widened      generation; what goes live by steps, and its step
+//   suspected, cleared, confirmed   the guard window
 //   ledger       what a checkpoint before it could not hold of the ledger
 //   in one checkpoint   all of these at once; records up to its "through" that follow it are events
 //   invalidated  ledger (urgent and scheduled ones), epoch, schedules
@@ -86,7 +88,7 @@ void History::apply(const Json& record) {
   if (type == "ledger") return apply_ledger(record);
   if (sequence > folded_through_) {
     if (type == "activated") apply_activated(record);
-    if (type == "staged") generation_ = std::max(generation_, number_of(record, "generation"));
+    apply_rollout(type, record);
     if (type == "invalidated") apply_invalidated(record, text_of(record, "commit"));
     if (type == "swept") apply_swept(record);
     if (type == "suspended" || type == "resumed") apply_overrides(record);
@@ -112,6 +114,10 @@ void History::apply_activated(const Json& record) {
     held_.push_back({from, text_of(record, "reason"), text_of(record, "by") == kGuard});
   else if (from.empty() && !resumed)
     held_.clear();
+  staged_.reset();
+  watched_.reset();
+  if (const std::uint64_t against = number_of(record, "watchedAgainst"); against != 0)
+    watched_ = WatchedCommit{activation.generation, against, false};
   activations_.push_back(std::move(activation));
   if (activations_.size() > kMaxActivations) activations_.pop_front();
 }
@@ -135,6 +141,21 @@ void History::apply_overrides(const Json& record) {
   if (text_of(record, "type") != "resumed") return;
   held_.clear();
   released_ = text_of(record, "commit");
+}
+
+void History::apply_rollout(const std::string& type, const Json& record) {
+  const std::uint64_t generation = number_of(record, "generation");
+  if (type == "staged") {
+    generation_ = std::max(generation_, generation);
+    staged_ = activation_of(record);
+    step_ = 1;
+    watched_.reset();
+  }
+  if (type == "widened" && staged_ && staged_->generation == generation)
+    step_ = std::max<std::size_t>(1, number_of(record, "step"));
+  if (!watched_ || watched_->generation != generation) return;
+  if (type == "suspected" || type == "cleared") watched_->suspected = type == "suspected";
+  if (type == "confirmed") watched_.reset();
 }
 
 void History::apply_swept(const Json& record) {
@@ -166,6 +187,15 @@ void History::apply_checkpoint(const Json& record) {
   for (const Json& json : list_of(record, "held"))
     held_.push_back(
         {text_of(json, "commit"), text_of(json, "reason"), text_of(json, "by") == kGuard});
+  staged_.reset();
+  if (const auto staged = record.find("staged"); staged != record.end()) {
+    staged_ = activation_of(*staged);
+    step_ = std::max<std::size_t>(1, number_of(*staged, "step"));
+  }
+  watched_.reset();
+  if (const auto watched = record.find("watched"); watched != record.end())
+    watched_ = WatchedCommit{number_of(*watched, "generation"), number_of(*watched, "against"),
+                             number_of(*watched, "suspected") != 0};
   activations_.clear();
   for (const Json& json : list_of(record, "activations"))
     activations_.push_back(activation_of(json));
@@ -192,6 +222,14 @@ std::vector<Json> History::compacted() const {
     checkpoint["held"].push_back(Json{{"commit", held.commit},
                                       {"reason", held.reason},
                                       {"by", held.by_guard ? kGuard : kOperator}});
+  if (staged_) {
+    checkpoint["staged"] = to_json(*staged_);
+    checkpoint["staged"]["step"] = step_;
+  }
+  if (watched_)
+    checkpoint["watched"] = Json{{"generation", watched_->generation},
+                                 {"against", watched_->against},
+                                 {"suspected", watched_->suspected ? 1 : 0}};
   checkpoint["activations"] = Json::array();
   for (const Activation& activation : activations_)
     checkpoint["activations"].push_back(to_json(activation));

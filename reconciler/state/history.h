@@ -41,6 +41,13 @@ struct HeldCommit {
   bool by_guard = false;  ///< no operator has done it
 };
 
+/// The commit that is live is watched, because it took the place of another one.
+struct WatchedCommit {
+  std::uint64_t generation = 0;
+  std::uint64_t against = 0;  ///< the generation that it is held against
+  bool suspected = false;
+};
+
 /// Threads: one at a time.
 class History {
  public:
@@ -61,6 +68,11 @@ class History {
   /// The commit that an operator let through: it need not wait, and nothing holds it again; empty:
   /// none.
   const std::string& released() const { return released_; }
+  /// What goes live by steps, and the step that it has reached, from 1; none when nothing does.
+  const std::optional<Activation>& staged() const { return staged_; }
+  std::size_t step() const { return step_; }
+  /// None when no guard window is open.
+  const std::optional<WatchedCommit>& watched() const { return watched_; }
   /// The newest last.
   const std::deque<Activation>& activations() const { return activations_; }
   /// (sequence, JSON line), the newest last; the last kMaxEvents.
@@ -75,6 +87,7 @@ class History {
   void apply_swept(const Json& record);
   void apply_schedules(const Json& record);
   void apply_overrides(const Json& record);
+  void apply_rollout(const std::string& type, const Json& record);
   void apply_checkpoint(const Json& record);
   void apply_ledger(const Json& record);
 
@@ -87,6 +100,9 @@ class History {
   std::optional<Suspension> suspension_;
   std::vector<HeldCommit> held_;
   std::string released_;
+  std::optional<Activation> staged_;
+  std::size_t step_ = 0;
+  std::optional<WatchedCommit> watched_;
   std::deque<std::pair<std::uint64_t, std::string>> events_;
 };
 

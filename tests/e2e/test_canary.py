@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """A commit that goes live step by step: a share of the viewers is served by it, the same ones all the time, beside all others."""
+import re
+
 import pytest
 
 from harness import invalidation, until
 from origin import Reply
 from test_overrides import condition, mark, reconciled
-from test_rollback import apply, events, load, put, rolled_back
+from test_rollback import apply, events, load, put, restarts, rolled_back
 
 FOREVER = {"steps": ["20%", "50%"], "hold": "1h"}
 QUICK = {"steps": ["20%", "50%"], "hold": "1s"}
@@ -163,13 +165,26 @@ def test_a_source_that_goes_back_ends_it(repository, origin, start):
     assert condition(edge, "RolledBack") is None
 
 
-def test_a_restart_begins_anew(repository, origin, start, run):
-    edge = start(FOREVER)
-    stage(edge, repository, origin)
-    edge.stop()
-    edge = run("--trusted-proxy", "127.0.0.0/8")
-    until(lambda: "step 1 of 2" in (condition(edge, "RollingOut") or {"message": ""})["message"], "the first step")
-    assert {edge.get("/page", X_Forwarded_For=address(number)).generation for number in range(100)} == {3, 4}
+def step(edge):
+    return int(re.search(r"step (\d+) of 7", condition(edge, "RollingOut")["message"])[1])
+
+
+@restarts
+def test_a_restart_leaves_it_at_its_step(repository, origin, start, again):
+    rollout = {"steps": [f"{share}%" for share in range(20, 90, 10)], "hold": "1s"}
+    edge = start(rollout)
+    commit = stage(edge, repository, origin, rollout=rollout)
+    until(lambda: step(edge) > 1, "the second step")
+    edge.command("suspend", "--for", "1h", "--reason", "the drill", check=0)
+    reached, before = step(edge), marks(edge)
+    again(edge)
+    assert step(edge) == reached and marks(edge) == before and set(before) == {"one", "two"}
+    assert {edge.get("/page", X_Forwarded_For=address(number)).generation for number in range(100)} == {1, 2}
+    reconciled(edge)
+    assert [e["step"] for e in events(edge, "widened")] == list(range(2, reached + 1)) and len(events(edge, "staged")) == 1
+    edge.command("resume", check=0)
+    edge.wait(commit)
+    assert set(marks(edge, 50)) == {"two"} and edge.get("/page").generation == 2
 
 
 def test_resume_takes_what_was_rolled_back_at_once(repository, origin, start):

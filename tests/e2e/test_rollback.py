@@ -63,6 +63,19 @@ def rolled_back(edge):
     return until(lambda: (lambda c: c if c and c["reason"] == "Guard" else None)(condition(edge, "RolledBack")), "the rollback")
 
 
+def stop_and_start(edge):
+    edge.stop()
+    edge.start()
+
+
+def kill_and_start(edge):
+    edge.kill()
+    edge.start()
+
+
+restarts = pytest.mark.parametrize("again", [stop_and_start, kill_and_start, lambda edge: edge.hand_over()], ids=["SIGTERM", "SIGKILL", "SIGUSR2"])
+
+
 @pytest.fixture
 def edge(repository, origin, run):
     """One whose origin answers well, and fails below /bad."""
@@ -166,10 +179,24 @@ def test_a_guard_that_is_off_lets_everything_through(repository, origin, edge):
     assert {edge.get("/api/orders").status for _ in range(50)} == {500}
 
 
+@restarts
+def test_a_restart_does_not_end_the_guard_window(repository, origin, edge, again):
+    origin.page("/bad/api/orders", "good yet")
+    bad = put(repository, origin.port, "two", path="/bad")
+    apply(edge, bad)
+    again(edge)
+    assert condition(edge, "Watched")["reason"] == "GuardWindow" and edge.get("/api/orders").body == b"good yet"
+    origin.route("/bad/api/orders", Reply(status=500))
+    with load(edge, "/api/orders"):
+        assert bad[:7] in rolled_back(edge)["message"]
+    assert edge.get("/api/orders").body == b"good" and mark(edge) == "one"
+    assert edge.get("/page").generation == 3
+
+
 def test_the_guard_window_ends(repository, origin, run):
     origin.page("/page", "good")
     put(repository, origin.port, "one", {"minRequests": 20, "window": "1s"})
     edge = run()
     apply(edge, put(repository, origin.port, "two", {"minRequests": 20, "window": "1s"}))
     until(lambda: condition(edge, "Watched") is None, "the end of the window")
-    assert mark(edge) == "two"
+    assert mark(edge) == "two" and [e["generation"] for e in events(edge, "confirmed")] == [2]

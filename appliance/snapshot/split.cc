@@ -55,7 +55,7 @@ Choice choose(const Split& split, http::Fields fields, const base::IpAddress& cl
               std::uint32_t random) {
   Choice choice;
   if (!split.header.empty() && http::find(fields, split.header) == split.value) {
-    choice.is_in = true;
+    choice.is_in = choice.by_header = true;
     return choice;
   }
   std::optional<std::uint32_t> number;

@@ -28,6 +28,7 @@ struct Split {
 
 struct Choice {
   bool is_in = false;                     ///< gets the commit
+  bool by_header = false;                 ///< because the request asks for it
   std::optional<std::uint32_t> assigned;  ///< the viewer's new number, which a cookie is to keep
 };
 

@@ -34,12 +34,12 @@ def marks(edge, count=1000, **headers):
 
 @pytest.fixture
 def start(repository, origin, run):
-    def make(rollout):
+    def make(rollout, **options):
         origin.page("/page", "good")
         origin.page("/api/orders", "good")
         origin.page("/bad/page", "wrong")
         origin.route("/bad/api/orders", Reply(status=500))
-        origin.commits = [put(repository, origin.port, "one", rollout={**rollout, "guard": GUARD})]
+        origin.commits = [put(repository, origin.port, "one", rollout={**rollout, "guard": GUARD}, **options)]
         return run("--trusted-proxy", "127.0.0.0/8")
 
     return make
@@ -97,6 +97,27 @@ def test_a_cookie_knows_a_viewer_again(repository, origin, start):
     for stranger in ("1-5", "2-10000", "2-", "2", "x", "2-5x", "99999999999999999999-1"):
         assert "set-cookie" in edge.get("/page", Cookie=f"Headgate-Rollout={stranger}").headers, stranger
     assert "Secure" in edge.get("/page", tls=True).headers["set-cookie"]
+
+
+def test_the_cookie_is_in_no_key_and_goes_to_no_origin(repository, origin, start):
+    options = {"rollout": {**FOREVER, "sticky": "cookie"}, "key": {"cookies": {"behavior": "all"}}}
+    edge = start(**options)
+    stage(edge, repository, origin, **options)
+    edge.get("/page")
+    assert edge.get("/page", Cookie="Headgate-Rollout=2-0").is_hit and edge.get("/page", Cookie="Headgate-Rollout=2-9999").is_hit
+    assert not edge.get("/page", Cookie="a=b; Headgate-Rollout=2-0").is_hit
+    assert edge.get("/page", Cookie="Headgate-Rollout=2-9999; a=b").is_hit
+    assert [request.header("Cookie") for request in origin.requests_to("/page")] == [None, "a=b"]
+
+
+def test_a_new_host_is_there_for_all_viewers_or_for_none(repository, origin, start):
+    rollout = {**FOREVER, "header": {"name": "X-Canary", "value": "yes"}}
+    edge = start(rollout, aliases=["shop.test"])
+    stage(edge, repository, origin, rollout=rollout, aliases=["shop.test", "new.test"])
+    with edge.connect() as client:
+        assert {client.request("GET", "/page", host="new.test", X_Forwarded_For=address(number)).status for number in range(100)} == {421}
+        assert client.request("GET", "/page", host="new.test", X_Canary="yes").headers["x-mark"] == "two"
+    assert set(marks(edge, 200)) == {"one", "two"}
 
 
 def test_a_commit_that_fails_goes_back_to_nobody_and_stays_away(repository, origin, start, run):

@@ -15,12 +15,13 @@ GUARD = {"minRequests": 20, "window": "1h"}
 
 
 def put(repository, port, value, guard=None, *resources, **spec):
-    """`/api/*` is not cached, the rest is; `path` is the origin's."""
+    """`/api/*` is not cached, the rest is, by `key`; `path` is the origin's."""
+    key = spec.pop("key", {})
     fields = {"originPath": spec.pop("path")} if "path" in spec else {}
     repository.put("shop.yaml", distribution(
         [harness.origin("main", port, **fields)], default=behavior(responseHeadersPolicy="mark"),
         cacheBehaviors=[behavior(pathPattern="/api/*", cachePolicy="Managed-CachingDisabled", responseHeadersPolicy="mark")],
-        rollout=spec.pop("rollout", {"guard": guard or GUARD}), **spec), cache_policy(), header_policy(X_Mark=value), *resources)
+        rollout=spec.pop("rollout", {"guard": guard or GUARD}), **spec), cache_policy(**key), header_policy(X_Mark=value), *resources)
     return repository.commit(value)
 
 

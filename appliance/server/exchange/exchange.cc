@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "appliance/http/authority.h"
 #include "appliance/http/method.h"
 #include "appliance/origin/reference.h"
 #include "appliance/server/h3/http/session.h"
@@ -48,14 +49,21 @@ Exchange::Exchange(h2o_req_t& request, Worker& worker)
   Connections::request_began(request.conn);
 }
 
-/// The edge's own requests are for what is live.
+/// The edge's own requests are for what is live, and so are those for hosts that only the commit
+/// answers, unless somebody tries it: a new host is either there for all viewers or for none.
 void Exchange::choose_snapshot(const snapshot::Split& split) {
   if (peer_.internal) return;
   const auto random = static_cast<std::uint32_t>(sample_ / 100 * snapshot::Split::kNumbers);
   const snapshot::Choice choice = snapshot::choose(split, facts_.fields, facts_.client, random);
-  if (choice.is_in) pin_ = worker_.snapshots().pin_other();
+  if (choice.is_in && (choice.by_header || is_answered_by(*pin_->configuration)))
+    pin_ = worker_.snapshots().pin_other();
   if (choice.assigned)
     rollout_cookie_ = memory_.persist(snapshot::set_cookie(split, *choice.assigned, facts_.https));
+}
+
+bool Exchange::is_answered_by(const snapshot::Configuration& configuration) const {
+  const auto authority = http::parse_authority(facts_.authority);
+  return authority && configuration.find(authority->host) != nullptr;
 }
 
 Exchange::~Exchange() {

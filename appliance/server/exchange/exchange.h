@@ -52,6 +52,7 @@ class Exchange {
  private:
   Exchange(h2o_req_t& request, Worker& worker);
 
+  bool is_answered_by(const snapshot::Configuration& configuration) const;
   void choose_snapshot(const snapshot::Split& split);
   void run();
   void decide();

@@ -8,6 +8,7 @@
 #include "appliance/http/cookie.h"
 #include "appliance/http/query.h"
 #include "appliance/snapshot/request/device.h"
+#include "appliance/snapshot/request/own_cookies.h"
 
 namespace headgate::snapshot {
 namespace {
@@ -94,7 +95,7 @@ std::string_view select_query(std::string_view query, const NameSelector& select
 std::string_view select_cookies(http::Fields request, const NameSelector& selector,
                                 std::pmr::memory_resource& memory) {
   if (selector.mode() == NameSelector::Mode::None) return {};
-  const auto cookies = http::find(request, "cookie");
+  const auto cookies = viewer_cookies(request, memory);
   if (!cookies) return {};
   if (selector.mode() == NameSelector::Mode::All) return *cookies;
   Text selected(&memory);

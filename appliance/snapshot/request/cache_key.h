@@ -39,7 +39,7 @@ std::optional<std::string_view> key_header(const Decision& decision, const Reque
 std::string_view select_query(std::string_view query, const NameSelector& selector,
                               std::pmr::memory_resource& memory);
 
-/// The cookies of the request that `selector` takes, joined by "; ".
+/// The cookies of the request that `selector` takes, joined by "; ", but none of the edge's own.
 std::string_view select_cookies(http::Fields request, const NameSelector& selector,
                                 std::pmr::memory_resource& memory);
 

@@ -8,6 +8,7 @@
 #include "appliance/http/query.h"
 #include "appliance/snapshot/request/cache_key.h"
 #include "appliance/snapshot/request/device.h"
+#include "appliance/snapshot/request/own_cookies.h"
 
 namespace headgate::snapshot {
 namespace {
@@ -78,18 +79,22 @@ http::Fields selecting_fields(const Decision& decision, const RequestFacts& fact
                               std::pmr::memory_resource& memory) {
   if (decision.behavior == nullptr) return facts.fields;
   const CachePolicy& policy = *decision.behavior->cache_policy;
+  const bool brings_own_cookie = has_own_cookie(facts.fields);
   const auto is_normalized = [&](std::string_view name) {
-    return (name == "accept-encoding" && !policy.codings.empty()) ||
+    return (name == "cookie" && brings_own_cookie) ||
+           (name == "accept-encoding" && !policy.codings.empty()) ||
            (name == "accept-language" && policy.normalize.language.has_value()) ||
            (name == "user-agent" && policy.normalize.device);
   };
-  const bool touches = policy.normalize.language || policy.normalize.device ||
+  const bool touches = brings_own_cookie || policy.normalize.language || policy.normalize.device ||
                        (!policy.codings.empty() && http::find(facts.fields, "accept-encoding"));
   if (!touches) return facts.fields;
   std::pmr::vector<http::Field> fields(&memory);
   fields.reserve(facts.fields.size() + 3);
   for (const auto& field : facts.fields)
     if (!is_normalized(field.name)) fields.push_back(field);
+  if (const auto cookies = viewer_cookies(facts.fields, memory); brings_own_cookie && cookies)
+    fields.push_back({"cookie", *cookies});
   if (!decision.accept_encoding.empty())
     fields.push_back({"accept-encoding", decision.accept_encoding});
   if (policy.normalize.language) fields.push_back({"accept-language", decision.language});

@@ -7,6 +7,7 @@
 #include "appliance/http/hop_by_hop.h"
 #include "appliance/http/query.h"
 #include "appliance/snapshot/request/cache_key.h"
+#include "appliance/snapshot/request/own_cookies.h"
 #include "schema/text.h"
 
 namespace headgate::snapshot {
@@ -101,7 +102,7 @@ class Drafter {
   }
 
   void add_cookies() {
-    const auto all = http::find(facts_.fields, "cookie");
+    const auto all = viewer_cookies(facts_.fields, memory_);
     if (!all) return;
     const auto cached = select_cookies(facts_.fields, cache_policy_.cookies, memory_);
     if (origin_policy_ == nullptr) {

@@ -33,7 +33,7 @@ struct GuardedEdge {
     ReconcilerOptions options = more;
     options.mono_now = [this] { return now; };
     options.activator.log = [this](const std::string& line) { said += line + "\n"; };
-    options.source.url = repository.path();
+    options.source.urls = {repository.path()};
     options.activator.state = folder / "state";
     options.activator.journal_limit_bytes = journal_limit;
     options.count = [this](std::uint8_t lane) {

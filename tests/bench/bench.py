@@ -76,6 +76,8 @@ def targets(results):
             yield f"CRS, {name}", entry["ratio"]["median"], ">=", entry["target"]
         if entry["target_ms"]:
             yield f"CRS, {name}, ms", entry["ours_us"] / 1000, "<=", entry["target_ms"]
+    for entry in results.get("cache", {}).get("disk", []):
+        yield f"disk, octets written for one, {'with' if entry['key'] else 'without'} a key", entry["writeAmplification"], "<=", cache.MOST_WRITTEN
 
 
 def met(entry):

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""`./dev bench cache`: look-ups, entries, purges and fills of the RAM tier; miss ratios of the policies."""
+"""`./dev bench cache`: look-ups, entries, purges and fills of the RAM tier; what the disk costs; miss ratios of the policies."""
 import json
 import subprocess
 
 from harness import BINARY, ROOT
 
 PROGRAM = ROOT / "build/release/tests/bench/cache_bench"
+DISK_PROGRAM = ROOT / "build/release/tests/bench/disk_bench"
+MOST_WRITTEN = 1.25  # octets, for each that is stored
 # name: (flags of generate-trace, sizes of caches)
 TRACES = {
     "popular": (["--seed", "1"], ["128MiB", "1GiB"]),
@@ -17,6 +19,7 @@ LAYOUTS = [[], ["--shards", "16", "--chunk", "1MiB"]]
 
 def measure(scratch):
     return {"engine": json.loads(subprocess.run([PROGRAM], check=True, capture_output=True, text=True).stdout),
+            "disk": json.loads(subprocess.run([DISK_PROGRAM, scratch], check=True, capture_output=True, text=True).stdout),
             "replays": [entry for name in TRACES for entry in replay(scratch, name)]}
 
 
@@ -42,6 +45,9 @@ def report(results):
         print(f"purge obeyed with {entry['objects']:,} objects: {entry['p50Us']:.0f} us, p99 {entry['p99Us']:.0f} us")
     fill = results["engine"]["fill"]
     print(f"fill, {fill['readers']:,} readers: {fill['p50Ms']:.1f} ms, p99 {fill['p99Ms']:.1f} ms")
+    for entry in results["disk"]:
+        print(f"disk, {'with' if entry['key'] else 'without'} a key: {entry['writeAmplification']:.3f} octets written for each that is stored "
+              f"(at most {MOST_WRITTEN}), hit ratio {entry['hitRatio']:.3f}, {entry['readMiBPerCpuSecond']:,.0f} MiB read a CPU second")
     print(f"\n{'miss ratio':<12}{'size MiB':>9}{'shards':>8}" + "".join(f"{policy:>18}" for policy in ("s3fifo", "lru", "gdsf")))
     rows = {}
     for entry in results["replays"]:

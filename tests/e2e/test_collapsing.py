@@ -119,6 +119,7 @@ def test_those_who_wait_for_what_turns_out_too_large_to_be_kept_get_it_whole(ser
             connection.close()
 
 
+@pytest.mark.http1
 def test_what_came_before_a_request_is_not_given_to_it_unasked_although_it_still_arrives(serve, origin):
     """A response that needs validation was reused for as long as its body took, however late the request."""
     rest = threading.Event()

@@ -122,6 +122,7 @@ def test_admin_on_a_unix_socket_that_only_the_owner_can_reach(serve, origin, tmp
     edge.command("status", check=0)
 
 
+@pytest.mark.http1
 def test_sigterm_lets_a_request_in_flight_finish(serve, origin):
     go_on = threading.Event()
     origin.route("/slow", Reply(body=b"0123456789", headers={"Cache-Control": "no-store"}, wait_after=(5, go_on)))
@@ -146,6 +147,7 @@ def test_sigterm_lets_a_request_in_flight_finish(serve, origin):
     assert edge.process.wait(30) == 0
 
 
+@pytest.mark.http1
 def test_sigterm_does_not_wait_for_ever(serve, origin):
     origin.route("/hangs", Reply(hang=True))
     edge = serve()

@@ -204,6 +204,7 @@ def put_mark_and_tell(edge, repository, page):
     return commit
 
 
+@pytest.mark.http1
 def test_an_unreachable_source_at_first_boot_leaves_the_edge_alive_and_not_ready(page, run, tmp_path, repository):
     edge = run(source=tmp_path / "nowhere", wait=False, poll="100ms")
     assert edge.admin_get("/healthz").status == 200

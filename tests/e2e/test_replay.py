@@ -29,6 +29,7 @@ def commit_other(repository, origin):
     return repository.commit_of("shop.yaml", distribution(origin.port, cacheBehaviors=[api]), cache_policy())
 
 
+@pytest.mark.http1
 def test_the_last_requests_of_an_edge(served, repository, origin):
     commit_other(repository, origin)
     requests = origin.count()

@@ -31,6 +31,7 @@ def solve(task):
     raise AssertionError("unsolvable")
 
 
+@pytest.mark.http1
 def test_a_client_that_solves_the_challenge_passes_and_others_do_not(guarded, origin):
     edge = guarded(rule("pow", {"path": {"exact": "/page"}}, {"challenge": {"bits": 10, "immunity": "1h"}}))
     refused = edge.get("/page", **BROWSER)
@@ -99,6 +100,7 @@ def test_a_proof_is_worth_something_in_its_network_only(guarded, tmp_path):
         assert [edge.get("/page", X_Forwarded_For=address, Cookie=cookie).status for address in (first, same, other)] == [200, 200, 403]
 
 
+@pytest.mark.http1
 def test_a_proof_is_worth_something_for_its_tls_client_only(guarded):
     edge = guarded(rule("pow", action={"challenge": {"bits": 4, "immunity": "1h"}}))
     cookie = solve(challenge_of(edge.request("GET", "/page", tls=True, **BROWSER)))
@@ -115,6 +117,7 @@ def made(secret, expires, bits=4, host="shop.test", network="7f0000", ja4=""):
     return solve({"challenge": f"1.{bits}.{expiry}.{mac}", "bits": bits, "cookie": "headgate-challenge"})
 
 
+@pytest.mark.http1
 def test_a_proof_ends_and_is_of_this_secret_and_of_enough_work(guarded, tmp_path):
     secret = "0123456789abcdef0123"
     (tmp_path / "secret").write_text(secret)
@@ -150,6 +153,7 @@ def challenged(serve, origin, tmp_path):
     return start
 
 
+@pytest.mark.http1
 @pytest.mark.parametrize("version", ["http1.1", "http2", "http2and3"])
 def test_a_browser_solves_it_by_itself_once_and_nobody_can_steal_the_proof(challenged, tmp_path, version):
     edge = challenged(httpVersion=version)

@@ -52,6 +52,7 @@ def test_many_workers_make_one_run(serve, origin):
     assert all(edge.get(path).is_hit for path in paths)
 
 
+@pytest.mark.http1
 @pytest.mark.parametrize("listeners", [{"http": 1, "https": 0}, {"http": 0, "https": 1}, {"http": 1, "https": 1}])
 @pytest.mark.parametrize("protocol", ["allow-all", "redirect-to-https", "https-only"])
 def test_it_gets_through_whatever_viewers_must_do(repository, origin, run, tmp_path, listeners, protocol):

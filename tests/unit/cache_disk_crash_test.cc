@@ -8,9 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "appliance/cache/disk/encrypted/encrypted_device.h"
 #include "appliance/cache/disk/log.h"
 #include "tests/support/fault_device.h"
 
+using headgate::cache::disk::BlockCipher;
+using headgate::cache::disk::EncryptedDevice;
 using headgate::cache::disk::Log;
 using headgate::test::FaultDevice;
 
@@ -21,11 +24,27 @@ constexpr int kKeys = 12;
 
 std::string key_of(int number) { return "shop /" + std::to_string(number); }
 
-std::unique_ptr<Log> open(FaultDevice& device) {
-  auto log = Log::open(device, {.region_bytes = kRegion, .buffer_bytes = 6000, .max_errors = 3});
+/// A log, and what makes its octets unreadable where it has a key.
+struct Opened {
+  std::unique_ptr<EncryptedDevice> encrypted;
+  std::unique_ptr<Log> log;
+  Log* operator->() const { return log.get(); }
+  Log& operator*() const { return *log; }
+  void reset() { log.reset(); }
+};
+
+Opened open(FaultDevice& device, bool has_key = false) {
+  Opened opened;
+  if (has_key)
+    opened.encrypted = std::make_unique<EncryptedDevice>(
+        device, *BlockCipher::make("a key of thirty-two octets or more"));
+  auto log =
+      Log::open(has_key ? static_cast<headgate::cache::disk::Device&>(*opened.encrypted) : device,
+                {.region_bytes = kRegion, .buffer_bytes = 6000, .max_errors = 3});
   REQUIRE(log);
-  (*log)->recover();
-  return std::move(*log);
+  opened.log = std::move(*log);
+  opened->recover();
+  return opened;
 }
 
 /// What a key was, from when on: `writes` and `synced` count the device's.
@@ -38,9 +57,9 @@ struct Version {
 
 /// Some hundred operations on three regions, so that each begins anew several times.
 struct History {
-  explicit History(std::uint32_t seed) : device(8192 + 3 * kRegion) {
+  explicit History(std::uint32_t seed, bool has_key = false) : device(8192 + 3 * kRegion) {
     std::mt19937 random(seed);
-    auto log = open(device);
+    auto log = open(device, has_key);
     before = device.bytes;
     device.records = true;
     for (int step = 0; step < 150; ++step) {
@@ -107,8 +126,9 @@ struct History {
 }  // namespace
 
 TEST_CASE("the process is killed in the middle of any write, torn anywhere") {
-  for (std::uint32_t seed = 1; seed <= 3; ++seed) {
-    const History history(seed);
+  for (std::uint32_t seed = 1; seed <= 4; ++seed) {
+    const bool has_key = seed > 2;
+    const History history(seed, has_key);
     std::mt19937 random(seed);
     const auto& writes = history.device.writes;
     REQUIRE(writes.size() > 40);
@@ -117,7 +137,7 @@ TEST_CASE("the process is killed in the middle of any write, torn anywhere") {
       for (std::size_t torn = 0; torn <= octets; torn += 512) {
         const std::size_t at = torn == 0 ? 0 : torn - random() % 2 * (random() % 512);
         FaultDevice crashed(history.device.crashed(history.before, count, at));
-        auto log = open(crashed);
+        auto log = open(crashed, has_key);
         const auto found = History::readable(*log);
         for (int key = 0; key < kKeys; ++key) {
           const auto value = found.find(key_of(key));

@@ -83,24 +83,33 @@ Result<std::unique_ptr<DiskTier>> DiskTier::open(Options options) {
     const auto uri = decode_uri(value);
     return !uri || !log.contains(mark_key(uri->distribution, uri->path));
   };
-  HG_TRY(auto log, disk::Log::open(*device, of_log), "cache on disk: {}", options.path);
+  std::unique_ptr<disk::EncryptedDevice> encrypted;
+  if (options.cipher) encrypted = std::make_unique<disk::EncryptedDevice>(*device, *options.cipher);
+  disk::Device& of_the_log =
+      encrypted != nullptr ? static_cast<disk::Device&>(*encrypted) : *device;
+  HG_TRY(auto log, disk::Log::open(of_the_log, of_log), "cache on disk: {}", options.path);
   return std::unique_ptr<DiskTier>(
-      new DiskTier(std::move(options), std::move(device), std::move(log)));
+      new DiskTier(std::move(options), std::move(device), std::move(encrypted), std::move(log)));
 }
 
 DiskTier::DiskTier(Options options, std::unique_ptr<disk::FileDevice> device,
-                   std::unique_ptr<disk::Log> log)
+                   std::unique_ptr<disk::EncryptedDevice> encrypted, std::unique_ptr<disk::Log> log)
     : options_(std::move(options)),
       device_(std::move(device)),
+      encrypted_(std::move(encrypted)),
       log_(std::move(log)),
       writer_(*log_, options_.on_off),
-      reads_(disk::make_reads(device_->descriptor(), why_no_ring_)) {}
+      reads_(disk::make_reads(device_->descriptor(), why_no_ring_)) {
+  if (options_.cipher)
+    reads_ = std::make_unique<disk::EncryptedReads>(std::move(reads_), *options_.cipher);
+}
 
 DiskTier::~DiskTier() { stop(); }
 
 void DiskTier::start(const UriInvalidations& changes) {
-  options_.log(fmt::format("cache on disk: {} of {} MiB, read by {}{}", options_.path,
-                           device_->size_bytes() >> 20, reads_->name(),
+  options_.log(fmt::format("cache on disk: {} of {} MiB{}, read by {}{}", options_.path,
+                           device_->size_bytes() >> 20, options_.cipher ? ", encrypted" : "",
+                           reads_->name(),
                            why_no_ring_.empty() ? "" : fmt::format(" ({})", why_no_ring_)));
   writer_.start(changes);
   recovery_ = std::thread([this] { recover(); });

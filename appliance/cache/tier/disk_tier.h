@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "appliance/base/loop.h"
 #include "appliance/base/unique_function.h"
+#include "appliance/cache/disk/encrypted/encrypted_device.h"
 #include "appliance/cache/disk/file_device.h"
 #include "appliance/cache/disk/log.h"
 #include "appliance/cache/disk/reads/reads.h"
@@ -52,6 +54,7 @@ class DiskTier {
     std::string path;  ///< of a file, which is made, or of a block device
     std::uint64_t size_bytes = 0;
     std::uint64_t ledger_id = 0;
+    std::optional<disk::BlockCipher> cipher = {};      ///< null: what is stored lies there in clear
     std::function<void(const std::string& line)> log;  ///< for the operator
     /// What the disk holds may be out of date from now on: the next process must come with another
     /// ledger_id. Threads: the tier's own.
@@ -98,7 +101,7 @@ class DiskTier {
  private:
   struct Search;
   DiskTier(Options options, std::unique_ptr<disk::FileDevice> device,
-           std::unique_ptr<disk::Log> log);
+           std::unique_ptr<disk::EncryptedDevice> encrypted, std::unique_ptr<disk::Log> log);
 
   void recover();
   void look(const std::shared_ptr<Search>& search, const std::string& key, bool is_variant);
@@ -108,6 +111,7 @@ class DiskTier {
 
   const Options options_;
   const std::unique_ptr<disk::FileDevice> device_;
+  const std::unique_ptr<disk::EncryptedDevice> encrypted_;  ///< null: none
   const std::unique_ptr<disk::Log> log_;
   DiskWriter writer_;
   std::atomic<bool> given_up_{false};

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "appliance/base/background.h"
+#include "reconciler/state/ledger.h"
+#include "reconciler/state/sealed_file.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
@@ -72,62 +74,117 @@ Result<std::unique_ptr<Notifier>> Notifier::make(NotifierOptions options) {
     }
     notifier->receivers_.push_back(std::move(receiver));
   }
-  for (const auto& receiver : notifier->receivers_)
-    receiver->thread = std::thread([self = notifier.get(), one = receiver.get()] {
-      base::work_in_background(10);
-      pthread_setname_np(pthread_self(), "headgate-notify");
-      self->loop(*one);
-    });
   return notifier;
 }
 
 Notifier::~Notifier() { stop(); }
 
-void Notifier::stop() {
+void Notifier::start(Disk& disk, const std::string& path, const Events& events) {
+  auto positions = read_sealed(path);
+  if (!positions)
+    log("notifications: what waited at the last end is not told: " + positions.error().context);
   {
+    const base::MutexLock file(file_mutex_);
+    disk_ = &disk;
+    path_ = path;
+    saved_ = Json();
     const base::MutexLock lock(mutex_);
+    stopping_.store(false);
+    catch_up(positions && *positions ? **positions : Json::object(), events);
+  }
+  save();
+  for (const auto& receiver : receivers_)
+    receiver->thread = std::thread([this, one = receiver.get()] {
+      base::work_in_background(10);
+      pthread_setname_np(pthread_self(), "headgate-notify");
+      loop(*one);
+    });
+}
+
+/// What was told before this process, or while another one had its place, is not queued.
+void Notifier::catch_up(const Json& positions, const Events& events) {
+  const std::uint64_t last = events.empty() ? 0 : events.back().first;
+  for (const auto& receiver : receivers_) {
+    const auto known = positions.find(receiver->notification.name);
+    if (known != positions.end())
+      receiver->begin = {number_of(*known, "sequence"), number_of(*known, "part")};
+    // One that is new, or the journal is.
+    if ((known == positions.end() && receiver->seen == 0) || receiver->begin.sequence > last + 1)
+      receiver->begin = {last + 1, 0};
+    std::erase_if(receiver->waiting,
+                  [&](const Message& message) { return message.position < receiver->begin; });
+    for (const auto& [sequence, line] : events)
+      if (const Json event = Json::parse(line, nullptr, false); event.is_object())
+        queue_event(*receiver, event);
+  }
+}
+
+void Notifier::stop(Duration grace) {
+  {
+    base::MutexLock lock(mutex_);
+    const base::MonoTime deadline = base::mono_now() + grace;
+    while (!is_quiet() && base::mono_now() < deadline) lock.wait_until(wake_, deadline);
     stopping_.store(true);
     wake_.notify_all();
   }
   for (const auto& receiver : receivers_)
     if (receiver->thread.joinable()) receiver->thread.join();
+  save();
+  const base::MutexLock file(file_mutex_);
+  disk_ = nullptr;  // it may be another process's from now on
+}
+
+/// Whether nothing waits but for those who did not take it the last time.
+bool Notifier::is_quiet() const {
+  return std::all_of(receivers_.begin(), receivers_.end(), [](const auto& receiver) {
+    return !receiver->thread.joinable() || receiver->pause != Duration::zero() ||
+           (receiver->waiting.empty() && !receiver->is_busy);
+  });
 }
 
 void Notifier::tell(const std::string& event) {
   const Json json = Json::parse(event, nullptr, false);
   if (!json.is_object()) return;
-  const std::string type = json.value("type", "");
   const base::MutexLock lock(mutex_);
-  for (const auto& receiver : receivers_) {
-    if (receiver->notification.type != Notification::Type::Webhook) {
-      queue_statuses(*receiver, json);
-    } else if (wants(receiver->notification, type)) {
-      queue(*receiver,
-            {webhook_call(receiver->notification, receiver->token, options_.edge, json), "", {}});
-    }
-  }
+  for (const auto& receiver : receivers_) queue_event(*receiver, json);
   wake_.notify_all();
 }
 
-void Notifier::queue_statuses(Receiver& receiver, const Json& event) {
+void Notifier::queue_event(Receiver& receiver, const Json& event) {
+  Position position{number_of(event, "sequence"), 0};
+  if (position.sequence <= receiver.seen) return;
+  receiver.seen = position.sequence;
+  if (receiver.notification.type == Notification::Type::Webhook) {
+    if (wants(receiver.notification, text_of(event, "type")))
+      queue(receiver, {position,
+                       webhook_call(receiver.notification, receiver.token, options_.edge, event),
+                       "",
+                       {}});
+    return;
+  }
   for (const CommitStatus& status : commit_statuses(event)) {
     auto& told = receiver.told;
     const auto of_commit = [&](const CommitStatus& other) { return other.commit == status.commit; };
     const auto last = std::find_if(told.rbegin(), told.rend(), of_commit);
-    if (last != told.rend() && *last == status) continue;
-    std::erase_if(told, of_commit);
-    told.push_back(status);
-    if (told.size() > kRemembered) told.pop_front();
-    // What waits about this commit is out of date; the one that is on its way is not there any
-    // more, as it is taken out first.
-    std::erase_if(receiver.waiting,
-                  [&](const Message& message) { return message.commit == status.commit; });
-    queue(receiver,
-          {status_call(receiver.notification, receiver.token, status), status.commit, {}});
+    if (last == told.rend() || *last != status) {
+      std::erase_if(told, of_commit);
+      told.push_back(status);
+      if (told.size() > kRemembered) told.pop_front();
+      // What waits about this commit is out of date; the one that is on its way is not there any
+      // more, as it is taken out first.
+      std::erase_if(receiver.waiting,
+                    [&](const Message& message) { return message.commit == status.commit; });
+      queue(receiver, {position,
+                       status_call(receiver.notification, receiver.token, status),
+                       status.commit,
+                       {}});
+    }
+    ++position.part;
   }
 }
 
 void Notifier::queue(Receiver& receiver, Message message) {
+  if (message.position < receiver.begin) return;
   message.since = base::mono_now();
   receiver.waiting.push_back(std::move(message));
   if (receiver.waiting.size() <= kMaxWaiting) return;
@@ -146,6 +203,8 @@ std::optional<Notifier::Message> Notifier::take(Receiver& receiver) {
     } else {
       Message message = std::move(receiver.waiting.front());
       receiver.waiting.pop_front();
+      receiver.is_busy = true;
+      receiver.on_its_way = message.position;
       return message;
     }
   }
@@ -155,12 +214,16 @@ std::optional<Notifier::Message> Notifier::take(Receiver& receiver) {
 void Notifier::loop(Receiver& receiver) {
   while (auto message = take(receiver)) {
     const auto answer = perform(message->call, [this] { return stopping_.load(); });
-    if (!stopping_.load()) settle(receiver, std::move(*message), answer);
+    settle(receiver, std::move(*message), answer);
+    save();
   }
 }
 
 void Notifier::settle(Receiver& receiver, Message message, const Result<int>& answer) {
   const base::MutexLock lock(mutex_);
+  receiver.is_busy = false;
+  wake_.notify_all();
+  if (!answer && stopping_.load()) return receiver.waiting.push_front(std::move(message));
   const Duration before = std::exchange(receiver.pause, Duration::zero());
   if (answer && *answer >= 200 && *answer < 300) {
     ++receiver.delivered;
@@ -184,6 +247,34 @@ void Notifier::settle(Receiver& receiver, Message message, const Result<int>& an
       answer ? fmt::format("the answer was {}", *answer) : answer.error().context;
   log(fmt::format("notification {}: {}{}", receiver.notification.name, schema::escape_control(what),
                   again ? "; it is tried again" : ""));
+}
+
+/// What is to be told next: the first that waits, or what comes after all that has been seen.
+Notifier::Position Notifier::next_of(const Receiver& receiver) {
+  if (!receiver.waiting.empty()) return receiver.waiting.front().position;
+  return std::max(receiver.begin, Position{receiver.seen + 1, 0});
+}
+
+/// How far everybody has been told. Not with the queues' mutex held: whoever tells must not wait.
+void Notifier::save() {
+  const base::MutexLock file(file_mutex_);
+  if (disk_ == nullptr) return;
+  Json positions = Json::object();
+  {
+    const base::MutexLock lock(mutex_);
+    for (const auto& receiver : receivers_) {
+      // Another one's thread saves that again when it is over.
+      const Position next = receiver->is_busy ? receiver->on_its_way : next_of(*receiver);
+      positions[receiver->notification.name] =
+          Json{{"sequence", next.sequence}, {"part", next.part}};
+    }
+  }
+  if (positions == saved_) return;
+  const Status saved = write_sealed(*disk_, path_, positions);
+  if (!saved && !saving_fails_)
+    log("notifications: a restart may tell them again: " + saved.error().context);
+  saving_fails_ = !saved;
+  if (saved) saved_ = std::move(positions);
 }
 
 std::vector<observe::Family> Notifier::families() const {

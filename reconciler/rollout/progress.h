@@ -6,8 +6,7 @@
 // time in which nothing served does not count. Without it, or with one that is damaged, a step or a
 // window begins anew: rather too long than too short.
 //
-// File: one line of JSON, {"generation": 17, "step": 2, "leftMs": {"": 41250}}, and one with its
-// SHA-256 in hex.
+// File: {"generation": 17, "step": 2, "leftMs": {"": 41250}}, sealed (state/sealed_file.h).
 #pragma once
 
 #include <cstdint>

@@ -9,6 +9,7 @@ import pytest
 
 from harness import headgate, until
 from origin import Certificate, Origin, Reply
+from test_rollback import restarts
 
 TOKEN = "s3cret-token"
 
@@ -175,3 +176,90 @@ spec:
     for part in ("6:7: error: [HG1203] a notification of this type needs `repository`", "7:7: error: [HG1203] a notification of this type needs `url`",
                  "7:33: error: [HG1211]", "8:7: error: [HG1203] a notification of this type needs `token`", "needs `url`", "8:48: error: [HG1211]", "9:7: error: [HG1210] there is another notification \"c\""):
         assert part in said, said
+
+
+# --- Restarts ------------------------------------------------------------------------------------------------------
+
+
+def hook(forge, *events):
+    return {"name": "ops", "url": forge.url + "/hook", "events": list(events)}
+
+
+def events_at(forge, count):
+    """The events that the receiver has got, when there are so many."""
+    requests = until(lambda: (lambda r: r if len(r) >= count else None)(forge.requests_to("/hook")), f"{count} events")
+    return [json.loads(request.body)["event"] for request in requests]
+
+
+@restarts
+def test_what_waits_at_the_end_is_told_after_the_next_start(told, forge, repository, again):
+    edge = told(hook(forge, "activated", "refused"))
+    commits = [head(repository)]
+    events_at(forge, 1)
+    forge.close()
+    commits.append(edge.apply(repository))
+    commits.append(break_it(edge, repository))
+    edge.output.wait_for("notification ops: .*it is tried again")
+    again(edge)
+    forge.open()
+    repository.remove("broken.yaml")
+    commits.append(edge.apply(repository))
+    events = events_at(forge, len(commits))
+    # A commit that has been refused is refused again after a restart, unless another one came before that round.
+    assert list(dict.fromkeys(e["commit"] for e in events)) == commits
+    sequences = [e["sequence"] for e in events]
+    assert sequences == sorted(set(sequences)), "told twice, or not in turn"
+
+
+@restarts
+def test_a_status_that_was_set_is_not_set_again_after_a_restart(told, forge, repository, tmp_path, again):
+    edge = told(github(forge, tmp_path))
+    bad = break_it(edge, repository)
+    statuses(forge, bad)
+    again(edge)
+    edge.reconcile()
+    until(lambda: [e["commit"] for e in edge.events() if e["type"] == "refused"] == [bad, bad], "the second refusal")
+    repository.remove("broken.yaml")
+    last = edge.apply(repository)
+    statuses(forge, last)
+    assert forge.count() == 3
+
+
+def test_the_end_itself_is_told(told, forge):
+    edge = told(hook(forge, "started", "stopped"))
+    events_at(forge, 1)
+    edge.stop()
+    assert [e["type"] for e in events_at(forge, 2)] == ["started", "stopped"]
+
+
+def test_who_is_new_is_told_nothing_of_before(told, forge, repository, tmp_path):
+    edge = told()
+    edge.apply(repository)
+    edge.stop()
+    edge = told(hook(forge, "activated"))  # commits once more
+    assert [e["commit"] for e in events_at(forge, 1)] == [head(repository)]
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:-10], lambda text: text.replace('"sequence":', '"sequence": 9', 1), lambda text: ""],
+                         ids=["cut", "altered", "empty"])
+def test_when_what_was_told_is_not_known_nothing_is_told_twice(told, forge, repository, damage):
+    edge = told(hook(forge, "activated"))
+    events_at(forge, 1)
+    edge.stop()
+    file = edge.state / "notified"
+    file.write_text(damage(file.read_text()))
+    edge.start()
+    edge.output.wait_for("what waited at the last end is not told: .*/notified: damaged")
+    last = edge.apply(repository)
+    assert [e["commit"] for e in events_at(forge, 2)][1:] == [last]
+
+
+def test_a_journal_that_begins_anew_is_told_from_its_begin(told, forge, repository):
+    edge = told(hook(forge, "activated"))
+    for _ in range(3):
+        edge.apply(repository)
+    events_at(forge, 4)
+    edge.stop()
+    (edge.state / "journal").unlink()
+    edge.start()
+    assert [e["generation"] for e in events_at(forge, 5)] == [1, 2, 3, 4, 1]

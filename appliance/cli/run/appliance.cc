@@ -24,6 +24,8 @@ namespace headgate::cli {
 namespace {
 
 constexpr Duration kDrainLimit = std::chrono::seconds(10);
+/// For what the end itself is told of.
+constexpr Duration kTellLimit = std::chrono::seconds(2);
 /// Of a process whose place another one has taken: long enough for most downloads.
 constexpr Duration kRetireLimit = std::chrono::minutes(10);
 constexpr Duration kLook = std::chrono::milliseconds(200);
@@ -168,6 +170,8 @@ Status Appliance::open_reconciler() {
   auto opened = reconciler::Reconciler::open(std::move(options), snapshots_, disk_);
   if (!opened) return tl::unexpected<Error>(std::move(opened.error()));
   reconciler_ = std::move(*opened);
+  notifier_->start(disk_, settings_.state + "/notified",
+                   reconciler_->board().events(0, reconciler::History::kMaxEvents));
   HG_TRY(quic_seed_, quic_seed(disk_, settings_.state), "--state");
   reconciler_->resume();
   return {};
@@ -460,6 +464,7 @@ void Appliance::stop_following() {
   warmer_->stop();
   reconciler_->stop();
   reconciler_.reset();
+  notifier_->stop();  // the next process tells what waits
 }
 
 Status Appliance::follow_again(Inheritance inheritance) {
@@ -495,7 +500,7 @@ void Appliance::stop() {
     edge_->wait_until_idle(kDrainLimit);
   }
   if (reconciler_ != nullptr) reconciler_->stop();
-  if (notifier_ != nullptr) notifier_->stop();
+  if (notifier_ != nullptr) notifier_->stop(kTellLimit);
   health_.reset();
   admin_.reset();
 }

@@ -41,6 +41,12 @@ std::string_view name(Notification::Event event) {
       return "cleared";
     case Notification::Event::Overridden:
       return "overridden";
+    case Notification::Event::Staged:
+      return "staged";
+    case Notification::Event::Widened:
+      return "widened";
+    case Notification::Event::Confirmed:
+      return "confirmed";
     case Notification::Event::Invalidated:
       return "invalidated";
     case Notification::Event::Warmed:

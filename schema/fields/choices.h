@@ -54,6 +54,12 @@ HG_SCHEMA_CHOICES(TlsVersion, ({{TlsVersion::Tls1_0, "TLSv1"},
 HG_SCHEMA_CHOICES(Invalidation::Mode, ({{Invalidation::Mode::Revalidate, "revalidate"},
                                         {Invalidation::Mode::Delete, "delete"}}));
 
+HG_SCHEMA_CHOICES(ExpectCase::Certificate, ({{ExpectCase::Certificate::Valid, "valid"},
+                                             {ExpectCase::Certificate::Expired, "expired"},
+                                             {ExpectCase::Certificate::NotYetValid, "notYetValid"},
+                                             {ExpectCase::Certificate::OtherHost, "otherHost"},
+                                             {ExpectCase::Certificate::SelfSigned, "selfSigned"}}));
+
 HG_SCHEMA_CHOICES(Notification::Type, ({{Notification::Type::Webhook, "webhook"},
                                         {Notification::Type::GitHub, "github"},
                                         {Notification::Type::GitLab, "gitlab"},
@@ -68,6 +74,9 @@ HG_SCHEMA_CHOICES(Notification::Event, ({{Notification::Event::Activated, "activ
                                          {Notification::Event::Suspected, "suspected"},
                                          {Notification::Event::Cleared, "cleared"},
                                          {Notification::Event::Overridden, "overridden"},
+                                         {Notification::Event::Staged, "staged"},
+                                         {Notification::Event::Widened, "widened"},
+                                         {Notification::Event::Confirmed, "confirmed"},
                                          {Notification::Event::Invalidated, "invalidated"},
                                          {Notification::Event::Warmed, "warmed"},
                                          {Notification::Event::Started, "started"},

@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Fields of `kind: Expect`: requests and what must come of them.
+#include "schema/fields/choices.h"
 #include "schema/fields/envelope.h"
 #include "schema/fields/kinds.h"
 
 namespace headgate::schema {
-
-using ExpectedCertificate = ExpectCase::Certificate;
-HG_SCHEMA_TYPE(ExpectedCertificate, ChoiceOf<ExpectedCertificate> type{
-                                        {{ExpectedCertificate::Valid, "valid"},
-                                         {ExpectedCertificate::Expired, "expired"},
-                                         {ExpectedCertificate::NotYetValid, "notYetValid"},
-                                         {ExpectedCertificate::OtherHost, "otherHost"},
-                                         {ExpectedCertificate::SelfSigned, "selfSigned"}}});
-
 namespace {
 
 void request_fields(Object<ExpectCase::Request>& o) {

@@ -31,6 +31,10 @@ const std::vector<CodeInfo>& codes() {
       {Code::TooManyFiles, "The repository holds more than 100,000 YAML files.",
        "Name what is not configuration in `.headgateignore`."},
       {Code::TooManyProblems, "A file has more than 200 problems.", "Mend those that are shown."},
+      {Code::Submodule, "A folder is a submodule.",
+       "Put its files into the repository (`git subtree add`), or name it in `.headgateignore`."},
+      {Code::LfsPointer, "A file is a pointer of Git LFS.",
+       "Keep it in git itself: `git lfs migrate export`."},
 
       {Code::ApiVersion, "`apiVersion` is missing or not `headgate/v1`.",
        "Write `apiVersion: headgate/v1`."},
@@ -80,6 +84,10 @@ const std::vector<CodeInfo>& codes() {
        "Set it with `labels`, move the rule that sets it up, or name the bot in `bots`."},
       {Code::SecretUnknown, "No `*.sops.yaml` has such a secret.",
        "Add it to one, or correct the name."},
+      {Code::OverlayUnknown, "There is no such overlay.", "Correct `source.overlay`."},
+      {Code::PatchUnmatched, "An overlay changes a resource that is not there.",
+       "Correct its kind or name, or write `$patch: add`."},
+      {Code::FolderMissing, "There is no such folder in the repository.", "Correct `source.path`."},
 
       {Code::TtlOrder, "`minTTL` ≤ `defaultTTL` ≤ `maxTTL` does not hold.",
        "CloudFront's `InvalidTTLOrder`."},

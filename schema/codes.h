@@ -28,6 +28,8 @@ enum class Code : int {
   Unreadable = 1015,
   TooManyFiles = 1016,
   TooManyProblems = 1017,
+  Submodule = 1018,
+  LfsPointer = 1019,
 
   ApiVersion = 1101,
   KindMissing = 1102,
@@ -65,6 +67,9 @@ enum class Code : int {
   IpSetUnknown = 1315,
   LabelUnknown = 1316,
   SecretUnknown = 1317,
+  OverlayUnknown = 1318,
+  PatchUnmatched = 1319,
+  FolderMissing = 1320,
 
   TtlOrder = 1401,
   NotPem = 1402,

@@ -69,12 +69,17 @@ Status FolderTree::scan(const std::string& folder, int depth) {
       return fail(Blame::Config, "{}: {}", relative, reason());
     }
     if (S_ISDIR(info.st_mode)) {
+      if (struct stat git{}; lstat((root_ + "/" + relative + "/.git").c_str(), &git) == 0) {
+        entries_.push_back({relative, identity(info), 0, Entry::Kind::Submodule});
+        continue;
+      }
       HG_CHECK(scan(relative, depth + 1), "{}", name);
       continue;
     }
     if (!S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) continue;
     if (entries_.size() >= kMaxFiles) return fail(Blame::Config, "more than {} files", kMaxFiles);
-    entries_.push_back({relative, identity(info), static_cast<std::uint64_t>(info.st_size)});
+    entries_.push_back({relative, identity(info), static_cast<std::uint64_t>(info.st_size),
+                        S_ISLNK(info.st_mode) ? Entry::Kind::Link : Entry::Kind::File});
   }
   return {};
 }

@@ -11,7 +11,8 @@ namespace headgate::schema {
 
 /// The regular files below a folder as they were when it was opened; `.git` is left out. Symbolic
 /// links are listed but not read, since a commit could not contain what they lead to: a link that
-/// something refers to gives an error, links to folders are not entered. Threads: const calls from
+/// something refers to gives an error, links to folders are not entered; nor are folders with a
+/// `.git` of their own, which a commit has as submodules, if at all. Threads: const calls from
 /// any thread.
 class FolderTree final : public Tree {
  public:

@@ -276,6 +276,8 @@ Json Board::status() const {
       Json{{"url", source_},
            {"ref", ref_},
            {"resolved", or_null(source_report_.name)},
+           {"path", or_null(source_report_.layout.path)},
+           {"overlay", or_null(source_report_.layout.overlay)},
            {"urls", to_json(source_report_)},
            {"lastSuccess", last_source_success_ ? Json(rfc3339(*last_source_success_)) : Json()},
            {"error", or_null(last_source_error_)}};

@@ -88,7 +88,7 @@ Reconciler::Reconciler(ReconcilerOptions options, std::unique_ptr<Source> source
       activator_(std::move(activator)),
       invalidator_(state_mutex_, *activator_, options_.activator.log),
       reviewer_(stages_mutex_, state_mutex_, *activator_, invalidator_, options_.verify,
-                options_.compile),
+                options_.compile, options_.source.layout()),
       board_(source_->location().shown, source_->ref()),
       pace_(options_.source.poll),
       watch_(options_.count),
@@ -183,6 +183,7 @@ bool Reconciler::is_settled(const std::string& commit, bool asked) const {
     if (canary_.is_running() && canary_.commit().commit == commit) return true;
   }
   if (live == nullptr || live->commit != commit) return false;
+  if (live->configuration->model().layout != options_.source.layout()) return false;
   if (options_.verify.enabled()) {  // it may have gone live before this was asked for
     const base::MutexLock lock(state_mutex_);
     if (!activator_->history().activations().back().verified) return false;

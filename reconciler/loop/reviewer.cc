@@ -44,6 +44,7 @@ Result<Review> Reviewer::review(const Repository& repository, const std::string&
   review.commit = commit;
   if (live != nullptr) review.generation = live->generation;
   HG_TRY(const auto tree, repository.tree(commit), "reading {}", commit);
+  tree->set_layout(layout_);
   HG_TRY(const auto verdict, verify(repository, commit), "review");
   if (verdict && !verdict->good()) {
     review.refusal = Refusal{Stage::Verify, verdict->diagnostics};

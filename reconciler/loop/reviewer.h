@@ -37,13 +37,14 @@ class Reviewer {
  public:
   Reviewer(base::Mutex& stages, base::Mutex& state, const Activator& activator,
            const Invalidator& invalidator, const schema::EdgeVerify& verify,
-           const snapshot::CompileOptions& compile)
+           const snapshot::CompileOptions& compile, schema::Layout layout)
       : stages_(stages),
         state_(state),
         activator_(activator),
         invalidator_(invalidator),
         verify_(verify),
-        compile_(compile) {}
+        compile_(compile),
+        layout_(std::move(layout)) {}
 
   /// As a round would. Errors: Blame::Self when the repository cannot be read; Blame::Config when
   /// the machine's own files cannot.
@@ -67,6 +68,7 @@ class Reviewer {
   const Invalidator& invalidator_;
   const schema::EdgeVerify& verify_;
   const snapshot::CompileOptions& compile_;  ///< written by who has `stages_`
+  const schema::Layout layout_;
 };
 
 }  // namespace headgate::reconciler

@@ -31,6 +31,8 @@ std::string_view name(Notification::Event event) {
       return "sourceFailed";
     case Notification::Event::SourceRecovered:
       return "sourceRecovered";
+    case Notification::Event::SourceSwitched:
+      return "sourceSwitched";
     case Notification::Event::Suspended:
       return "suspended";
     case Notification::Event::Resumed:

@@ -11,6 +11,7 @@
 #include "appliance/base/time.h"
 #include "appliance/observe/metrics.h"
 #include "reconciler/state/journal.h"
+#include "schema/model/layout.h"
 
 namespace headgate::reconciler {
 
@@ -30,6 +31,7 @@ std::string_view name(RemoteReport::State state);
 
 struct SourceReport {
   std::vector<RemoteReport> remotes;  ///< in the order of the URLs
+  schema::Layout layout;              ///< of what is read from them
   std::string name;                   ///< of the ref that was found: "main", "v1.2.3"
 
   /// "FellBack", "Behind" or "Diverged" where several URLs are followed and one is not as it should

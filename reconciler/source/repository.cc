@@ -92,6 +92,7 @@ std::string utc(std::int64_t seconds) {
 }
 
 struct Walk {
+  using Kind = schema::Tree::Entry::Kind;
   git_repository* repository;
   git_odb* objects;
   const std::unordered_map<std::string, std::size_t>& known;
@@ -122,10 +123,10 @@ struct Walk {
         return folder(child, path + "/", depth + 1);
       }
       case GIT_FILEMODE_COMMIT:
-        entries.push_back({path, kSubmodule + hex(*id), 0});
+        entries.push_back({path, kSubmodule + hex(*id), 0, Kind::Submodule});
         return {};
       case GIT_FILEMODE_LINK:
-        entries.push_back({path, kLink + hex(*id), 0});
+        entries.push_back({path, kLink + hex(*id), 0, Kind::Link});
         return {};
       default:
         return file(id, path);
@@ -143,7 +144,7 @@ struct Walk {
     else if (git_odb_read_header(&size, &type, objects, id) != 0)
       return fail(Blame::Self, "{}", last_error());
     sizes.emplace(name, size);
-    entries.push_back({path, std::move(name), size});
+    entries.push_back({path, std::move(name), size, Kind::File});
     return {};
   }
 };
@@ -170,8 +171,8 @@ GitTree::~GitTree() = default;
 Result<std::string> GitTree::read(const Entry& entry) const {
   git_oid id;
   git_blob* blob = nullptr;
-  if (entry.id.starts_with(kLink)) return fail(Blame::Config, "symbolic links are not read");
-  if (entry.id.starts_with(kSubmodule)) return fail(Blame::Config, "submodules are not read");
+  if (entry.kind == Entry::Kind::Link) return fail(Blame::Config, "symbolic links are not read");
+  if (entry.kind == Entry::Kind::Submodule) return fail(Blame::Config, "submodules are not read");
   if (entry.size > kMaxBlobBytes)
     return fail(Blame::Config, "larger than {}", format_size(kMaxBlobBytes));
   if (const auto seen = known_->contents.find(entry.id); seen != known_->contents.end())
@@ -295,6 +296,13 @@ bool Repository::is_ancestor(const std::string& ancestor, const std::string& com
 std::string Repository::working_folder() const {
   const char* folder = git_repository_workdir(handle_.get());
   return folder != nullptr ? folder : "";
+}
+
+bool Repository::is_in_lfs(const std::string& path) const {
+  const char* filter = nullptr;
+  return git_attr_get(&filter, handle_.get(), GIT_ATTR_CHECK_FILE_THEN_INDEX, path.c_str(),
+                      "filter") == 0 &&
+         git_attr_value(filter) == GIT_ATTR_VALUE_STRING && std::string_view(filter) == "lfs";
 }
 
 bool Repository::ignores(const std::string& path) const {

@@ -90,6 +90,8 @@ class Repository {
   /// Whether .gitignore and its kin leave `path` (relative to the working folder, a '/' at the end
   /// of folders) out.
   bool ignores(const std::string& path) const;
+  /// Whether a commit has a pointer of Git LFS in the place of `path`, by .gitattributes.
+  bool is_in_lfs(const std::string& path) const;
 
  private:
   explicit Repository(std::shared_ptr<git_repository> handle) : handle_(std::move(handle)) {}

@@ -119,14 +119,17 @@ Result<std::unique_ptr<Source>> Source::open(const schema::EdgeSource& options,
                          options.timeout, kLocalRef + (i > 0 ? fmt::format("-{}", i) : ""),
                          token_for(locations[i], locations, options));
   return std::unique_ptr<Source>(new Source(Mirror(std::move(local), state_directory + "/repo.git"),
-                                            std::move(remotes), followed.text, std::move(clock)));
+                                            std::move(remotes), followed.text, options.layout(),
+                                            std::move(clock)));
 }
 
-Source::Source(Mirror mirror, std::vector<Remote> remotes, std::string ref, Clock clock)
+Source::Source(Mirror mirror, std::vector<Remote> remotes, std::string ref, schema::Layout layout,
+               Clock clock)
     : mirror_(std::move(mirror)),
       remotes_(std::move(remotes)),
       ref_(std::move(ref)),
       clock_(std::move(clock)) {
+  report_.layout = std::move(layout);
   for (const Remote& remote : remotes_) {
     RemoteReport report;
     report.url = remote.location().shown;
@@ -257,6 +260,12 @@ void Source::note(std::size_t index, RemoteReport::State state, std::string mess
 void Source::tell(std::string line) { news_.push_back(std::move(line)); }
 
 std::vector<std::string> Source::take_news() { return std::exchange(news_, {}); }
+
+Result<std::unique_ptr<GitTree>> Source::tree(const std::string& commit) {
+  auto tree = mirror_.tree(commit);
+  if (tree) (*tree)->set_layout(report_.layout);
+  return tree;
+}
 
 Result<CommitInfo> Source::describe(const std::string& commit) const {
   if (repository() == nullptr) return fail(Blame::Self, "no mirror");

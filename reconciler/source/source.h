@@ -48,7 +48,7 @@ class Source {
   std::vector<std::string> take_news();
 
   /// Errors: Blame::Self when the mirror is damaged; the next fetch makes it again.
-  Result<std::unique_ptr<GitTree>> tree(const std::string& commit) { return mirror_.tree(commit); }
+  Result<std::unique_ptr<GitTree>> tree(const std::string& commit);
   /// The mirror gave something that cannot be: the next fetch makes it again. Trees from before
   /// must be gone by then: libgit2 shares open packs by their names, and the new ones may have the
   /// same.
@@ -76,7 +76,8 @@ class Source {
     Found found;
   };
 
-  Source(Mirror mirror, std::vector<Remote> remotes, std::string ref, Clock clock);
+  Source(Mirror mirror, std::vector<Remote> remotes, std::string ref, schema::Layout layout,
+         Clock clock);
   Result<std::string> look(const Cancellation* cancellation, const std::string& live);
   std::vector<std::size_t> order();
   void note_elsewhere(const std::vector<Answer>& answers, const std::string& live);

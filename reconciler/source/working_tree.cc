@@ -13,11 +13,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Asks the repository around a folder, when there is one, what it ignores; a folder is asked for
-/// once.
-class Ignores {
+/// What a commit would have in the place of a file that Git LFS keeps, as far as that matters.
+constexpr const char* kLfsPointer = "version https://git-lfs.github.com/spec/v1\n";
+
+}  // namespace
+
+/// The repository around a folder, when there is one. A folder is asked for once.
+class Surroundings {
  public:
-  explicit Ignores(const std::string& path) {
+  explicit Surroundings(const std::string& path) {
     std::error_code error;
     const fs::path root = fs::canonical(path, error);
     auto repository = Repository::discover(root.string());
@@ -30,18 +34,26 @@ class Ignores {
     repository_ = std::make_unique<Repository>(std::move(*repository));
   }
 
-  bool file(const std::string& path) {
-    return repository_ != nullptr && (folder_of(path) || repository_->ignores(prefix_ + path));
+  bool ignore(const schema::Tree::Entry& entry) {
+    if (repository_ == nullptr) return false;
+    const bool is_folder = entry.kind == schema::Tree::Entry::Kind::Submodule;
+    return ignore_folder_of(entry.path) ||
+           repository_->ignores(prefix_ + entry.path + (is_folder ? "/" : ""));
+  }
+
+  bool is_in_lfs(const std::string& path) const {
+    return repository_ != nullptr && repository_->is_in_lfs(prefix_ + path);
   }
 
  private:
   /// Whether the folder of `path`, or one above it, is ignored.
-  bool folder_of(const std::string& path) {
+  bool ignore_folder_of(const std::string& path) {
     const std::size_t slash = path.rfind('/');
     if (slash == std::string::npos) return false;
     const std::string folder = path.substr(0, slash);
     if (const auto known = folders_.find(folder); known != folders_.end()) return known->second;
-    return folders_[folder] = folder_of(folder) || repository_->ignores(prefix_ + folder + "/");
+    return folders_[folder] =
+               ignore_folder_of(folder) || repository_->ignores(prefix_ + folder + "/");
   }
 
   std::string prefix_;
@@ -49,15 +61,21 @@ class Ignores {
   std::map<std::string, bool> folders_;
 };
 
-}  // namespace
+WorkingTree::WorkingTree(schema::FolderTree folder) : folder_(std::move(folder)) {}
+WorkingTree::~WorkingTree() = default;
 
 Result<std::unique_ptr<WorkingTree>> WorkingTree::open(const std::string& path) {
   HG_TRY(schema::FolderTree folder, schema::FolderTree::open(path), "reading the configuration");
   std::unique_ptr<WorkingTree> tree(new WorkingTree(std::move(folder)));
-  Ignores ignores(path);
+  tree->surroundings_ = std::make_unique<Surroundings>(path);
   for (const Entry& entry : tree->folder_.entries())
-    if (!ignores.file(entry.path)) tree->entries_.push_back(entry);
+    if (!tree->surroundings_->ignore(entry)) tree->entries_.push_back(entry);
   return tree;
+}
+
+Result<std::string> WorkingTree::read(const Entry& entry) const {
+  if (surroundings_->is_in_lfs(entry.path)) return std::string(kLfsPointer);
+  return folder_.read(entry);
 }
 
 }  // namespace headgate::reconciler

@@ -15,6 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kHead = "headgate snapshot 1\n";
+constexpr std::string_view kHeadWithLayout = "headgate snapshot 2\n";
 constexpr std::uint64_t kMaxPackedBytes = std::uint64_t{1} << 30;
 
 bool before(const schema::Tree::Entry& entry, const std::string& path) { return entry.path < path; }
@@ -56,6 +57,21 @@ bool take_file(std::string_view& rest, StoredTree& tree) {
   return true;
 }
 
+std::optional<schema::Layout> take_layout(std::string_view& rest) {
+  const auto path_bytes = take_number(rest, ' ');
+  const auto overlay_bytes = path_bytes ? take_number(rest, '\n') : std::nullopt;
+  const auto path = overlay_bytes ? take(rest, *path_bytes) : std::nullopt;
+  const auto overlay = path ? take(rest, *overlay_bytes) : std::nullopt;
+  if (!overlay || !take_until(rest, '\n')) return std::nullopt;
+  return schema::Layout{std::string(*path), std::string(*overlay)};
+}
+
+std::string head_of(const schema::Layout& layout) {
+  if (layout == schema::Layout()) return std::string(kHead);
+  return fmt::format("{}{} {}\n{}{}\n", kHeadWithLayout, layout.path.size(), layout.overlay.size(),
+                     layout.path, layout.overlay);
+}
+
 }  // namespace
 
 Result<std::string> StoredTree::read(const Entry& entry) const {
@@ -73,7 +89,7 @@ void StoredTree::add(Entry entry, std::string content) {
 Result<std::string> pack_tree(const schema::Tree& tree, std::vector<std::string> paths) {
   std::sort(paths.begin(), paths.end());
   paths.erase(std::unique(paths.begin(), paths.end()), paths.end());
-  std::string packed(kHead);
+  std::string packed = head_of(tree.layout());
   packed += fmt::format("{}\n", paths.size());
   for (const std::string& path : paths) {
     const auto& entries = tree.entries();
@@ -90,11 +106,16 @@ Result<std::string> pack_tree(const schema::Tree& tree, std::vector<std::string>
 }
 
 Result<std::unique_ptr<StoredTree>> unpack_tree(std::string_view packed) {
-  if (!packed.starts_with(kHead)) return fail(Blame::Self, "not a snapshot of headgate");
+  const bool has_layout = packed.starts_with(kHeadWithLayout);
+  if (!has_layout && !packed.starts_with(kHead))
+    return fail(Blame::Self, "not a snapshot of headgate");
   std::string_view rest = packed.substr(kHead.size());
+  const auto layout = has_layout ? take_layout(rest) : schema::Layout();
+  if (!layout) return fail(Blame::Self, "the snapshot does not say where the configuration is");
   const auto count = take_number(rest, '\n');
   if (!count) return fail(Blame::Self, "the snapshot has no count of files");
   auto tree = std::make_unique<StoredTree>();
+  tree->set_layout(*layout);
   for (std::size_t i = 0; i < *count; ++i)
     if (!take_file(rest, *tree))
       return fail(Blame::Self, "the snapshot ends in file {} of {}", i + 1, *count);

@@ -7,6 +7,11 @@
 //   FILES\n                                  number of files
 //   PATH-OCTETS CONTENT-OCTETS ID\n PATH CONTENT \n    once for each, by path
 //
+// Where the tree has a layout, it begins with
+//
+//   headgate snapshot 2\n
+//   PATH-OCTETS OVERLAY-OCTETS\n PATH OVERLAY \n
+//
 // Good: one read, one hash, no index to disagree with. Bad: unchanged files are written again with
 // every change (a few MB at most).
 #pragma once

@@ -69,6 +69,7 @@ HG_SCHEMA_CHOICES(Notification::Event, ({{Notification::Event::Activated, "activ
                                          {Notification::Event::Refused, "refused"},
                                          {Notification::Event::SourceFailed, "sourceFailed"},
                                          {Notification::Event::SourceRecovered, "sourceRecovered"},
+                                         {Notification::Event::SourceSwitched, "sourceSwitched"},
                                          {Notification::Event::Suspended, "suspended"},
                                          {Notification::Event::Resumed, "resumed"},
                                          {Notification::Event::Suspected, "suspected"},

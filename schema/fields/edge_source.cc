@@ -124,6 +124,12 @@ void source_fields(Object<EdgeSource>& o) {
           "Instead of `ref`: the highest tag that is a version of this range, as in `>=1.2 <2`, "
           "`~1.4` or `1.x`.")
       .format(kSemanticRange);
+  o.field("path", &EdgeSource::path,
+          "The folder of the repository that has the configuration; without it, its root.")
+      .format(kFolderPath);
+  o.field("overlay", &EdgeSource::overlay,
+          "The overlay, a folder in `overlays/`, whose documents are laid over the resources.")
+      .format(kOverlayName);
   o.field("poll", &EdgeSource::poll, "How often the edge asks for a new commit.")
       .synonym("interval")
       .at_least(100);

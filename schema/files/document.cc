@@ -6,22 +6,13 @@
 
 #include <algorithm>
 
+#include "schema/files/overlay.h"
 #include "schema/files/sops.h"
 #include "schema/text.h"
 #include "schema/yaml/reader.h"
 
 namespace headgate::schema {
 namespace {
-
-void check_api_version(const Node& document, Decoder& decoder) {
-  const Node* version = document.find("apiVersion");
-  if (version == nullptr)
-    return decoder.error(Code::ApiVersion, document.mark, "`apiVersion` is missing",
-                         fmt::format("write apiVersion: {}", kApiVersion));
-  if (version->kind == Node::Kind::Scalar && version->text == kApiVersion) return;
-  decoder.error(Code::ApiVersion, version->mark,
-                fmt::format("`apiVersion` must be {}, not {}", kApiVersion, describe(*version)));
-}
 
 std::vector<std::string> kind_names(Owner owner) {
   std::vector<std::string> names;
@@ -95,10 +86,20 @@ std::shared_ptr<const Resource> encrypted_file(const std::string& path, Node doc
 
 }  // namespace
 
+void check_api_version(const Node& document, Decoder& decoder) {
+  const Node* version = document.find("apiVersion");
+  if (version == nullptr)
+    return decoder.error(Code::ApiVersion, document.mark, "`apiVersion` is missing",
+                         fmt::format("write apiVersion: {}", kApiVersion));
+  if (version->kind == Node::Kind::Scalar && version->text == kApiVersion) return;
+  decoder.error(Code::ApiVersion, version->mark,
+                fmt::format("`apiVersion` must be {}, not {}", kApiVersion, describe(*version)));
+}
+
 DecodedFile decode_file(const std::string& path, std::string_view text, Owner owner,
-                        FileSource* files) {
-  DecodedFile out;
-  Decoder decoder(path, files, out.diagnostics);
+                        FileSource* files, const Overlay* overlay) {
+  std::vector<Diagnostic> problems;
+  Decoder decoder(path, files, problems);
   YamlDocuments yaml = read_yaml(text);
   for (YamlProblem& problem : yaml.problems)
     decoder.error(problem.code, problem.mark, std::move(problem.message), std::move(problem.hint));
@@ -107,18 +108,30 @@ DecodedFile decode_file(const std::string& path, std::string_view text, Owner ow
                   fmt::format("one has apiVersion: {} and a kind; a file that is no configuration "
                               "belongs into .headgateignore",
                               kApiVersion));
-  if (owner == Owner::Repository && is_sops_file(path)) {
-    for (Node& document : yaml.documents)
+  DecodedFile out = decode_documents(path, std::move(yaml.documents), owner, files, overlay);
+  out.diagnostics.insert(out.diagnostics.begin(), problems.begin(), problems.end());
+  return out;
+}
+
+DecodedFile decode_documents(const std::string& path, std::vector<Node> documents, Owner owner,
+                             FileSource* files, const Overlay* overlay) {
+  static const Overlay kNone;
+  if (overlay == nullptr) overlay = &kNone;
+  DecodedFile out;
+  Decoder decoder(path, overlay->files(), files, out.diagnostics);
+  for (Node& document : documents) {
+    if (owner == Owner::Repository && is_sops_file(path)) {
       out.resources.push_back(encrypted_file(path, std::move(document), decoder));
-    return out;
-  }
-  for (Node& document : yaml.documents) {
+      continue;
+    }
+    if (!overlay->apply(document, decoder, out.patches)) continue;
     check_api_version(document, decoder);
     const Kind* kind = find_document_kind(document, owner, decoder);
     if (kind == nullptr) continue;
     auto resource = std::make_shared<Resource>();
     resource->kind = kind;
     resource->file = path;
+    resource->overlay_files = overlay->files();
     resource->value = kind->decode(document, decoder);
     resource->name = name_of(resource->value);
     resource->document = std::move(document);

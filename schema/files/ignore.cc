@@ -97,14 +97,17 @@ bool IgnoreRules::ignores(std::string_view path) const {
 }
 
 bool is_configuration(std::string_view path) {
-  if (!path.ends_with(".yaml") && !path.ends_with(".yml")) return false;
+  return (path.ends_with(".yaml") || path.ends_with(".yml")) && !is_hidden(path);
+}
+
+bool is_hidden(std::string_view path) {
   for (std::string_view rest = path; !rest.empty();) {
     std::string_view name = rest.substr(0, rest.find('/'));
-    if (name.starts_with('.')) return false;
-    if (name == "overlays" && name.size() < rest.size()) return false;
+    if (name.starts_with('.')) return true;
+    if (name == "overlays" && name.size() < rest.size()) return true;
     rest.remove_prefix(std::min(rest.size(), name.size() + 1));
   }
-  return true;
+  return false;
 }
 
 }  // namespace headgate::schema

@@ -35,5 +35,8 @@ class IgnoreRules {
 
 /// Whether a file is read as YAML before `.headgateignore` is asked.
 bool is_configuration(std::string_view path);
+/// Whether it is in a folder that is not looked into: one with a dot before its name, or
+/// `overlays`; or has a dot before its own.
+bool is_hidden(std::string_view path);
 
 }  // namespace headgate::schema

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "schema/model/distribution.h"
+#include "schema/model/layout.h"
 #include "schema/model/policy.h"
 #include "schema/model/resources.h"
 #include "schema/model/signers.h"
@@ -21,6 +22,7 @@ namespace headgate::schema {
 /// as before, so that whoever compiles them can tell by identity what has not changed. Maps are
 /// keyed by name; policies also hold the managed ones in use, under their name. Threads: immutable.
 struct Model {
+  Layout layout;  ///< of the tree that it was loaded from
   std::map<std::string, std::shared_ptr<const Distribution>> distributions;
   std::map<std::string, std::shared_ptr<const CachePolicy>> cache_policies;
   std::map<std::string, std::shared_ptr<const OriginRequestPolicy>> origin_request_policies;

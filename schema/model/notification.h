@@ -19,6 +19,7 @@ struct Notification {
     Refused,
     SourceFailed,
     SourceRecovered,
+    SourceSwitched,
     Suspended,
     Resumed,
     Suspected,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "schema/base/units.h"
+#include "schema/model/layout.h"
 #include "schema/model/secret.h"
 
 namespace headgate::schema {
@@ -24,6 +25,8 @@ struct EdgeSource {
   std::string receive;  ///< bare repository that is pushed to, instead of `urls`; empty: none
   std::string ref = "main";
   std::string semver;  ///< follow the highest tag of this range, instead of `ref`; empty: none
+  std::string path;    ///< see Layout
+  std::string overlay;
   Duration poll = std::chrono::seconds(15);
   Duration timeout = std::chrono::seconds(60);  ///< of one step of a fetch, from one URL
   std::string ssh_key_file;
@@ -33,6 +36,8 @@ struct EdgeSource {
   std::string proxy;  ///< of http(s) URLs: http://, https://, socks5://, socks5h://; empty: the
                       ///< variables'
   std::optional<Secret> webhook_secret;
+
+  Layout layout() const { return {path, overlay}; }
 };
 
 }  // namespace headgate::schema

@@ -13,7 +13,7 @@ std::optional<ReferencedFile> Decoder::read_referenced(const Node& where, std::s
   FileProblem problem;
   if (files_ == nullptr) {
     error(Code::FileMissing, where.mark, "this file cannot refer to other files");
-  } else if (files_->read(path, file, problem)) {
+  } else if (files_->read(path, file_of(where.mark), file, problem)) {
     return file;
   } else {
     error(problem.code, where.mark, std::move(problem.message), std::move(problem.hint));
@@ -38,7 +38,7 @@ void Decoder::report(Diagnostic::Severity severity, Code code, Mark mark, std::s
     return;
   }
   Diagnostic diagnostic;
-  diagnostic.file = file_;
+  diagnostic.file = file_of(mark);
   diagnostic.line = static_cast<int>(mark.line);
   diagnostic.column = static_cast<int>(mark.column);
   diagnostic.severity = severity;

@@ -67,11 +67,15 @@ class Linker {
   }
 
   void error(Code code, Mark mark, std::string message, std::string hint = {}) {
-    Decoder(file_->file, nullptr, out_).error(code, mark, std::move(message), std::move(hint));
+    Decoder(file_->file, file_->overlay_files, nullptr, out_)
+        .error(code, mark, std::move(message), std::move(hint));
   }
   Mark mark(std::string_view path) const { return file_->document.locate(path).mark; }
   static std::string place(const Resource& resource, std::string_view path) {
-    return fmt::format("{}:{}", resource.file, resource.document.locate(path).mark.line);
+    const Mark mark = resource.document.locate(path).mark;
+    std::vector<Diagnostic> none;
+    const Decoder decoder(resource.file, resource.overlay_files, nullptr, none);
+    return fmt::format("{}:{}", decoder.file_of(mark), mark.line);
   }
 
   /// False, after a diagnostic that names both, when the kind has that name already.
@@ -230,7 +234,7 @@ class Linker {
     if (key.enable_accept_encoding_gzip || key.enable_accept_encoding_brotli ||
         key.enable_accept_encoding_zstd)
       return;
-    Decoder(file_->file, nullptr, out_)
+    Decoder(file_->file, file_->overlay_files, nullptr, out_)
         .warning(Code::NoEffect, mark(path + ".compress"),
                  fmt::format("nothing is compressed: the cache policy {} enables no encoding",
                              in_quotes(policy->name)),
@@ -366,7 +370,7 @@ class Linker {
   /// Rules that guard nothing are most likely meant to guard something.
   void check_used(const WebAcl& acl) {
     if (used_acls_.contains(acl.name)) return;
-    Decoder(file_->file, nullptr, out_)
+    Decoder(file_->file, file_->overlay_files, nullptr, out_)
         .warning(Code::NoEffect, mark("metadata.name"),
                  fmt::format("no distribution uses the WebACL {}", in_quotes(acl.name)),
                  "name it as webAclRef in a distribution or behavior");

@@ -16,6 +16,7 @@ struct Resource {
   const Kind* kind = nullptr;
   std::string name;  ///< empty when it could not be read
   std::string file;
+  std::vector<std::string> overlay_files;  ///< see Mark::origin
   Node document;
   AnyResource value;
 };

@@ -231,6 +231,24 @@ std::string check_semantic_range(std::string& text) {
   return range ? "" : range.error().context;
 }
 
+std::string check_folder_path(std::string& text) {
+  std::string path;
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string_view name = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(std::min(rest.size(), name.size() + 1));
+    if (name == ".." || text.starts_with('/'))
+      return "a folder of the repository, from its root, as in edge/eu";
+    if (name.empty() || name == ".") continue;
+    path += (path.empty() ? "" : "/") + std::string(name);
+  }
+  text = std::move(path);
+  return "";
+}
+
+std::string check_overlay_name(std::string& text) {
+  return text.empty() ? "" : check_resource_name(text);
+}
+
 std::string check_proxy(std::string& text) {
   // libcurl's socks5h leaves the name to the proxy to look up.
   for (const std::string_view scheme : {"http://", "https://", "socks5://", "socks5h://"})
@@ -286,6 +304,9 @@ const Format kCron{"a schedule", "^(@[a-z]+|\\S+(\\s+\\S+){4})$", check_cron};
 const Format kSemanticRange{"a range of versions", "^.", check_semantic_range};
 const Format kProxy{"a proxy", "^(https?|socks5h?)://[!-~]+$", check_proxy};
 const Format kAuthority{"a host", "^[^/?#@\\s]+$", check_authority};
+const Format kFolderPath{"a folder", nullptr, check_folder_path};
+const Format kOverlayName{"an overlay", "^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$",
+                          check_overlay_name};
 const Format kInvalidationId{"an id", "^[ -~]{1,257}$", check_invalidation_id};
 const Format kUrl{"a URL", "^https?://[^/?#\\s][^#\\s]*$", check_url};
 const Format kNotEmpty{"a text", "^.", check_not_empty};

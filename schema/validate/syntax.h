@@ -33,9 +33,11 @@ extern const Format kCron;              ///< see headgate::Cron
 extern const Format kSemanticRange;     ///< see headgate::SemanticRange
 extern const Format kProxy;             ///< http, https, socks5 or socks5h
 extern const Format kAuthority;         ///< HOST or HOST:PORT; lower-cased
-extern const Format kInvalidationId;    ///< a name, `name@nonce`, a caller's reference
-extern const Format kUrl;               ///< absolute, http or https
-extern const Format kCountry;           ///< ISO 3166-1 alpha-2; upper-cased
+extern const Format kFolderPath;      ///< "edge/eu", from a repository's root; "" and "." are that
+extern const Format kOverlayName;     ///< a name, or ""
+extern const Format kInvalidationId;  ///< a name, `name@nonce`, a caller's reference
+extern const Format kUrl;             ///< absolute, http or https
+extern const Format kCountry;         ///< ISO 3166-1 alpha-2; upper-cased
 extern const Format kIpAddress;
 extern const Format kCidr;
 extern const Format kListen;    ///< ADDR:PORT

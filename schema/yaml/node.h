@@ -13,6 +13,7 @@ namespace headgate::schema {
 struct Mark {
   std::uint32_t line = 0;
   std::uint32_t column = 0;
+  std::uint32_t origin = 0;  ///< 0: the document's own file; n: the overlay's file n - 1
 };
 
 /// One value. Children of a map carry their key; keys are unique and plain or quoted text.

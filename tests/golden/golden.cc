@@ -31,6 +31,8 @@ struct Case {
   std::string expected;  ///< all after them
   bool edge = false;
   bool defaults = false;
+  Layout layout;
+  std::vector<std::string> submodules;
   std::map<std::string, std::string> files;
 };
 
@@ -77,6 +79,12 @@ Case parse(const std::string& text) {
     if (!any && line.starts_with("#")) {
       test.edge = test.edge || line == "# edge";
       test.defaults = test.defaults || line == "# defaults";
+      std::istringstream words(line);
+      std::string hash, word, value;
+      words >> hash >> word >> value;
+      if (word == "path:") test.layout.path = value;
+      if (word == "overlay:") test.layout.overlay = value;
+      if (word == "submodule:") test.submodules.push_back(value);
       continue;
     }
     if (line.starts_with(kMarker)) {
@@ -119,6 +127,8 @@ std::string run(const Case& test, std::set<int>& seen) {
     if (loaded.edge) json = to_json(*loaded.edge, options);
   } else {
     MemoryTree tree(test.files);
+    tree.set_layout(test.layout);
+    for (const std::string& path : test.submodules) tree.put_submodule(path);
     Loader loader;
     Loaded loaded = loader.load(tree);
     diagnostics = loaded.diagnostics;

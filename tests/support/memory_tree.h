@@ -28,6 +28,12 @@ class MemoryTree final : public Tree {
               [](const Entry& a, const Entry& b) { return a.path < b.path; });
     files_[path] = std::move(content);
   }
+  void put_submodule(const std::string& path) {
+    remove(path);
+    entries_.push_back({path, "submodule", 0, Entry::Kind::Submodule});
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Entry& a, const Entry& b) { return a.path < b.path; });
+  }
   void remove(const std::string& path) {
     files_.erase(path);
     entries_.erase(std::remove_if(entries_.begin(), entries_.end(),

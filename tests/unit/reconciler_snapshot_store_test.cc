@@ -51,6 +51,25 @@ TEST_CASE("the same files give the same digest, whatever the order in which they
   CHECK(digest_of(packed_sample()) != digest_of(*pack_tree(sample(), {"a/shop.yaml"})));
 }
 
+TEST_CASE("where the configuration is belongs to the snapshot") {
+  const std::vector<std::string> files = {"a/shop.yaml", "empty.yaml"};
+  StoredTree tree = sample();
+  tree.set_layout({"a", "prod"});
+  const std::string packed = *pack_tree(tree, files);
+  const auto unpacked = unpack_tree(packed);
+  REQUIRE(unpacked.has_value());
+  CHECK((*unpacked)->layout() == schema::Layout{"a", "prod"});
+  CHECK((*unpacked)->entries().size() == 2);
+  for (std::size_t length = 0; length < packed.size(); ++length)
+    CHECK_FALSE(unpack_tree(std::string_view(packed).substr(0, length)).has_value());
+
+  StoredTree plain = sample();
+  const std::string without = *pack_tree(plain, files);
+  CHECK(without.starts_with("headgate snapshot 1\n"));  // as releases before wrote it
+  CHECK((*unpack_tree(without))->layout() == schema::Layout());
+  CHECK(digest_of(without) != digest_of(packed));
+}
+
 TEST_CASE("a file that the tree does not have cannot be packed") {
   CHECK_FALSE(pack_tree(sample(), {"nowhere.yaml"}).has_value());
 }

@@ -47,16 +47,23 @@ std::vector<std::string> paths(const FolderTree& tree) {
 
 }  // namespace
 
-TEST_CASE("a folder is listed in byte order, without .git") {
+TEST_CASE("a folder is listed in byte order, without .git; another repository in it is one entry") {
   Scratch scratch;
   scratch.write("b.yaml", "b");
   scratch.write("a/c.yaml", "c");
   scratch.write("a.yaml", "a");
   scratch.write(".git/config.yaml", "x");
   scratch.write("sub/.git/x.yaml", "x");
+  scratch.write("sub/x.yaml", "x");
+  scratch.write("worktree/.git", "gitdir: elsewhere");
   Result<FolderTree> tree = FolderTree::open(scratch.root().string());
   REQUIRE(tree);
-  CHECK(paths(*tree) == std::vector<std::string>{"a.yaml", "a/c.yaml", "b.yaml"});
+  CHECK(paths(*tree) ==
+        std::vector<std::string>{"a.yaml", "a/c.yaml", "b.yaml", "sub", "worktree"});
+  for (const auto& entry : tree->entries()) {
+    const bool is_repository = entry.path == "sub" || entry.path == "worktree";
+    CHECK((entry.kind == Tree::Entry::Kind::Submodule) == is_repository);
+  }
   CHECK(*tree->read(tree->entries()[1]) == "c");
   CHECK(tree->entries()[0].size == 1);
 }

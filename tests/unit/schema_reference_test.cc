@@ -93,7 +93,7 @@ bool decodes(const std::string& yaml) {
   MemoryTree tree;
   tree.put("certs/shop.pem", "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n");
   TreeIndex index(tree);
-  RepositoryFiles files(index, "case.yaml");
+  RepositoryFiles files(index);
   DecodedFile decoded = decode_file("case.yaml", yaml, Owner::Repository, &files);
   return !has_errors(decoded.diagnostics);
 }

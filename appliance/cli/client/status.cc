@@ -52,7 +52,10 @@ void print_revisions(const Json& status) {
   if (status.contains("source")) {
     const Json& source = status["source"];
     const std::string last = text(source, "lastSuccess");
-    fmt::print("Source      {} at {}, {}\n", clean(text(source, "url")), clean(text(source, "ref")),
+    const std::string ref = text(source, "ref");
+    const std::string resolved = text(source, "resolved");
+    fmt::print("Source      {} at {}{}, {}\n", clean(text(source, "url")), clean(ref),
+               resolved.empty() || resolved == ref ? "" : " (" + clean(resolved) + ")",
                last.empty() ? "never read" : "read " + last);
   }
 }

@@ -28,18 +28,20 @@ Result<std::string> staged_tree() {
   return outcome.output.substr(0, outcome.output.find('\n'));
 }
 
-Result<reconciler::Staged<reconciler::Prepared>> load_staged() {
+Result<reconciler::Staged<reconciler::Prepared>> load_staged(schema::Layout layout) {
   HG_TRY(const std::string id, staged_tree(), "what is staged");
   HG_TRY(const auto repository, reconciler::Repository::discover("."), "this folder");
   HG_TRY(const auto tree, repository.tree(id), "what is staged");
+  if (Status good = check(layout); !good) return tl::unexpected<Error>(std::move(good.error()));
+  tree->set_layout(std::move(layout));
   schema::Loader loader;
   HG_TRY(auto staged, load_configuration(loader, *tree, ""), "what is staged");
   if (staged) staged = reconciler::test(std::move(*staged));
   return staged;
 }
 
-int pre_commit() {
-  const auto staged = load_staged();
+int pre_commit(const schema::Layout& layout) {
+  const auto staged = load_staged(layout);
   if (!staged) {
     complain(staged.error().context);
     return kFailure;
@@ -57,13 +59,15 @@ int pre_commit() {
 void add_pre_commit(CLI::App& hooks, int* exit_code) {
   CLI::App* command =
       hooks.add_subcommand("pre-commit", "Refuse to commit a configuration that is not valid.");
+  const auto layout = std::make_shared<schema::Layout>();
+  add_layout_flags(*command, *layout);
   command->footer(
       "Put `exec headgate hook pre-commit` into .git/hooks/pre-commit. What is staged is "
       "validated, "
       "not what lies\n"
       "in the folder, and its expectations are run.\n\n"
       "Exit codes: 0 good, 1 not.");
-  command->callback([exit_code] { *exit_code = pre_commit(); });
+  command->callback([layout, exit_code] { *exit_code = pre_commit(*layout); });
 }
 
 void add_hook(CLI::App& program, int* exit_code) {

@@ -30,6 +30,7 @@ struct Flags {
   std::string ref = "main";
   std::string timeout = "30s";
   schema::EdgeVerify verify;
+  schema::Layout layout;
 };
 
 std::string variable(const char* name) {
@@ -88,6 +89,7 @@ Result<Review> judge(const Flags& flags, const Repository& repository, const Ref
   if (verdict) review.signers = verdict->signers;
   schema::Loader loader;
   HG_TRY(const auto tree, repository.tree(update.after), "{}", update.ref);
+  tree->set_layout(flags.layout);
   HG_TRY(auto loaded, load_configuration(loader, *tree, ""), "{}", update.ref);
   if (loaded) loaded = reconciler::test(std::move(*loaded));
   if (!loaded) {
@@ -99,6 +101,7 @@ Result<Review> judge(const Flags& flags, const Repository& repository, const Ref
   std::vector<schema::Diagnostic> known;
   if (!update.makes()) {
     HG_TRY(const auto old_tree, repository.tree(update.before), "{}", update.ref);
+    old_tree->set_layout(flags.layout);
     HG_TRY(auto old, load_configuration(loader, *old_tree, ""), "{}", update.ref);
     if (old) before = old->model;  // what was invalid did nothing
     if (old) known = std::move(old->diagnostics);
@@ -128,7 +131,11 @@ Result<bool> judge_here(const Flags& flags, const std::vector<RefUpdate>& update
   return accepted;
 }
 
-int pre_receive(const Flags& flags) {
+int pre_receive(Flags& flags) {
+  if (const Status good = check(flags.layout); !good) {
+    complain(good.error().context);
+    return kInvalid;
+  }
   const std::vector<RefUpdate> updates = read_updates();
   const auto accepted =
       flags.admin.empty() ? judge_here(flags, updates) : ask_appliance(flags, updates);
@@ -196,6 +203,7 @@ void add_receive_hooks(CLI::App& hooks, int* exit_code) {
                       "The appliance whose --receive this is; without it, the push is judged "
                       "here, against what the branch was.",
                       "ADDR:PORT or unix:PATH");
+  add_layout_flags(*pre, judged->layout);
   add_verify_flags(*pre, judged->verify.allowed_signers, judged->verify.openpgp_keyring);
   pre->footer(
       "For any git host that runs hooks: put `exec headgate hook pre-receive` into "

@@ -3,6 +3,7 @@
 // takes it through.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 
@@ -12,15 +13,22 @@
 
 namespace headgate::cli {
 
+/// --path and --overlay, which say what source.path and source.overlay of an edge say.
+void add_layout_flags(CLI::App& command, schema::Layout& layout);
+/// Errors: Blame::Config with the flag.
+Status check(schema::Layout& layout);
+
 /// The files of what `name` names: a folder as it is on disk, or a revision of the repository
 /// around `repository`. An existing folder wins. Errors: Blame::Config when it is neither.
 Result<std::unique_ptr<schema::Tree>> open_tree(const std::string& name,
-                                                const std::string& repository);
+                                                const std::string& repository,
+                                                schema::Layout layout);
 
 /// The files of a revision, or of the working folder when `revision` is empty (of HEAD in a bare
 /// repository).
 Result<std::unique_ptr<schema::Tree>> open_revision(const std::string& repository,
-                                                    const std::string& revision);
+                                                    const std::string& revision,
+                                                    schema::Layout layout);
 
 /// Validates and compiles; secrets and private keys are not read. `geoip`: file of a country
 /// database, or empty. Errors (outer): the tree or the database cannot be read. Errors (inner):

@@ -28,6 +28,7 @@ struct Flags {
   std::string admin;   ///< empty: nobody is asked
   std::string replay;  ///< a file, "-" or "last"; empty: none
   std::string geoip;
+  schema::Layout layout;
   bool json = false;
 };
 
@@ -54,7 +55,7 @@ Range parse_range(const std::string& text) {
 /// One side of the comparison; prints what is wrong with it.
 std::optional<Prepared> load(schema::Loader& loader, const Flags& flags,
                              const std::string& revision) {
-  const auto tree = open_revision(flags.repository, revision);
+  const auto tree = open_revision(flags.repository, revision, flags.layout);
   if (!tree) {
     complain(tree.error().context);
     return std::nullopt;
@@ -184,6 +185,7 @@ void add_diff(CLI::App& program, int* exit_code) {
   add_flag_with_value(*command, "--repo", flags->repository, "The configuration repository.",
                       "PATH")
       ->capture_default_str();
+  add_layout_flags(*command, flags->layout);
   add_flag_with_value(*command, "--admin", flags->admin,
                       "A running appliance, to be asked what purges would touch in its cache.",
                       "ADDR:PORT or unix:PATH");

@@ -20,6 +20,7 @@ struct Flags {
   std::string revision;
   std::string geoip;
   std::string at;
+  schema::Layout layout;
 };
 
 std::string_view trim(std::string_view text) {
@@ -45,7 +46,7 @@ Result<std::string> explain(Flags& flags, bool* invalid) {
   if (!flags.at.empty()) {
     HG_TRY(flags.request.at, parse_timestamp(flags.at), "--at");
   }
-  HG_TRY(const auto tree, open_revision(flags.repository, flags.revision), "explain");
+  HG_TRY(const auto tree, open_revision(flags.repository, flags.revision, flags.layout), "explain");
   schema::Loader loader;
   HG_TRY(const auto loaded, load_configuration(loader, *tree, flags.geoip), "explain");
   if (!loaded) {
@@ -96,6 +97,7 @@ void add_explain(CLI::App& program, int* exit_code) {
       ->capture_default_str();
   add_flag_with_value(*command, "--rev", flags->revision,
                       "A revision of it, instead of the files as they are on disk.", "REV");
+  add_layout_flags(*command, flags->layout);
   add_flag_with_value(*command, "--geoip", flags->geoip, "Country database (MMDB), for --ip.",
                       "FILE");
   command->footer(

@@ -17,11 +17,12 @@ namespace {
 struct Flags {
   std::string what = ".";
   std::string geoip;
+  schema::Layout layout;
 };
 
 /// The configuration, or nothing after everything that is wrong was printed.
 std::optional<reconciler::Prepared> load(const Flags& flags) {
-  const auto tree = open_tree(flags.what, ".");
+  const auto tree = open_tree(flags.what, ".", flags.layout);
   if (!tree) {
     complain(tree.error().context);
     return std::nullopt;
@@ -79,6 +80,7 @@ std::shared_ptr<Flags> add_flags(CLI::App& command) {
       ->type_name("PATH-or-REV")
       ->take_last()
       ->capture_default_str();
+  add_layout_flags(command, flags->layout);
   add_flag_with_value(command, "--geoip", flags->geoip, "Country database (MMDB).", "FILE");
   return flags;
 }
@@ -95,7 +97,9 @@ void add_validate(CLI::App& program, int* exit_code) {
       "once. What git ignores is not read. No daemon, network, secret or privilege is needed.\n\n"
       "Examples:\n"
       "  headgate validate            the folder that you are in\n"
-      "  headgate validate HEAD~1     the commit before the last\n\n"
+      "  headgate validate HEAD~1     the commit before the last\n"
+      "  headgate validate --path edge --overlay prod\n"
+      "                               what an edge sees that is told so\n\n"
       "Exit codes: 0 valid, 2 invalid or unreadable.");
   command->callback([flags, exit_code] { *exit_code = validate(*flags); });
 }

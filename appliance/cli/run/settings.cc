@@ -109,6 +109,9 @@ Status check_source(schema::Edge& edge) {
     return fail(
         Blame::Config,
         "no source: give --source PATH-or-URL, HEADGATE_SOURCE, or source.url in the Edge file");
+  if (Status good = check_form(schema::kFolderPath, "--path", edge.source.path); !good) return good;
+  if (Status good = check_form(schema::kOverlayName, "--overlay", edge.source.overlay); !good)
+    return good;
   if (!edge.source.proxy.empty())
     if (Status good = check_form(schema::kProxy, "--proxy", edge.source.proxy); !good) return good;
   return reconciler::Source::check(edge.source);
@@ -154,6 +157,8 @@ void lay_over_source(schema::EdgeSource& source, const RunFlags& flags) {
   if (flags.ref) source.semver.clear();
   lay_over(source.ref, flags.ref);
   lay_over(source.semver, flags.semver);
+  lay_over(source.path, flags.path);
+  lay_over(source.overlay, flags.overlay);
   lay_over(source.ssh_key_file, flags.ssh_key_file);
   lay_over(source.known_hosts, flags.known_hosts);
   lay_over(source.proxy, flags.proxy);
@@ -224,6 +229,12 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
   add_flag_with_value(command, "--semver", flags.semver,
                       "Instead of --ref: the highest tag of a range of versions, as in '>=1.2 <2'.",
                       "RANGE");
+  add_flag_with_value(command, "--path", flags.path,
+                      "The folder of the repository that has the configuration [its root].",
+                      "FOLDER");
+  add_flag_with_value(command, "--overlay", flags.overlay,
+                      "The folder in overlays/ whose documents are laid over the resources.",
+                      "NAME");
   add_flag_with_value(command, "--poll", flags.poll, "How often to ask the source [15s].",
                       "DURATION");
   add_verify_flags(command, flags.allowed_signers, flags.openpgp_keyring);

@@ -57,7 +57,8 @@ std::string_view name(State state) {
 }
 
 std::string SourceReport::trouble() const {
-  if (remotes.size() < 2) return {};
+  const auto fails = [](const RemoteReport& remote) { return remote.state == State::Failed; };
+  if (remotes.size() < 2 || std::all_of(remotes.begin(), remotes.end(), fails)) return {};
   for (const auto& [state, word] : kTroubles)
     for (const RemoteReport& remote : remotes)
       if (remote.state == state) return word;

@@ -174,6 +174,13 @@ def test_a_proxy_by_the_edge_file(bare, server, follow, proxy):
     assert ("CONNECT", served.authority) in between.asked
 
 
+def test_a_proxy_that_speaks_socks(bare, server, follow, proxy):
+    served, between = server(), proxy(socks=True)
+    edge = follow(url=served.url(), proxy=f"socks5h://{between.authority}")
+    assert edge.get("/page").body == b"one"
+    assert ("SOCKS5", served.authority) in between.asked
+
+
 def test_a_proxy_by_flag_before_the_variable(bare, server, run, certificate, proxy):
     served, between, unused = server(), proxy(), proxy()
     edge = run("--proxy", f"http://{between.authority}", source=served.url(),

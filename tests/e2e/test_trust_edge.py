@@ -181,3 +181,38 @@ def test_a_machine_file_that_cannot_be_used_ends_run(site, tmp_path, text, said)
     done = headgate("run", "--source", site.path, "--state", tmp_path / "s", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
                     "--allowed-signers", file, check=2)
     assert said in done.stderr and "--allowed-signers" in done.stderr
+
+
+def test_versions_are_verified_as_the_commits_of_a_branch_are(site, origin, run):
+    origin.page("/page")
+
+    def release(signer, tag):
+        commit = put_mark(site, origin, signer, tag)
+        site.git("tag", "--annotate", "--message", tag, tag)
+        return commit
+
+    first = release("alice", "v1.0.0")
+    edge = run("--allowed-signers", site.trusted, "--semver", "1.x")
+    assert edge.status()["revisions"]["applied"] == first
+    second = release("dave", "v1.1.0")
+    edge.reconcile()
+    edge.wait(second)
+    assert mark(edge) == "v1.1.0"
+
+    # A higher version that does not have the one that is live in its history is a forced push; nor may a tag be moved to one.
+    site.git("checkout", "--quiet", "-b", "other", "v1.0.0")
+    refused_by(edge, release("alice", "v1.2.0"), "HistoryRewritten", 1609)
+    site.git("tag", "--delete", "v1.2.0")
+    site.git("tag", "--force", "v1.1.0", "v1.0.0^{}")
+    refused_by(edge, first, "CommitReplayed", 1610)
+    assert mark(edge) == "v1.1.0"
+
+    # And each commit of the range needs its signature.
+    site.git("checkout", "--quiet", "main")
+    unsigned = put_mark(site, origin, None, "unsigned")
+    third = release("alice", "v1.3.0")
+    edge.reconcile()
+    until(lambda: (edge.status()["refused"] or {}).get("commit") == third, "the refusal")
+    status = edge.status()
+    assert status["refused"]["reason"] == "CommitUnsigned" and status["diagnostics"][0].startswith(unsigned[:12])
+    assert mark(edge) == "v1.1.0"

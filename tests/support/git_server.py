@@ -109,10 +109,10 @@ class _Tunnel(socketserver.StreamRequestHandler):
                 return self._tunnel(target)
             self.wfile.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"proxy\"\r\nContent-Length: 0\r\n\r\n")
 
-    def _tunnel(self, target):
+    def _tunnel(self, target, agreed=b"HTTP/1.1 200 Connection established\r\n\r\n"):
         host, port = target.rsplit(":", 1)
         with socket.create_connection((host, int(port))) as other:
-            self.wfile.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            self.wfile.write(agreed)
             self._relay(other)
 
     def _relay(self, other):
@@ -125,12 +125,26 @@ class _Tunnel(socketserver.StreamRequestHandler):
                 ends[end].sendall(data)
 
 
-class Proxy:
-    """Answers CONNECT and nothing else. `asked`: (method, target) of each request; `user`: "name:password" that is let in."""
+class _Socks(_Tunnel):
+    """SOCKS5 (RFC 1928) without authentication; `asked`: ("SOCKS5", target)."""
 
-    def __init__(self, user=None):
+    def handle(self):
+        _, count = self.rfile.read(2)
+        self.rfile.read(count)
+        self.wfile.write(b"\x05\x00")
+        _, _, _, kind = self.rfile.read(4)
+        host = socket.inet_ntoa(self.rfile.read(4)) if kind == 1 else self.rfile.read(self.rfile.read(1)[0]).decode()
+        target = f"{host}:{int.from_bytes(self.rfile.read(2), 'big')}"
+        self.server.owner.asked.append(("SOCKS5", target))
+        self._tunnel(target, b"\x05\x00\x00\x01" + bytes(6))
+
+
+class Proxy:
+    """Answers CONNECT, or speaks SOCKS5, and nothing else. `asked`: (method, target) of each request; `user`: "name:password" that is let in."""
+
+    def __init__(self, user=None, socks=False):
         self.asked, self.user = [], user
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Tunnel)
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), _Socks if socks else _Tunnel)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         self._server.owner = self

@@ -5,6 +5,7 @@
 
 #include "reconciler/source/source.h"
 #include "tests/support/scratch.h"
+#include "tests/support/silent_server.h"
 
 using namespace headgate;
 using namespace headgate::reconciler;
@@ -94,6 +95,18 @@ TEST_CASE_FIXTURE(Fixture, "where the first URL fails the next is asked, and rem
   CHECK(state(*source, 0) == State::Serving);
   CHECK(state(*source, 1) == State::Standby);
   CHECK(source->report().trouble().empty());
+}
+
+TEST_CASE_FIXTURE(Fixture,
+                  "a URL that never answers costs its own deadline, and the next is asked") {
+  const std::string one = commit("one");
+  const test::SilentServer silent;
+  options.urls = {"git://" + silent.authority() + "/site", first.path()};
+  options.timeout = std::chrono::seconds(2);
+  const auto source = follow();
+  CHECK(fetch(*source) == one);
+  CHECK(says(source->report().remotes[0].message, "no answer within 2s"));
+  CHECK(state(*source, 1) == State::Serving);
 }
 
 TEST_CASE_FIXTURE(Fixture, "a first URL that still fails is not asked again at every fetch") {
@@ -218,6 +231,7 @@ TEST_CASE_FIXTURE(Fixture, "when no URL answers, each says why") {
   REQUIRE_FALSE(failed.has_value());
   CHECK(says(failed.error().context, first.path()));
   CHECK(says(failed.error().context, second));
+  CHECK(source->report().trouble().empty());  // nobody stands in for anybody
 }
 
 TEST_CASE_FIXTURE(Fixture, "with the mirror lost, nothing older than what is live is gone to") {

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: MIT
 // Following a ref of a real repository: what moves, what hangs, what breaks.
-#include <arpa/inet.h>
 #include <doctest/doctest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "reconciler/source/source.h"
 #include "reconciler/source/working_tree.h"
 #include "tests/support/scratch.h"
+#include "tests/support/silent_server.h"
 
 using namespace headgate;
 using namespace headgate::reconciler;
 using test::ScratchFolder;
 using test::ScratchRepository;
+using test::SilentServer;
 
 namespace {
 
@@ -58,27 +56,6 @@ bool damages_reading(Source& source, const std::string& commit) {
   REQUIRE((*tree)->damaged() == !text.has_value());
   return (*tree)->damaged();
 }
-
-/// Takes connections in the kernel and never says a word.
-class SilentServer {
- public:
-  SilentServer() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof address;
-    REQUIRE(::bind(fd_, reinterpret_cast<sockaddr*>(&address), size) == 0);
-    REQUIRE(::listen(fd_, 8) == 0);
-    REQUIRE(::getsockname(fd_, reinterpret_cast<sockaddr*>(&address), &size) == 0);
-    port_ = ntohs(address.sin_port);
-  }
-  ~SilentServer() { ::close(fd_); }
-  std::string authority() const { return "127.0.0.1:" + std::to_string(port_); }
-
- private:
-  int fd_;
-  std::uint16_t port_ = 0;
-};
 
 struct Fixture {
   ScratchFolder folder;

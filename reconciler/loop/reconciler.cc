@@ -21,7 +21,6 @@
 #include <algorithm>
 
 #include "appliance/base/background.h"
-#include "schema/codes.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
@@ -29,25 +28,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::size_t kMaxRecordedDiagnostics = 100;
 /// How late what becomes due may be.
 constexpr std::chrono::seconds kTick{1};
 
 std::string short_id(const std::string& commit) { return commit.substr(0, 7); }
-
-std::vector<std::string> texts(const std::vector<schema::Diagnostic>& diagnostics) {
-  std::vector<std::string> lines;
-  for (const schema::Diagnostic& diagnostic : diagnostics) lines.push_back(diagnostic.text());
-  return lines;
-}
-
-std::vector<std::string> at_most(std::vector<std::string> lines, std::size_t count) {
-  if (lines.size() <= count) return lines;
-  const std::size_t more = lines.size() - count;
-  lines.resize(count);
-  lines.push_back(fmt::format("… and {} more", more));
-  return lines;
-}
 
 }  // namespace
 
@@ -200,119 +184,6 @@ bool Reconciler::has_changed_outside(const snapshot::Snapshot& live) const {
   return now.configuration == nullptr || !now.configuration->has_outside_of(*live.configuration);
 }
 
-Round Reconciler::apply(const std::string& commit) {
-  const base::YieldOften while_requests_wait;
-  const base::MutexLock one_at_a_time(stages_mutex_);
-  board_.attempted(commit);
-  const auto info = source_->describe(commit);
-  const auto tree = source_->tree(commit);
-  if (!info || !tree) {
-    source_->distrust();
-    return on_source_failure(info ? tree.error().context : info.error().context);
-  }
-  const GitTree& files = **tree;
-  const auto live = current();
-
-  auto verdict = reviewer_.verify(*source_->repository(), commit);
-  if (!verdict) {
-    // The machine's own files and programs say nothing about the mirror.
-    if (verdict.error().blame == Blame::Self && verdict.error().retry != Retry::SameOrigin)
-      source_->distrust();
-    return on_source_failure(verdict.error().context);
-  }
-  std::optional<Evidence> evidence;
-  if (*verdict) {
-    if (!(*verdict)->good()) return refuse(*info, {Stage::Verify, (*verdict)->diagnostics});
-    evidence = {(*verdict)->signers, (*verdict)->trusted_commit};
-    board_.set("SourceVerified", Condition::Value::True, "Verified",
-               fmt::format("{}: {} commits", short_id(commit), (*verdict)->commits));
-  }
-
-  auto staged = validate(loader_, files, [this](const schema::Model& model) {
-    const base::MutexLock lock(state_mutex_);
-    return activator_->history().ledger().check(model);
-  });
-  if (files.damaged()) {
-    source_->distrust();
-    return on_source_failure(fmt::format("the mirror is damaged: {} cannot be read", commit));
-  }
-  if (staged)
-    staged = compile(std::move(*staged), options_.compile,
-                     live != nullptr ? live->configuration.get() : nullptr);
-  if (staged) staged = test(std::move(*staged));
-  if (staged && live != nullptr)
-    staged = reviewer_.guard(std::move(*staged), *live, *source_->repository(), commit);
-  if (!staged) return refuse(*info, std::move(staged.error()));
-
-  const bool rewritten =
-      live != nullptr && !live->commit.empty() && !source_->is_ancestor(live->commit, commit);
-  std::optional<Refusal> late;
-  Result<Activation> activated = Activation();
-  {
-    const base::MutexLock lock(state_mutex_);
-    const History& history = activator_->history();
-    if (history.is_held(commit)) return Round::Unchanged;  // rolled back meanwhile
-    late = objection(*staged);
-    if (!late) {
-      const auto replaced = activator_->current();
-      const bool another = replaced != nullptr && replaced->commit != commit;
-      // Of what an operator let through, the operator has the last word.
-      const bool judged = another && history.released() != commit;
-      if (const auto* rollout = judged ? find_steps(*staged) : nullptr) {
-        const Status begun = stage(*staged, files, *info, evidence, *rollout);
-        if (!begun) return on_state_failure(begun.error().context);
-        refused_commit_.clear();
-        board_.clear_refusal();
-        return Round::Staged;
-      }
-      activated = activator_->activate(*staged, files, *info, rewritten, evidence,
-                                       judged ? against(*staged->configuration) : 0);
-      if (activated) {
-        canary_.end();
-        show_canary();
-        show_applied(*activated, staged->diagnostics);
-        watch_live(judged);
-      }
-    }
-  }
-  if (late) return refuse(*info, std::move(*late));
-  if (!activated) return on_state_failure(activated.error().context);
-  refused_commit_.clear();
-  board_.clear_refusal();
-  board_.set("TestsPassed", Condition::Value::True, "Passed",
-             fmt::format("{} cases", staged->cases));
-  for (const schema::Diagnostic& warning : staged->diagnostics) log(warning.text());
-  log(fmt::format("generation {} ({}) is live{}{}", activated->generation, short_id(commit),
-                  activated->invalidations > 0
-                      ? fmt::format(", {} new invalidations", activated->invalidations)
-                      : "",
-                  rewritten ? "; the history was rewritten" : ""));
-  return Round::Applied;
-}
-
-/// What speaks against activating now, though it did not, or could not, before.
-std::optional<Refusal> Reconciler::objection(const Prepared& prepared) const {
-  const Ledger& ledger = activator_->history().ledger();
-  if (auto mismatches = ledger.check(*prepared.model); !mismatches.empty())
-    return Refusal{Stage::Validate, std::move(mismatches)};
-  if (activator_->current() == nullptr) return std::nullopt;  // nothing becomes active
-  std::size_t patterns = ledger.active_patterns();
-  const auto unseen = ledger.unseen(*prepared.model, 0, activator_->now());
-  for (const LedgerEntry& entry : unseen) {
-    patterns += patterns_of(entry.select);
-    if (patterns_of(entry.select) == 0 || patterns <= cache::PurgeTable::kMaxPatterns) continue;
-    const auto& invalidation = *prepared.model->invalidations.at(entry.id);
-    // Tried again at every poll, as what a machine lacks.
-    return Refusal{Stage::Compile,
-                   {{invalidation.file, invalidation.line, 1, schema::Diagnostic::Severity::Error,
-                     static_cast<int>(schema::Code::TooManyInvalidationPatterns),
-                     fmt::format("with {} more than {} globs and conditions would be active",
-                                 entry.id, cache::PurgeTable::kMaxPatterns),
-                     "it is tried again by itself; exact paths, prefixes and tags have no limit"}}};
-  }
-  return std::nullopt;
-}
-
 void Reconciler::show_applied(const Activation& activation,
                               const std::vector<schema::Diagnostic>& warnings) {
   board_.applied(activation, warnings, activator_->history().activations());
@@ -339,30 +210,6 @@ void Reconciler::show_verified(const Activation& activation) {
   board_.set("SourceVerified", Condition::Value::Unknown, "NotConfigured",
              fmt::format("{}this machine names no signers (--allowed-signers)",
                          unheard ? "signers.yaml is not enforced: " : ""));
-}
-
-Round Reconciler::refuse(const CommitInfo& commit, Refusal refusal) {
-  const std::vector<std::string> lines = texts(refusal.diagnostics);
-  const bool known = commit.id == refused_commit_ && lines == refused_diagnostics_;
-  refused_commit_ = commit.id;
-  refused_stage_ = refusal.stage;
-  refused_diagnostics_ = lines;
-  if (!known) {
-    record(Json{{"type", "refused"},
-                {"commit", commit.id},
-                {"subject", commit.subject},
-                {"author", commit.author},
-                {"stage", name(refusal.stage)},
-                {"reason", reason(refusal)},
-                {"diagnostics", at_most(lines, kMaxRecordedDiagnostics)}});
-    const auto live = current();
-    log(fmt::format("{} is refused; {}", short_id(commit.id),
-                    live != nullptr ? fmt::format("generation {} serves on", live->generation)
-                                    : "nothing serves yet"));
-    for (const std::string& line : at_most(lines, kMaxRecordedDiagnostics)) log(line);
-  }
-  board_.refused({commit.id, commit.subject, rfc3339(base::wall_now()), std::move(refusal)});
-  return Round::Refused;
 }
 
 Round Reconciler::on_source_failure(const std::string& message) {

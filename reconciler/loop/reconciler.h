@@ -115,6 +115,14 @@ class Reconciler {
   bool wait_for_next_round(bool* asked);
   Round run_round(bool asked);
   Round apply(const std::string& commit);
+  struct Candidate;
+  std::optional<Round> read(const std::string& commit, Candidate& candidate);
+  std::optional<Round> verify_signatures(const std::string& commit, Candidate& candidate);
+  std::optional<Round> prepare(const std::string& commit, Candidate& candidate);
+  Round put_live(const Candidate& candidate);
+  Result<Activation> activate(const Candidate& candidate, bool judged);
+  void tell_applied(const Candidate& candidate, const Activation& activation);
+  void forget_refusal();
   void show_verified(const Activation& activation);
   Round on_source_failure(const std::string& message);
   void show_source();

@@ -262,6 +262,57 @@ TEST_CASE_FIXTURE(Fixture, "what was staged unverified is not, once commits must
   CHECK_FALSE(holder.published().other);
 }
 
+TEST_CASE_FIXTURE(Fixture,
+                  "a clock that steps changes no window and no step, in a run and between") {
+  Timestamp wall = *parse_timestamp("2026-11-20T10:00:00Z");
+  more.activator.now = [&wall] { return wall; };
+  start();
+  const auto restart_at = [&](const char* time) {
+    wall = *parse_timestamp(time);
+    pass(Duration::zero());
+    start();
+  };
+  put("one", "{ steps: [10%], hold: 1m }");
+  put("two");
+  for (const char* time :
+       {"2036-01-01T00:00:00Z", "1999-01-01T00:00:00Z", "2026-11-20T10:00:00Z"}) {
+    CAPTURE(time);
+    restart_at(time);
+    CHECK(condition("RollingOut") == "Canary");
+    CHECK(live() == 1);
+  }
+  pass(seconds(59));
+  CHECK(live() == 1);
+  pass(seconds(1));
+  CHECK(live() == 2);
+  for (const char* time : {"1999-01-01T00:00:00Z", "2036-01-01T00:00:00Z"}) {
+    CAPTURE(time);
+    restart_at(time);
+    CHECK(condition("Watched") == "GuardWindow");
+  }
+  pass(seconds(179));
+  CHECK(condition("Watched") == "GuardWindow");
+  pass(seconds(1));
+  CHECK(condition("Watched") == "none");
+}
+
+TEST_CASE_FIXTURE(Fixture, "a suspension ends at its moment, whichever way the clock comes there") {
+  Timestamp wall = *parse_timestamp("2026-11-20T10:00:00Z");
+  more.activator.now = [&wall] { return wall; };
+  start();
+  put("one");
+  REQUIRE(reconciler->suspend(std::chrono::hours(1), "the sale"));
+  wall -= std::chrono::hours(24);
+  CHECK(reconciler->reconcile(true) == Round::Unchanged);
+  put("two");
+  CHECK(mark_of(holder.get()) == "one");
+  start();
+  CHECK(reconciler->reconcile(true) == Round::Unchanged);
+  wall += std::chrono::hours(25);
+  CHECK(reconciler->reconcile(true) == Round::Applied);
+  CHECK(mark_of(holder.get()) == "two");
+}
+
 TEST_CASE("what is written about progress is read again, and damage is told") {
   const test::ScratchFolder folder;
   const std::string path = folder / "rollout";

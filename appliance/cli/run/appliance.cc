@@ -11,7 +11,6 @@
 #include <thread>
 #include <utility>
 
-#include "appliance/cli/client/client.h"
 #include "appliance/cli/run/cache_ledger_id.h"
 #include "appliance/cli/run/descriptors.h"
 #include "appliance/cli/run/quic_seed.h"
@@ -23,12 +22,8 @@
 namespace headgate::cli {
 namespace {
 
-constexpr Duration kDrainLimit = std::chrono::seconds(10);
 /// For what the end itself is told of.
 constexpr Duration kTellLimit = std::chrono::seconds(2);
-/// Of a process whose place another one has taken: long enough for most downloads.
-constexpr Duration kRetireLimit = std::chrono::minutes(10);
-constexpr Duration kLook = std::chrono::milliseconds(200);
 
 unsigned worker_count(std::uint32_t asked) {
   return asked > 0 ? asked : std::max(1U, std::thread::hardware_concurrency());
@@ -52,12 +47,6 @@ int take(HandedListener& handed, const std::string& address) {
   if (descriptor < 0 || handed.asked == address) return descriptor;
   ::close(descriptor);
   return -1;
-}
-
-HandedListener release(admin::Server* server, const std::string& asked) {
-  if (server == nullptr) return {asked, -1};
-  const auto descriptor = server->release();
-  return {asked, descriptor ? *descriptor : -1};
 }
 
 Result<guard::TrustedProxies> trusted_proxies(const std::vector<std::string>& cidrs) {
@@ -311,184 +300,11 @@ void Appliance::announce() const {
   }
 }
 
-admin::Appliance Appliance::endpoints() {
-  admin::Appliance endpoints;
-  endpoints.readiness = [this] { return readiness(); };
-  endpoints.status_json = [this] { return status_json(); };
-  endpoints.metrics_text = [this] { return metrics_.text(); };
-  endpoints.events = [this](std::uint64_t after, std::size_t max) {
-    return reconciler_->board().events(after, max);
-  };
-  endpoints.recent_requests = [this] { return edge_->recent_requests(); };
-  endpoints.reconcile_now = [this] { reconciler_->reconcile_now(); };
-  if (receiver_)
-    endpoints.review_push = [this](const std::string& push) {
-      return receiver_->review(reconciler_->reviewer(), push);
-    };
-  endpoints.invalidations_json = [this] {
-    return reconciler_->invalidator().to_json().dump(-1, ' ', false,
-                                                     Json::error_handler_t::replace);
-  };
-  endpoints.purging.purge = [this](const schema::Invalidation& invalidation) {
-    return reconciler_->invalidator().purge(invalidation);
-  };
-  endpoints.purging.estimate = [this](const schema::Invalidation& invalidation) {
-    const cache::Selected selected = reconciler_->invalidator().estimate({&invalidation}).front();
-    return admin::PurgeEstimate{selected.responses, selected.bytes};
-  };
-  endpoints.purging.list = [this](const std::string& distribution) {
-    return reconciler_->invalidator().list(distribution);
-  };
-  endpoints.overriding = overriding();
-  endpoints.warming.run = [this](const std::string& list) { return warm(list); };
-  endpoints.warming.json = [this] {
-    return warmer_->to_json().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-  };
-  return endpoints;
-}
-
-admin::Overriding Appliance::overriding() {
-  admin::Overriding overriding;
-  overriding.roll_back = [this](std::uint64_t generation,
-                                const std::string& reason) -> Result<std::string> {
-    HG_TRY(const auto live, reconciler_->roll_back(generation, reason), "not rolled back");
-    return fmt::format("generation {} is live: {} again", live.generation,
-                       live.commit.substr(0, 7));
-  };
-  overriding.suspend = [this](Duration how_long, const std::string& reason) -> Result<std::string> {
-    HG_TRY(const Timestamp until, reconciler_->suspend(how_long, reason), "not suspended");
-    return "no commit goes live until " + format_timestamp(until);
-  };
-  overriding.resume = [this]() -> Result<std::string> {
-    HG_CHECK(reconciler_->resume_following(), "not resumed");
-    return std::string("following the repository again");
-  };
-  return overriding;
-}
-
-admin::WarmReply Appliance::warm(const std::string& list) {
-  warm::Asked asked = warmer_->ask(list);
-  using Outcome = admin::WarmReply::Outcome;
-  admin::WarmReply reply;
-  reply.outcome = asked.is_unknown        ? Outcome::NoList
-                  : asked.problem.empty() ? Outcome::Running
-                                          : Outcome::Unavailable;
-  reply.runs = std::move(asked.runs);
-  reply.problem = std::move(asked.problem);
-  return reply;
-}
-
-admin::Readiness Appliance::readiness() const {
-  admin::Readiness readiness;
-  readiness.source_age_seconds = reconciler_->board().source_age_seconds();
-  if (draining_.load())
-    readiness.reason = "stopping";
-  else if (snapshots_.version() == 0)
-    readiness.reason = "no configuration has been applied yet";
-  readiness.ready = readiness.reason.empty();
-  return readiness;
-}
-
-std::string Appliance::status_json() const {
-  Json json;
-  json["version"] = HEADGATE_VERSION;
-  json["ready"] = !draining_.load() && reconciler_->board().ready();
-  const Json followed = reconciler_->board().status();
-  for (const auto& [name, value] : followed.items()) json[name] = value;
-  json["listeners"] = listeners_json();
-  json["warming"] = warmer_->to_json();
-  json["cache"] = cache_json(edge_->cache_stats());
-  if (cache_disk_ != nullptr) json["cache"]["disk"] = cache_disk_json(cache_disk_->stats());
-  const auto snapshot = snapshots_.get();
-  json["traffic"] = traffic_json(metrics_.totals());
-  json["origins"] = snapshot != nullptr ? origins_json(*snapshot->configuration) : Json::array();
-  json["certificates"] =
-      snapshot != nullptr ? certificates_json(*snapshot->configuration) : Json::array();
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
-}
-
-Json Appliance::listeners_json() const {
-  return Json{{"http", edge_->http_addresses()}, {"https", edge_->https_addresses()}};
-}
-
 void Appliance::reload() {
   if (access_log_ != nullptr)
     if (const Status reopened = access_log_->reopen(); !reopened)
       log_("--access-log: " + reopened.error().context);
   reconciler_->reconcile_now();
-}
-
-/// One process at a time has the state folder, so this one gives it up before the next one starts.
-/// Nobody waits for that: whoever asks the admin listener does so in the queue of its socket.
-Appliance::Handover Appliance::hand_over(const std::function<bool()>& give_up) {
-  const auto failed = [this](const std::string& why) {
-    log_("not handed over: " + why);
-    return Handover::Failed;
-  };
-  if (::getpid() == 1)
-    return failed("a container ends with its first process; start another container instead");
-  Inheritance inheritance;
-  auto listeners = edge_->offer();
-  if (!listeners) return failed(listeners.error().context);
-  inheritance.listeners = std::move(*listeners);
-  inheritance.admin = release(admin_.get(), settings_.admin);
-  inheritance.health = release(health_.get(), settings_.health);
-  if (cache_disk_ != nullptr) cache_disk_->give_up();
-  stop_following();
-
-  auto successor = Successor::start(inheritance);
-  Status ready = successor ? successor->wait_until_ready(give_up)
-                           : Status(tl::unexpected<Error>(std::move(successor.error())));
-  for (const server::Listening& one : inheritance.listeners)
-    for (const int channel : one.channels) ::close(channel);
-  if (ready) {
-    for (const int descriptor : {inheritance.admin.descriptor, inheritance.health.descriptor})
-      if (descriptor >= 0) ::close(descriptor);
-    tell_service_manager(fmt::format("MAINPID={}", successor->pid()));
-    log_(fmt::format("process {} serves now; {} finishes what is under way, 10 min at most",
-                     successor->pid(), ::getpid()));
-    return Handover::Done;
-  }
-  edge_->withdraw();
-  log_("not handed over: " + ready.error().context);
-  if (const Status following = follow_again(std::move(inheritance)); !following) {
-    log_(following.error().context);
-    return Handover::Broken;
-  }
-  return Handover::Failed;
-}
-
-void Appliance::stop_following() {
-  admin_.reset();
-  health_.reset();
-  warmer_->stop();
-  reconciler_->stop();
-  reconciler_.reset();
-  notifier_->stop();  // the next process tells what waits
-}
-
-Status Appliance::follow_again(Inheritance inheritance) {
-  inherited_.admin = std::move(inheritance.admin);
-  inherited_.health = std::move(inheritance.health);
-  HG_CHECK(open_reconciler(), "following the repository again");
-  // The process that was to follow may have written to it.
-  if (cache_disk_ != nullptr)
-    cache_disk_is_off("it was given up for a process that did not come to serve");
-  follow_with_edge();
-  HG_CHECK(open_admin(), "following the repository again");
-  warmer_->start();
-  reconciler_->start();
-  return {};
-}
-
-void Appliance::retire(const std::function<bool()>& give_up) {
-  draining_.store(true);
-  edge_->drain();
-  Duration left = kRetireLimit;
-  while (left > Duration::zero() && !edge_->wait_until_idle(kLook)) {
-    left -= kLook;
-    if (give_up()) left = std::min(left, kDrainLimit);
-  }
 }
 
 void Appliance::stop() {

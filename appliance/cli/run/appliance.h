@@ -77,6 +77,8 @@ class Appliance {
   std::string status_json() const;
   reconciler::Json listeners_json() const;
 
+  static constexpr Duration kDrainLimit = std::chrono::seconds(10);
+
   const schema::Edge settings_;
   const std::string receive_;
   Inheritance inherited_;

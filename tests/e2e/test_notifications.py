@@ -204,6 +204,7 @@ def test_what_waits_at_the_end_is_told_after_the_next_start(told, forge, reposit
     forge.open()
     repository.remove("broken.yaml")
     commits.append(edge.apply(repository))
+    until(lambda: events_at(forge, 1)[-1]["commit"] == commits[-1], "the last event")
     events = events_at(forge, len(commits))
     # A commit that has been refused is refused again after a restart, unless another one came before that round.
     assert list(dict.fromkeys(e["commit"] for e in events)) == commits

@@ -73,6 +73,17 @@ const Type& cache_disk_type() {
         o.field("size", &EdgeCacheDisk::size, "How much of the disk is taken, at once.")
             .required()
             .at_least(EdgeCacheDisk::kLeastBytes);
+        static const SecretType secret(false);
+        static const OptionalOf<Secret> key(secret);
+        o.field("key", &EdgeCacheDisk::key, key,
+                "With it, what is kept is encrypted (AES-256-XTS); at least 32 octets, as of "
+                "`openssl rand -base64 32`. With another one than before the disk is empty.");
+        o.check([](EdgeCacheDisk& given, const Node& node, Decoder& decoder) {
+          if (given.key && given.key->source == Secret::Source::Sops)
+            decoder.error(Code::NotSupportedValue, node.locate("key").mark,
+                          "the disk is opened before there is any secret of the repository",
+                          "write valueFrom: {credential: cache-disk-key}");
+        });
       });
   static const OptionalOf<EdgeCacheDisk> optional(disk);
   return optional;

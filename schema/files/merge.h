@@ -16,9 +16,9 @@ std::string_view directive_of(const Node& node);
 void remove_directive(Node& node);
 
 /// Lays `patch` over `base`: maps are merged, null takes a field away; lists whose items have a
-/// name
-/// (`id`, `name`, `pathPattern`, `errorCode`, `header`) are merged item by item, new ones at the
-/// end; other lists and values are replaced. In a map, `$patch: replace` keeps nothing of it, and
+/// name (`id`, `name`, `pathPattern`, `errorCode`, `header`) are merged item by item, new ones at
+/// the end; other lists and values are replaced. In a map, `$patch: replace` keeps nothing of it,
+/// and
 /// `$patch: delete` takes it away, which is for items of lists, too; `- $patch: replace` in a list
 /// keeps nothing of the list. What comes from `patch` keeps its marks. Reports what the patch takes
 /// away although it is not there, and items without the name.

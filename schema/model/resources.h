@@ -159,8 +159,9 @@ enum class CacheEviction { S3Fifo, Lru, Gdsf };
 /// Where what is cached is kept beyond the end of the process.
 struct EdgeCacheDisk {
   static constexpr std::uint64_t kLeastBytes = std::uint64_t{64} << 20;
-  std::string path;        ///< of a file or a block device
-  std::uint64_t size = 0;  ///< octets
+  std::string path;           ///< of a file or a block device
+  std::uint64_t size = 0;     ///< octets
+  std::optional<Secret> key;  ///< null: what is kept lies there in clear
 };
 
 /// `kind: Edge`: the machine's own file, not in the repository it follows. Flags override it.

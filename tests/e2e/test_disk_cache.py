@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from harness import behavior, headgate, invalidation, resource, until
+from harness import behavior, cache_policy, distribution, headgate, invalidation, resource, until
 from origin import Reply
 from origin_file import File
 
@@ -397,3 +397,73 @@ def test_the_machines_file_may_name_it(serve, origin, tmp_path, disk):
     assert edge.status()["cache"]["disk"]["sizeBytes"] == 64 * MIB
     restart(edge)
     assert is_disk_hit(edge.get("/page"))
+
+
+# With a key
+
+KEY = "an edge's key of thirty-two octets or more"
+
+
+@pytest.fixture
+def key_file(tmp_path):
+    file = tmp_path / "disk.key"
+    file.write_text(KEY + "\n")
+    return file
+
+
+def test_with_a_key_nothing_can_be_read_on_the_disk_but_by_the_edge(on_disk, origin, disk, key_file):
+    body = b"what nobody else may read. " * 3000
+    origin.page("/page", body, x_mark="a field of the response")
+    edge = on_disk(flags=["--cache-disk-key-file", key_file])
+    assert "encrypted" in edge.output.wait_for(r"^headgate: cache on disk: (.*)$")[0][1]
+    keep(edge, "/page")
+    restart(edge)
+    found = edge.get("/page")
+    assert is_disk_hit(found) and found.body == body and found.headers["x-mark"] == "a field of the response"
+    edge.stop()
+    octets = disk.read_bytes()
+    for secret in (b"nobody else may read", b"a field of the response", b"/page"):
+        assert secret not in octets, secret
+
+
+def test_with_another_key_the_disk_is_empty_and_serves(on_disk, origin, key_file):
+    origin.page("/page", b"content")
+    edge = on_disk(flags=["--cache-disk-key-file", key_file])
+    keep(edge, "/page")
+    edge.stop()
+    key_file.write_text("another key of thirty-two octets.")
+    edge.start()
+    until_recovered(edge)
+    assert records(edge) == 0
+    assert not edge.get("/page").is_hit
+    keep(edge, "/page")
+    restart(edge)
+    assert is_disk_hit(edge.get("/page"))
+
+
+def test_the_key_may_be_named_in_the_machine_s_file(repository, run, origin, disk, key_file, tmp_path):
+    origin.page("/page", b"content " * 1000)
+    repository.put("shop.yaml", distribution(origin.port), cache_policy())
+    repository.commit("one")
+    config = tmp_path / "edge.yaml"
+    config.write_text(f"""
+apiVersion: headgate/v1
+kind: Edge
+spec:
+  cacheDisk: {{ path: {disk}, size: 64MiB, key: {{ valueFrom: {{ env: DISK_KEY }} }} }}
+""")
+    edge = run("--config", config, env={"DISK_KEY": KEY})
+    until_recovered(edge)
+    keep(edge, "/page")
+    edge.stop()
+    assert b"content content" not in disk.read_bytes()
+
+
+@pytest.mark.parametrize("key, says", [("too short", "a key of 9 octets is too short: 32 at least"), (None, "disk.key")])
+def test_an_edge_without_a_usable_key_does_not_start(tmp_path, disk, key_file, key, says):
+    key_file.write_text(key) if key else key_file.unlink()
+    done = headgate("run", "--source", tmp_path, "--state", tmp_path / "state", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0",
+                    "--cache-disk", f"{disk}:64MiB", "--cache-disk-key-file", key_file)
+    assert done.returncode == 1, done.stderr
+    assert "the key of the cache on disk" in done.stderr and says in done.stderr, done.stderr
+    assert not disk.exists()

@@ -181,10 +181,17 @@ Status Appliance::open_cache_disk() {
   // Without a ledger nobody knows what was purged of what is on the disk.
   const bool is_new = snapshots_.version() == 0;
   HG_TRY(const std::uint64_t ledger_id, cache_ledger_id(disk_, settings_.state, is_new), "--state");
+  std::optional<cache::disk::BlockCipher> cipher;
+  if (settings_.cache_disk->key) {
+    HG_TRY(const schema::Redacted key, snapshot::resolve(*settings_.cache_disk->key),
+           "the key of the cache on disk");
+    HG_TRY(cipher, cache::disk::BlockCipher::make(key.reveal()), "the key of the cache on disk");
+  }
   auto opened = cache::DiskTier::open(
       {.path = settings_.cache_disk->path,
        .size_bytes = settings_.cache_disk->size,
        .ledger_id = ledger_id,
+       .cipher = std::move(cipher),
        .log = log_,
        .on_off = [this](const std::string& because) { cache_disk_is_off(because); }});
   if (!opened) {

@@ -95,6 +95,14 @@ Status lay_over_quantities(schema::Edge& edge, const RunFlags& flags) {
     HG_TRY(edge.cache_disk, parse_cache_disk(*flags.cache_disk), "--cache-disk {}",
            *flags.cache_disk);
   }
+  if (flags.cache_disk_key_file) {
+    if (!edge.cache_disk)
+      return fail(Blame::Config, "--cache-disk-key-file {}: there is no --cache-disk",
+                  *flags.cache_disk_key_file);
+    edge.cache_disk->key = schema::Secret{.source = schema::Secret::Source::File,
+                                          .value = {},
+                                          .reference = *flags.cache_disk_key_file};
+  }
   if (flags.threads) {
     if (*flags.threads < 0 || *flags.threads > kMaxThreads)
       return fail(Blame::Config, "--threads {}: 0 (one per processor) to {}", *flags.threads,
@@ -277,6 +285,10 @@ void add_run_flags(CLI::App& command, RunFlags& flags) {
   add_flag_with_value(command, "--cache-disk", flags.cache_disk,
                       "A file, or a block device, that keeps what is cached beyond a restart.",
                       "PATH:SIZE");
+  add_flag_with_value(command, "--cache-disk-key-file", flags.cache_disk_key_file,
+                      "What is kept there is encrypted with this key: 32 octets or more, as of "
+                      "`openssl rand -base64 32`.",
+                      "FILE");
   add_flag_with_value(command, "--geoip", flags.geoip, "Country database (MMDB).", "FILE");
   add_flag_with_value(command, "--access-log", flags.access_log,
                       "JSON lines to a file, or - for standard output [off].", "PATH, - or off");

@@ -20,9 +20,9 @@ struct RunFlags {
   std::string config = kDefaultConfig;
   CLI::Option* config_option = nullptr;
   std::optional<std::string> source, ref, poll, ssh_key_file, known_hosts, state, admin, health,
-      cache_memory, cache_eviction, cache_disk, geoip, access_log, user, waf_debug_header,
-      allowed_signers, openpgp_keyring, trusted_commit, receive, age_identity, semver, token_file,
-      path, overlay, proxy;
+      cache_memory, cache_eviction, cache_disk, cache_disk_key_file, geoip, access_log, user,
+      waf_debug_header, allowed_signers, openpgp_keyring, trusted_commit, receive, age_identity,
+      semver, token_file, path, overlay, proxy;
   std::optional<int> threads;
   std::vector<std::string> http, https, trusted_proxies, mirrors;
 };

@@ -71,7 +71,9 @@ def test_a_thousand_swaps_are_invisible(serve3, repository, new_origin, origin, 
     repository.put("site.yaml", *site(origin, dead))
     repository.write("mark.yaml", mark(0))
     repository.commit("first")
-    edge = run()
+    config = tmp_path / "edge.yaml"  # a busy machine takes longer than connections may be idle by themselves
+    config.write_text("apiVersion: headgate/v1\nkind: Edge\nspec: { limits: { idleTimeout: 1h } }\n")
+    edge = run("--config", config)
     commits = Commits(repository, edge)
     port = edge.https.rsplit(":", 1)[1]
 

@@ -222,8 +222,12 @@ std::optional<Notifier::Message> Notifier::take(Receiver& receiver) {
 void Notifier::loop(Receiver& receiver) {
   while (auto message = take(receiver)) {
     const auto answer = perform(message->call, [this] { return stopping_.load(); });
+    const bool arrived = answer && *answer >= 200 && *answer < 300;
     settle(receiver, std::move(*message), answer);
     save();
+    // Not before a restart knows it as well: what is counted is not told again.
+    const base::MutexLock lock(mutex_);
+    if (arrived) ++receiver.delivered;
   }
 }
 
@@ -233,10 +237,7 @@ void Notifier::settle(Receiver& receiver, Message message, const Result<int>& an
   wake_.notify_all();
   if (!answer && stopping_.load()) return receiver.waiting.push_front(std::move(message));
   const Duration before = std::exchange(receiver.pause, Duration::zero());
-  if (answer && *answer >= 200 && *answer < 300) {
-    ++receiver.delivered;
-    return;
-  }
+  if (answer && *answer >= 200 && *answer < 300) return;
   ++receiver.failed;
   const base::MonoTime now = base::mono_now();
   const bool is_outdated =

@@ -60,6 +60,11 @@ def break_it(edge, repository):
     return head(repository)
 
 
+def delivered(edge, name, count):
+    """Waits until the edge knows that so much has arrived: what it does not know it tells again."""
+    until(lambda: edge.metric("headgate_notifications_total").get(f'notification="{name}",result="delivered"') == count, f"{count} told")
+
+
 def test_commits_have_statuses(told, forge, repository, tmp_path):
     edge = told(github(forge, tmp_path))
     first = head(repository)
@@ -196,6 +201,7 @@ def test_what_waits_at_the_end_is_told_after_the_next_start(told, forge, reposit
     edge = told(hook(forge, "activated", "refused"))
     commits = [head(repository)]
     events_at(forge, 1)
+    delivered(edge, "ops", 1)
     forge.close()
     commits.append(edge.apply(repository))
     commits.append(break_it(edge, repository))
@@ -217,6 +223,7 @@ def test_a_status_that_was_set_is_not_set_again_after_a_restart(told, forge, rep
     edge = told(github(forge, tmp_path))
     bad = break_it(edge, repository)
     statuses(forge, bad)
+    delivered(edge, "github", 2)
     again(edge)
     edge.reconcile()
     until(lambda: [e["commit"] for e in edge.events() if e["type"] == "refused"] == [bad, bad], "the second refusal")

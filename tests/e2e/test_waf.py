@@ -344,6 +344,7 @@ def test_bodies_that_are_held_back_have_a_bound_in_common(guarded, tmp_path):
         assert edge.request("POST", "/page", b"y" * 10_000).status == 200
         slow.sendall(b"x")
         assert slow.recv(65536).startswith(b"HTTP/1.1 200 ")
+        held(edge, 0)
         assert edge.request("POST", "/page", b"y" * 20_000).status == 200
     held(edge, 0)
 

@@ -119,7 +119,7 @@ def test_admin_on_a_unix_socket_that_only_the_owner_can_reach(serve, origin, tmp
     assert edge.admin == f"unix:{path}"
     assert edge.admin_get("/healthz").status == 200
     assert not path.stat().st_mode & 0o007
-    edge.command("status", check=0)
+    until(lambda: edge.command("status").returncode == 0, "the status to say that it is ready")
 
 
 @pytest.mark.http1

@@ -87,7 +87,9 @@ std::optional<Round> Reconciler::prepare(const std::string& commit, Candidate& c
     const base::MutexLock lock(state_mutex_);
     return activator_->history().ledger().check(model);
   });
-  if (candidate.tree->damaged()) {
+  Result<std::vector<CommitMessage>> messages;
+  if (live != nullptr) messages = source_->repository()->messages(live->commit, commit);
+  if (candidate.tree->damaged() || !messages) {
     source_->distrust();
     return on_source_failure(fmt::format("the mirror is damaged: {} cannot be read", commit));
   }
@@ -95,8 +97,7 @@ std::optional<Round> Reconciler::prepare(const std::string& commit, Candidate& c
     staged = compile(std::move(*staged), options_.compile,
                      live != nullptr ? live->configuration.get() : nullptr);
   if (staged) staged = test(std::move(*staged));
-  if (staged && live != nullptr)
-    staged = reviewer_.guard(std::move(*staged), *live, *source_->repository(), commit);
+  if (staged && live != nullptr) staged = reviewer_.guard(std::move(*staged), *live, *messages);
   if (!staged) return refuse(candidate.info, std::move(staged.error()));
   candidate.prepared = std::move(*staged);
   candidate.rewritten =

@@ -61,7 +61,9 @@ void Reconciler::show_pending(const std::string& commit, std::optional<Timestamp
 bool Reconciler::is_emergency(const std::string& live, const std::string& commit) const {
   const Repository& repository = *source_->repository();
   std::set<std::string> commits;
-  for (const CommitMessage& message : repository.messages(live, commit))
+  const auto messages = repository.messages(live, commit);
+  if (!messages) return false;  // the commit waits, and is read again by the next round
+  for (const CommitMessage& message : *messages)
     if (!find_trailer(message.text, "Headgate-Override").value_or("").empty())
       commits.insert(message.commit);
   if (commits.size() < 2) return false;

@@ -110,6 +110,7 @@ Round Reconciler::reconcile(bool asked) {
   const auto began = std::chrono::steady_clock::now();
   board_.set("Reconciling", Condition::Value::True, "Round", "");
   const Round round = run_round(asked);
+  source_->rest();
   board_.set("Reconciling", Condition::Value::False, "Idle", "");
   board_.count_reconcile(std::string(name(round)), std::chrono::steady_clock::now() - began);
   const bool failed = round == Round::SourceFailed || round == Round::StateFailed;

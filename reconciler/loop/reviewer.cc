@@ -51,7 +51,11 @@ Result<Review> Reviewer::review(const Repository& repository, const std::string&
     return review;
   }
   if (verdict) review.signers = verdict->signers;
-  review.refusal = take_through_stages(repository, *tree, live.get(), review);
+  std::vector<CommitMessage> messages;
+  if (live != nullptr) {
+    HG_TRY(messages, repository.messages(live->commit, commit), "reading {}", commit);
+  }
+  review.refusal = take_through_stages(*tree, messages, live.get(), review);
   if (tree->damaged()) return fail(Blame::Self, "{} cannot be read whole", commit);
   std::vector<const schema::Invalidation*> purges;
   for (const Purge& purge : review.plan.purges) purges.push_back(purge.invalidation.get());
@@ -61,18 +65,18 @@ Result<Review> Reviewer::review(const Repository& repository, const std::string&
 }
 
 Staged<Prepared> Reviewer::guard(Prepared prepared, const snapshot::Snapshot& live,
-                                 const Repository& repository, const std::string& commit) const {
-  auto refusals = check_guards(
-      live.configuration->model(), *prepared.model, repository.messages(live.commit, commit),
-      [this](const std::vector<const schema::Invalidation*>& invalidations) {
-        return invalidator_.estimate(invalidations);
-      });
+                                 const std::vector<CommitMessage>& messages) const {
+  auto refusals =
+      check_guards(live.configuration->model(), *prepared.model, messages,
+                   [this](const std::vector<const schema::Invalidation*>& invalidations) {
+                     return invalidator_.estimate(invalidations);
+                   });
   if (refusals.empty()) return prepared;
   return tl::unexpected<Refusal>(Refusal{Stage::Guard, std::move(refusals)});
 }
 
-std::optional<Refusal> Reviewer::take_through_stages(const Repository& repository,
-                                                     const GitTree& tree,
+std::optional<Refusal> Reviewer::take_through_stages(const GitTree& tree,
+                                                     const std::vector<CommitMessage>& messages,
                                                      const snapshot::Snapshot* live,
                                                      Review& review) const {
   snapshot::CompileOptions options = compile_;
@@ -86,8 +90,7 @@ std::optional<Refusal> Reviewer::take_through_stages(const Repository& repositor
     staged =
         compile(std::move(*staged), options, live != nullptr ? live->configuration.get() : nullptr);
   if (staged) staged = test(std::move(*staged));
-  if (staged && live != nullptr)
-    staged = guard(std::move(*staged), *live, repository, review.commit);
+  if (staged && live != nullptr) staged = guard(std::move(*staged), *live, messages);
   if (!staged) return std::move(staged.error());
   review.cases = staged->cases;
   const schema::Model nothing;

@@ -50,16 +50,18 @@ class Reviewer {
   /// the machine's own files cannot.
   Result<Review> review(const Repository& repository, const std::string& commit) const;
 
-  /// Refuses what the guards of the live Fleet do not let through.
+  /// Refuses what the guards of the live Fleet do not let through. `messages` are those of the
+  /// commits that are not live yet.
   Staged<Prepared> guard(Prepared prepared, const snapshot::Snapshot& live,
-                         const Repository& repository, const std::string& commit) const;
+                         const std::vector<CommitMessage>& messages) const;
 
   /// Nothing when the machine does not ask for signatures. Errors: the same.
   Result<std::optional<Verdict>> verify(const Repository& repository,
                                         const std::string& commit) const;
 
  private:
-  std::optional<Refusal> take_through_stages(const Repository& repository, const GitTree& tree,
+  std::optional<Refusal> take_through_stages(const GitTree& tree,
+                                             const std::vector<CommitMessage>& messages,
                                              const snapshot::Snapshot* live, Review& review) const;
 
   base::Mutex& stages_;

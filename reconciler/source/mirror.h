@@ -37,6 +37,11 @@ class Mirror {
   /// Packs what many small fetches left; cheap when there is nothing to do.
   Status maintain(const Cancellation* cancellation);
 
+  /// Nothing is read for now: the program that does is ended.
+  void rest() const {
+    if (repository_) repository_->rest();
+  }
+
   const std::string& path() const { return path_; }
   /// Null before it was made.
   const Repository* repository() const { return repository_ ? &*repository_ : nullptr; }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads a git repository in-process: names to commits, commits to trees. Never writes, never runs
-// anything.
+// Reads a git repository: names to commits, commits to trees. Never writes; nothing in the
+// repository can make it run anything.
 #include "reconciler/source/repository.h"
 
 #include <git2.h>
@@ -9,6 +9,7 @@
 #include <array>
 #include <ctime>
 
+#include "reconciler/source/objects/object_backend.h"
 #include "schema/text.h"
 
 namespace headgate::reconciler {
@@ -94,9 +95,6 @@ std::string utc(std::int64_t seconds) {
 struct Walk {
   using Kind = schema::Tree::Entry::Kind;
   git_repository* repository;
-  git_odb* objects;
-  const std::unordered_map<std::string, std::size_t>& known;
-  std::unordered_map<std::string, std::size_t>& sizes;
   std::vector<schema::Tree::Entry>& entries;
 
   Status folder(const git_tree* tree, const std::string& prefix, int depth) {
@@ -136,18 +134,34 @@ struct Walk {
   Status file(const git_oid* id, const std::string& path) {
     if (entries.size() >= kMaxEntries)
       return fail(Blame::Config, "more than {} files in the repository", kMaxEntries);
-    std::string name = hex(*id);
-    std::size_t size = 0;
-    git_object_t type = GIT_OBJECT_INVALID;
-    if (const auto seen = known.find(name); seen != known.end())
-      size = seen->second;
-    else if (git_odb_read_header(&size, &type, objects, id) != 0)
-      return fail(Blame::Self, "{}", last_error());
-    sizes.emplace(name, size);
-    entries.push_back({path, std::move(name), size, Kind::File});
+    entries.push_back({path, hex(*id), 0, Kind::File});
     return {};
   }
 };
+
+/// Sets the sizes of the files, and returns all of them; those that the last tree had are not asked
+/// for again.
+Result<std::unordered_map<std::string, std::size_t>> measure(
+    ObjectReader& reader, const std::unordered_map<std::string, std::size_t>& known,
+    std::vector<schema::Tree::Entry>& entries) {
+  std::unordered_map<std::string, std::size_t> sizes;
+  std::vector<std::string> unknown;
+  for (const auto& entry : entries) {
+    if (entry.kind != schema::Tree::Entry::Kind::File) continue;
+    const auto seen = known.find(entry.id);
+    const bool is_new = sizes.emplace(entry.id, seen != known.end() ? seen->second : 0).second;
+    if (is_new && seen == known.end()) unknown.push_back(entry.id);
+  }
+  HG_TRY(const auto headers, reader.headers(unknown), "sizes of files");
+  for (std::size_t i = 0; i < unknown.size(); ++i) {
+    if (!headers[i] || headers[i]->type != "blob")
+      return fail(Blame::Self, "no file, or a damaged one: {}", unknown[i]);
+    sizes[unknown[i]] = headers[i]->size;
+  }
+  for (auto& entry : entries)
+    if (entry.kind == schema::Tree::Entry::Kind::File) entry.size = sizes[entry.id];
+  return sizes;
+}
 
 /// Leaves the contents of files that are in the last tree.
 void forget_contents(KnownBlobs& known) {
@@ -189,20 +203,29 @@ Result<std::string> GitTree::read(const Entry& entry) const {
   return content;
 }
 
-Result<Repository> Repository::open(const std::string& path) {
+Result<Repository> Repository::open(const std::string& path, unsigned flags) {
   start_library();
   git_repository* handle = nullptr;
-  if (git_repository_open_ext(&handle, path.c_str(), GIT_REPOSITORY_OPEN_NO_SEARCH, nullptr) != 0)
-    return fail(Blame::Config, "{} is not a git repository: {}", path, last_error());
-  return Repository(share(handle));
+  if (git_repository_open_ext(&handle, path.c_str(), flags, nullptr) != 0)
+    return fail(Blame::Config, "{}", last_error());
+  auto shared = share(handle);
+  auto reader = std::make_shared<ObjectReader>(git_repository_path(handle));
+  HG_CHECK(read_objects_by(reader, handle), "{}", path);
+  return Repository(std::move(shared), std::move(reader));
+}
+
+Result<Repository> Repository::open(const std::string& path) {
+  auto opened = open(path, GIT_REPOSITORY_OPEN_NO_SEARCH);
+  if (!opened && opened.error().blame == Blame::Config)
+    return fail(Blame::Config, "{} is not a git repository: {}", path, opened.error().context);
+  return opened;
 }
 
 Result<Repository> Repository::discover(const std::string& path) {
-  start_library();
-  git_repository* handle = nullptr;
-  if (git_repository_open_ext(&handle, path.c_str(), 0, nullptr) != 0)
+  auto opened = open(path, 0);
+  if (!opened && opened.error().blame == Blame::Config)
     return fail(Blame::Config, "{} is not inside a git repository", path);
-  return Repository(share(handle));
+  return opened;
 }
 
 Result<std::string> Repository::resolve(const std::string& revision) const {
@@ -236,53 +259,45 @@ Result<CommitInfo> Repository::describe(const std::string& commit) const {
 
 Result<std::unique_ptr<GitTree>> Repository::tree(const std::string& commit) const {
   HG_TRY(const auto root, find_tree(handle_.get(), commit), "reading");
-  git_odb* objects = nullptr;
-  if (git_repository_odb(&objects, handle_.get()) != 0)
-    return fail(Blame::Self, "{}", last_error());
-  const Handle<git_odb> objects_owner(objects, git_odb_free);
   std::unique_ptr<GitTree> tree(new GitTree());
   tree->repository_ = handle_;
   tree->known_ = known_;
-  std::unordered_map<std::string, std::size_t> sizes;
-  Walk walk{handle_.get(), objects, known_->sizes, sizes, tree->entries_};
+  Walk walk{handle_.get(), tree->entries_};
   HG_CHECK(walk.folder(root.get(), "", 0), "tree of {}", commit);
-  known_->sizes = std::move(sizes);
+  HG_TRY(known_->sizes, measure(*reader_, known_->sizes, tree->entries_), "tree of {}", commit);
   forget_contents(*known_);
   std::sort(tree->entries_.begin(), tree->entries_.end(),
             [](const auto& a, const auto& b) { return a.path < b.path; });
   return tree;
 }
 
-std::vector<CommitMessage> Repository::messages(const std::string& since,
-                                                const std::string& commit) const {
+Result<std::vector<CommitMessage>> Repository::messages(const std::string& since,
+                                                        const std::string& commit) const {
   std::vector<CommitMessage> messages;
   git_oid head;
   git_oid base;
   git_revwalk* walk = nullptr;
   if (git_oid_fromstr(&head, commit.c_str()) != 0 || git_revwalk_new(&walk, handle_.get()) != 0)
-    return messages;
+    return fail(Blame::Self, "messages of commits: {}", last_error());
   const Handle<git_revwalk> owner(walk, git_revwalk_free);
   const bool has_base =
       git_oid_fromstr(&base, since.c_str()) == 0 && git_revwalk_hide(walk, &base) == 0;
   const std::size_t count = has_base ? kMaxMessages : 1;
-  git_revwalk_push(walk, &head);
-  for (git_oid id; messages.size() < count && git_revwalk_next(&id, walk) == 0;) {
-    const auto handle = find_commit(handle_.get(), hex(id));
-    const char* message = handle ? git_commit_message(handle->get()) : nullptr;
+  if (git_revwalk_push(walk, &head) != 0)
+    return fail(Blame::Self, "messages of commits: {}", last_error());
+  while (messages.size() < count) {
+    git_oid id;
+    const int result = git_revwalk_next(&id, walk);
+    if (result == GIT_ITEROVER) break;
+    if (result != 0) return fail(Blame::Self, "messages of commits: {}", last_error());
+    HG_TRY(const auto handle, find_commit(handle_.get(), hex(id)), "messages of commits");
+    const char* message = git_commit_message(handle.get());
     if (message != nullptr) messages.push_back({hex(id), message});
   }
   return messages;
 }
 
-Status Repository::add_objects(const std::string& folder) {
-  git_odb* objects = nullptr;
-  if (git_repository_odb(&objects, handle_.get()) != 0)
-    return fail(Blame::Self, "{}", last_error());
-  const Handle<git_odb> owner(objects, git_odb_free);
-  if (git_odb_add_disk_alternate(objects, folder.c_str()) != 0)
-    return fail(Blame::Self, "{}: {}", folder, last_error());
-  return {};
-}
+void Repository::add_objects(const std::string& folder) { reader_->add(folder); }
 
 bool Repository::is_ancestor(const std::string& ancestor, const std::string& commit) const {
   if (ancestor == commit) return true;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Reads a git repository in-process: names to commits, commits to trees. Never writes, never runs
-// anything.
+// Reads a git repository: names to commits, commits to trees. Never writes; nothing in the
+// repository can make it run anything.
 #pragma once
 
 #include <memory>
@@ -9,6 +9,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "reconciler/source/objects/object_reader.h"
 #include "schema/load.h"
 
 struct git_repository;
@@ -73,14 +74,16 @@ class Repository {
   bool has_ref(const std::string& name) const;
   Result<CommitInfo> describe(const std::string& commit) const;
   /// Of the commits that `commit` has and `since` has not, at most a thousand; only that of
-  /// `commit` where `since` is not there.
-  std::vector<CommitMessage> messages(const std::string& since, const std::string& commit) const;
+  /// `commit` where `since` is not there. Errors: Blame::Self when objects are missing or damaged.
+  Result<std::vector<CommitMessage>> messages(const std::string& since,
+                                              const std::string& commit) const;
   /// Of a commit, or of the id of a tree. Errors: Blame::Self when objects are missing or damaged;
   /// Blame::Config beyond the limits of size and depth.
   Result<std::unique_ptr<GitTree>> tree(const std::string& commit) const;
-  /// Objects that are kept elsewhere, too: those of a push that is not accepted yet, say. Errors:
-  /// Blame::Self.
-  Status add_objects(const std::string& folder);
+  /// Objects that are kept elsewhere, too: those of a push that is not accepted yet, say.
+  void add_objects(const std::string& folder);
+  /// Ends the program that reads objects, until it is needed again.
+  void rest() const { reader_->rest(); }
   /// Whether `ancestor` is `commit` or comes before it; false when either is not there.
   bool is_ancestor(const std::string& ancestor, const std::string& commit) const;
   /// The working folder with a '/' at its end; empty for a bare repository.
@@ -94,8 +97,11 @@ class Repository {
   bool is_in_lfs(const std::string& path) const;
 
  private:
-  explicit Repository(std::shared_ptr<git_repository> handle) : handle_(std::move(handle)) {}
+  static Result<Repository> open(const std::string& path, unsigned flags);
+  Repository(std::shared_ptr<git_repository> handle, std::shared_ptr<ObjectReader> reader)
+      : handle_(std::move(handle)), reader_(std::move(reader)) {}
   std::shared_ptr<git_repository> handle_;
+  std::shared_ptr<ObjectReader> reader_;
   std::shared_ptr<KnownBlobs> known_ = std::make_shared<KnownBlobs>();
 };
 

@@ -49,10 +49,10 @@ class Source {
 
   /// Errors: Blame::Self when the mirror is damaged; the next fetch makes it again.
   Result<std::unique_ptr<GitTree>> tree(const std::string& commit);
-  /// The mirror gave something that cannot be: the next fetch makes it again. Trees from before
-  /// must be gone by then: libgit2 shares open packs by their names, and the new ones may have the
-  /// same.
+  /// The mirror gave something that cannot be: the next fetch makes it again.
   void distrust() { mirror_.distrust(); }
+  /// Between two rounds no program runs.
+  void rest() const { mirror_.rest(); }
   Result<CommitInfo> describe(const std::string& commit) const;
   /// The mirror, for reading; null before the first fetch.
   const Repository* repository() const { return mirror_.repository(); }

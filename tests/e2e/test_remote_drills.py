@@ -124,10 +124,10 @@ def damage_every(pattern, change):
     def damage(mirror):
         files = [path for path in mirror.rglob(pattern) if path.is_file()]
         assert files, f"no {pattern}"
-        for path in files:  # in the place of the file, not in it: a process that has mapped that would be killed by SIGBUS
-            spoilt = path.with_name("spoilt")
-            spoilt.write_bytes(change(path.read_bytes()))
-            spoilt.replace(path)
+        for path in files:  # in its place: SIGBUS for a process that has it mapped
+            octets = change(path.read_bytes())
+            path.chmod(0o600)
+            path.write_bytes(octets)
     return damage
 
 
@@ -153,6 +153,19 @@ def test_a_mirror_that_is_damaged_is_fetched_anew(repository, page, bare, front,
         edge.start()
     assert mark(edge) == "one"
     commit = publish(repository, bare, page.port, "two")
+    recovers(edge, commit, "two")
+    assert not [e for e in edge.events() if e["type"] == "refused"]
+
+
+def test_a_mirror_that_is_damaged_while_a_commit_waits_is_fetched_anew(repository, page, bare, front, edge):
+    """Everything is there when it has been fetched; when its turn comes, nothing is."""
+    edge.command("suspend", "--for", "1h", "--reason", "drill", check=0)
+    commit = publish(repository, bare, page.port, "two")
+    edge.reconcile()
+    until(lambda: edge.status()["revisions"]["desired"] == commit, "the commit in the mirror")
+    for files in "*.pack", "*.idx":
+        damage_every(files, lambda octets: octets[:len(octets) // 2])(edge.state / "repo.git")
+    edge.command("resume", check=0)
     recovers(edge, commit, "two")
     assert not [e for e in edge.events() if e["type"] == "refused"]
 

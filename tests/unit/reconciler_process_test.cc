@@ -6,7 +6,7 @@
 #include <csignal>
 #include <thread>
 
-#include "reconciler/source/process.h"
+#include "reconciler/process/process.h"
 #include "tests/support/scratch.h"
 
 using namespace headgate;

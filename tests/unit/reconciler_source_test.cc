@@ -249,7 +249,10 @@ TEST_CASE_FIXTURE(Fixture, "many small fetches are packed, and everything is the
   }
   REQUIRE(source->maintain(nullptr).has_value());
   CHECK(content(*source, last, "x.yaml") == "101");
-  CHECK(std::filesystem::exists(state + "/repo.git/packed-refs"));
+  std::size_t packs = 0;
+  for (const auto& file : std::filesystem::directory_iterator(state + "/repo.git/objects/pack"))
+    if (file.path().extension() == ".pack") ++packs;
+  CHECK(packs == 1);
   repository.write("x.yaml", "more");
   repository.commit();
   CHECK(content(*source, fetch(*source), "x.yaml") == "more");

@@ -14,7 +14,7 @@
 
 #include "appliance/base/time.h"
 #include "appliance/cli/client/client.h"
-#include "reconciler/source/process.h"
+#include "reconciler/process/process.h"
 #include "reconciler/source/repository.h"
 #include "schema/base/units.h"
 #include "schema/files/document.h"

@@ -6,7 +6,7 @@
 #include "appliance/cli/command.h"
 #include "appliance/cli/hook/hooks.h"
 #include "appliance/cli/offline/configuration.h"
-#include "reconciler/source/process.h"
+#include "reconciler/process/process.h"
 #include "schema/text.h"
 
 namespace headgate::cli {

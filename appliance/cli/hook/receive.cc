@@ -115,7 +115,7 @@ Result<bool> judge_here(const Flags& flags, const std::vector<RefUpdate>& update
   const std::string folder = variable("GIT_DIR");
   HG_TRY(auto repository, Repository::open(folder.empty() ? "." : folder), "GIT_DIR");
   if (const std::string quarantine = variable("GIT_QUARANTINE_PATH"); !quarantine.empty())
-    HG_CHECK(repository.add_objects(quarantine), "what is pushed");
+    repository.add_objects(quarantine);
   bool accepted = true;
   for (const RefUpdate& update : updates) {
     if (!is_followed(update.ref, flags.ref)) continue;

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <map>
 
-#include "reconciler/source/process.h"
+#include "reconciler/process/process.h"
 #include "reconciler/source/repository.h"
 #include "schema/codes.h"
 

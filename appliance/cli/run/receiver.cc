@@ -9,7 +9,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "reconciler/source/process.h"
+#include "reconciler/process/process.h"
 #include "schema/text.h"
 
 namespace headgate::cli {
@@ -130,8 +130,7 @@ Result<std::string> Receiver::review(const reconciler::Reviewer& reviewer,
   if (updates == asked.end() || !updates->is_array())
     return fail(Blame::Client, "the push has no updates");
   HG_TRY(auto repository, reconciler::Repository::open(folder_), "--receive");
-  if (!objects.empty())
-    HG_CHECK(repository.add_objects(folder_ + "/objects/" + objects), "what is pushed");
+  if (!objects.empty()) repository.add_objects(folder_ + "/objects/" + objects);
 
   Json answer{{"accepted", true}, {"text", ""}, {"updates", Json::array()}};
   std::string text;

@@ -15,13 +15,13 @@
 namespace headgate::reconciler {
 namespace {
 
-// Everything that is fetched stays in packs, which prove themselves: libgit2 1.5 never comes back
-// from a loose object that was cut short. Auto maintenance would run in the background and outlive
-// its deadline; Source does it in the foreground.
+// Everything that is fetched stays in packs, which prove themselves. Refs stay files of their own:
+// libgit2 maps packed-refs, and who maps a file dies when it is cut short. Auto maintenance would
+// run in the background and outlive its deadline; Source does it in the foreground.
 constexpr const char* kConfiguration =
     "[safe]\n\tdirectory = *\n"
     "[core]\n\thooksPath = /dev/null\n\tfsync = committed\n"
-    "[gc]\n\tauto = 0\n"
+    "[gc]\n\tauto = 0\n\tpackRefs = false\n"
     "[maintenance]\n\tauto = false\n"
     "[fetch]\n\tunpackLimit = 1\n\trecurseSubmodules = false\n\twriteCommitGraph = false\n"
     "[credential]\n\thelper =\n"

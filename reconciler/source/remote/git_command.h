@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "appliance/base/idle_time.h"
-#include "reconciler/source/process.h"
+#include "reconciler/process/process.h"
 #include "reconciler/source/remote/location.h"
 #include "schema/model/secret.h"
 

@@ -12,7 +12,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "reconciler/source/process.h"
+#include "reconciler/process/process.h"
 #include "reconciler/trust/signature/encoding.h"
 #include "schema/text.h"
 

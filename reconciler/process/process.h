@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Runs another program under a deadline, in a process group of its own that never outlives the
-// call.
+// Runs another program to its end, under a deadline.
 #pragma once
 
 #include <cstddef>
 #include <string>
-#include <vector>
 
+#include "reconciler/process/child.h"
 #include "schema/base/result.h"
 #include "schema/base/units.h"
 
@@ -30,12 +29,9 @@ class Cancellation {
   int descriptor_ = -1;
 };
 
-struct Command {
-  std::vector<std::string> argv;         ///< argv[0] is looked up in the environment's PATH
-  std::vector<std::string> environment;  ///< NAME=value; the whole of it
+/// One that is `only_when_idle` is not run to its end where no processor is.
+struct Command : Program {
   Duration deadline{};
-  /// On processors that nobody else wants (SCHED_IDLE), and not to its end where there are none.
-  bool only_when_idle = false;
   std::size_t max_output_bytes = std::size_t{1}
                                  << 20;  ///< of each stream; the rest is read and dropped
 };

@@ -111,8 +111,8 @@ Round Reconciler::reconcile(bool asked) {
   board_.set("Reconciling", Condition::Value::True, "Round", "");
   const Round round = run_round(asked);
   source_->rest();
-  board_.set("Reconciling", Condition::Value::False, "Idle", "");
   board_.count_reconcile(std::string(name(round)), std::chrono::steady_clock::now() - began);
+  board_.set("Reconciling", Condition::Value::False, "Idle", "");
   const bool failed = round == Round::SourceFailed || round == Round::StateFailed;
   failed ? pace_.failed() : pace_.succeeded();
   return round;

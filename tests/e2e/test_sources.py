@@ -182,6 +182,7 @@ def rounds(edge):
 
 def look(edge):
     """Another round, and its end."""
+    until(lambda: condition(edge, "Reconciling")["status"] == "False", "the round before to end")
     before = rounds(edge)
     edge.reconcile()
     until(lambda: rounds(edge) > before, "a round")

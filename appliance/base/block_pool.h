@@ -6,6 +6,8 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory_resource>
+#include <new>
 
 namespace headgate::base {
 
@@ -50,6 +52,25 @@ class BlockPool {
 
   std::array<Header*, kRanks> free_{};
   std::size_t kept_ = 0;
+};
+
+/// Containers that take their memory from a BlockPool.
+class BlockMemory final : public std::pmr::memory_resource {
+ public:
+  explicit BlockMemory(BlockPool& blocks) : blocks_(blocks) {}
+
+ private:
+  void* do_allocate(std::size_t size, std::size_t) override {
+    void* const block = blocks_.allocate(size);
+    if (block == nullptr) throw std::bad_alloc();
+    return block;
+  }
+  void do_deallocate(void* block, std::size_t, std::size_t) override { blocks_.release(block); }
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+
+  BlockPool& blocks_;
 };
 
 }  // namespace headgate::base

@@ -222,6 +222,7 @@ void H3Session::on_opened(std::int64_t stream) {
   // From here on ngtcp2 hands it over with every call-back.
   static_cast<void>(ngtcp2_conn_set_stream_user_data(connection_.native(), stream, &opened));
   update_idleness();
+  schedule(opened);  // when all that has come is read, its head may still be missing
 }
 
 void H3Session::remove(H3Stream& stream) {

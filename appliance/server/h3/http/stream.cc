@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "appliance/base/assert.h"
-#include "appliance/server/exchange/pool_memory.h"
 #include "appliance/server/exchange/status_phrase.h"
 #include "appliance/server/h3/http/session.h"
 #include "appliance/server/h3/quic/connection.h"
@@ -35,7 +34,7 @@ H3Stream::H3Stream(H3Session& session, std::int64_t id)
       id_(id),
       head_(request_, session.h2o().ctx->globalconf->http2.max_header_list_size,
             session.h2o().ctx->globalconf->http2.max_header_fields),
-      deadline_(session.connection().endpoint().loop().timers(), [this] { on_deadline(); }) {
+      pieces_(&session.connection().endpoint().block_memory()) {
   h2o_init_request(&request_, &session.h2o(), nullptr);
   request_.version = kHttp3;
   request_.input.scheme = &H2O_URL_SCHEME_HTTPS;
@@ -46,7 +45,6 @@ H3Stream::H3Stream(H3Session& session, std::int64_t id)
                               std::size_t count, h2o_send_state_t state) {
     reinterpret_cast<Ostream*>(stream)->stream->send(pieces, count, state);
   };
-  deadline_.schedule_after(limits_of(session).request_header_timeout);
 }
 
 H3Stream::Owner H3Stream::make(base::BlockPool& blocks, H3Session& session, std::int64_t id) {
@@ -77,7 +75,7 @@ void H3Stream::on_field(std::int32_t token, std::string_view name, std::string_v
 
 void H3Stream::on_head_complete() {
   head_complete_ = true;
-  deadline_.cancel();
+  stop_waiting();
 }
 
 bool H3Stream::on_octets(std::span<const std::uint8_t> octets) {
@@ -130,7 +128,7 @@ void H3Stream::on_body_wanted(h2o_req_t* request) {
   const bool first = !std::exchange(body.was_read, true);
   body.wanted = true;
   if (body.waiting.empty() && !stream.request_complete_) {
-    stream.deadline_.schedule_after(limits_of(stream.session_).body_timeout);
+    stream.wait_at_most(limits_of(stream.session_).body_timeout);
     // RFC 9110 section 10.1.1: whoever waits for 100 (Continue) may go on.
     const ssize_t expect = first ? h2o_find_header(&request->headers, H2O_TOKEN_EXPECT, -1) : -1;
     if (expect != -1 &&
@@ -144,7 +142,7 @@ void H3Stream::on_body_wanted(h2o_req_t* request) {
 void H3Stream::deliver_body() {
   if (body_.received > limits_of(session_).max_request_body) return lose_body(413);
   if (body_.waiting.empty() && !request_complete_) return;
-  deadline_.cancel();
+  stop_waiting();
   body_.wanted = false;
   body_.delivered = std::exchange(body_.waiting, {});
   const auto state = request_complete_ ? H2O_REQ_BODY_END : H2O_REQ_BODY_MORE;
@@ -156,13 +154,23 @@ void H3Stream::deliver_body() {
 /// The rest of the body does not come, or is not wanted.
 void H3Stream::lose_body(int status) {
   note(status == 413 ? guard::Limit::MaxRequestBody : guard::Limit::BodyTimeout);
-  deadline_.cancel();
+  stop_waiting();
   if (std::exchange(body_.wanted, false))
     std::exchange(request_.body.cb, nullptr)(&request_, request_.body.data,
                                              h2o_iovec_init(nullptr, 0), H2O_REQ_BODY_ERROR);
   if (head_sent_ || request_._generator != nullptr) return reset(NGHTTP3_H3_REQUEST_CANCELLED);
   refuse(status, status == 413 ? "the request's body is too large"
                                : "the request's body did not arrive in time");
+}
+
+void H3Stream::wait_at_most(Duration limit) {
+  if (!deadline_)
+    deadline_.emplace(session_.connection().endpoint().loop().timers(), [this] { on_deadline(); });
+  deadline_->schedule_after(limit);
+}
+
+void H3Stream::stop_waiting() {
+  if (deadline_) deadline_->cancel();  // not its end: this may be its call
 }
 
 void H3Stream::on_deadline() {
@@ -190,7 +198,7 @@ void H3Stream::reset(std::uint64_t code) {
 
 void H3Stream::end_request() {
   if (std::exchange(request_ended_, true)) return;
-  deadline_.cancel();
+  stop_waiting();
   proceed_due_ = false;
   h2o_dispose_request(&request_);
   return_credit(body_.waiting.size() + body_.delivered.size());
@@ -200,6 +208,7 @@ void H3Stream::end_request() {
 bool H3Stream::run() {
   if (given_up_) end_request();
   if (request_ended_) return false;
+  if (!head_complete_ && !deadline_) wait_at_most(limits_of(session_).request_header_timeout);
   const bool begins = head_complete_ && !started_;
   if (begins) start();
   if (body_.wanted && !given_up_) deliver_body();
@@ -253,7 +262,16 @@ bool is_of_connection(const h2o_iovec_t* name) {
          view(*name) == "proxy-connection";
 }
 
-void add_fields(const h2o_header_t* headers, std::size_t count, std::pmr::vector<nghttp3_nv>& out) {
+/// As many as there is room for.
+struct FieldList {
+  FieldList(h2o_mem_pool_t& pool, std::size_t room)
+      : first(static_cast<nghttp3_nv*>(h2o_mem_alloc_pool(&pool, room * sizeof(nghttp3_nv)))) {}
+  nghttp3_nv* first;
+  std::size_t size = 0;
+  void push_back(const nghttp3_nv& one) { first[size++] = one; }
+};
+
+void add_fields(const h2o_header_t* headers, std::size_t count, FieldList& out) {
   for (std::size_t i = 0; i < count; ++i) {
     if (is_of_connection(headers[i].name)) continue;
     const bool is_token = h2o_iovec_is_token(headers[i].name) != 0;
@@ -273,9 +291,8 @@ void add_fields(const h2o_header_t* headers, std::size_t count, std::pmr::vector
 
 bool H3Stream::send_head(bool has_body) {
   head_sent_ = true;
-  PoolMemory memory(request_.pool);
-  std::pmr::vector<nghttp3_nv> fields(&memory);
-  fields.reserve(request_.res.headers.size + 3);
+  // With :status, Date and Content-Length.
+  FieldList fields(request_.pool, request_.res.headers.size + 3);
   const std::string status = std::to_string(request_.res.status);
   fields.push_back(field(":status", status, NGHTTP3_NV_FLAG_NONE));
   h2o_timestamp_t now;
@@ -295,7 +312,7 @@ bool H3Stream::send_head(bool has_body) {
     return static_cast<H3Stream*>(stream)->read(out, room, *flags);
   }};
   // nghttp3 copies the fields.
-  return nghttp3_conn_submit_response(session_.native(), id_, fields.data(), fields.size(),
+  return nghttp3_conn_submit_response(session_.native(), id_, fields.first, fields.size,
                                       has_body ? &reader : nullptr) == 0;
 }
 
@@ -381,15 +398,13 @@ void H3Stream::send_interim(h2o_req_t* request, int status, const h2o_header_t* 
                             std::size_t count) {
   H3Stream& stream = of(*request);
   if (stream.head_sent_ || stream.given_up_) return;
-  PoolMemory memory(request->pool);
-  std::pmr::vector<nghttp3_nv> fields(&memory);
-  fields.reserve(count + 1);
+  FieldList fields(request->pool, count + 1);
   const std::string text = std::to_string(status);
   fields.push_back(field(":status", text, NGHTTP3_NV_FLAG_NONE));
   add_fields(headers, count, fields);
   // Without it the final response is as good.
   static_cast<void>(
-      nghttp3_conn_submit_info(stream.session_.native(), stream.id_, fields.data(), fields.size()));
+      nghttp3_conn_submit_info(stream.session_.native(), stream.id_, fields.first, fields.size));
   stream.session_.connection().wake();
 }
 

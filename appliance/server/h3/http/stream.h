@@ -5,6 +5,8 @@
 
 #include <cstdint>
 #include <memory>
+#include <memory_resource>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -115,6 +117,8 @@ class H3Stream {
   void lose_body(int status);
   void note(guard::Limit exceeded);
   void reset(std::uint64_t code);
+  void wait_at_most(Duration limit);
+  void stop_waiting();
   void on_deadline();
   void send(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state);
   void hold(const h2o_iovec_t* pieces, std::size_t count, std::size_t size);
@@ -126,7 +130,8 @@ class H3Stream {
   const std::int64_t id_;
   RequestHead head_;
   Body body_;
-  base::Timer deadline_;  ///< of the head, then of the octets that a reader waits for
+  /// Of the head, then of the octets that a reader waits for: most requests come whole.
+  std::optional<base::Timer> deadline_;
   Ostream ostream_{};
 
   bool early_ = false;
@@ -141,11 +146,11 @@ class H3Stream {
   bool given_up_ = false;
   bool closed_ = false;
 
-  base::Ref<cache::Body> lent_;  ///< see `lend`
-  std::vector<Piece> pieces_;    ///< the oldest first
-  std::size_t unacked_at_ = 0;   ///< the first one that is not acknowledged; those before are gone
-  std::size_t unread_at_ = 0;    ///< the first one that nghttp3 has not taken
-  std::size_t unread_ = 0;       ///< octets
+  base::Ref<cache::Body> lent_;     ///< see `lend`
+  std::pmr::vector<Piece> pieces_;  ///< the oldest first
+  std::size_t unacked_at_ = 0;  ///< the first one that is not acknowledged; those before are gone
+  std::size_t unread_at_ = 0;   ///< the first one that nghttp3 has not taken
+  std::size_t unread_ = 0;      ///< octets
   std::uint64_t acked_of_first_ = 0;
   std::uint64_t acked_ = 0;
   std::size_t held_ = 0;    ///< octets of all pieces

@@ -60,7 +60,8 @@ struct QuicCallbacks {
                                         (flags & NGTCP2_STREAM_DATA_FLAG_FIN) != 0,
                                         (flags & NGTCP2_STREAM_DATA_FLAG_0RTT) != 0);
     if (!taken) return NGTCP2_ERR_CALLBACK_FAILURE;
-    ngtcp2_conn_extend_max_stream_offset(native, stream, *taken);
+    const bool more = (flags & NGTCP2_STREAM_DATA_FLAG_FIN) == 0;
+    if (more) ngtcp2_conn_extend_max_stream_offset(native, stream, *taken);
     ngtcp2_conn_extend_max_offset(native, *taken);
     return 0;
   }

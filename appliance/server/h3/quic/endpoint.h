@@ -66,6 +66,7 @@ class QuicEndpoint {
   UdpSocket& socket() { return socket_; }
   /// What connections and streams, and what the libraries keep for them, are made of.
   base::BlockPool& blocks() { return blocks_; }
+  base::BlockMemory& block_memory() { return block_memory_; }
   const ngtcp2_mem& quic_memory() const { return quic_memory_; }
   const nghttp3_mem& http_memory() const { return http_memory_; }
   ngtcp2_cid make_id() const;
@@ -132,6 +133,7 @@ class QuicEndpoint {
   ngtcp2_tstamp armed_ = UINT64_MAX;
 
   base::BlockPool blocks_;  // before connections: they outlive none of it
+  base::BlockMemory block_memory_{blocks_};
   const ngtcp2_mem quic_memory_ = memory_of<ngtcp2_mem>(blocks_);
   const nghttp3_mem http_memory_ = memory_of<nghttp3_mem>(blocks_);
   std::unordered_map<QuicConnection*, std::unique_ptr<QuicConnection>> connections_;

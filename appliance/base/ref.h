@@ -8,7 +8,8 @@
 
 namespace headgate::base {
 
-/// Base of objects owned by Ref<T>. Deleted by the last Ref, on whichever thread that is.
+/// Base of objects owned by Ref<T>. Deleted by the last Ref, on whichever thread that is; a T whose
+/// memory is not its own has `end_of_life() const`, which is called instead.
 /// Threads: the counter is atomic; the object's own rules hold for the rest.
 template <class T>
 class RefCounted {
@@ -19,7 +20,12 @@ class RefCounted {
 
   void ref() const { count_.fetch_add(1, std::memory_order_relaxed); }
   void unref() const {
-    if (count_.fetch_sub(1, std::memory_order_acq_rel) == 1) delete static_cast<const T*>(this);
+    if (count_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+    const T* object = static_cast<const T*>(this);
+    if constexpr (requires { object->end_of_life(); })
+      object->end_of_life();
+    else
+      delete object;
   }
   /// How many references there are right now; exact only while no other thread can make one.
   std::uint32_t use_count() const { return count_.load(std::memory_order_acquire); }

@@ -15,8 +15,10 @@ class MemoryAccount final : public base::RefCounted<MemoryAccount> {
  public:
   std::uint64_t live_bytes() const { return live_bytes_.load(std::memory_order_relaxed); }
 
+  void add(std::uint64_t bytes) { live_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
+  void remove(std::uint64_t bytes) { live_bytes_.fetch_sub(bytes, std::memory_order_relaxed); }
+
  private:
-  friend class Charge;
   std::atomic<std::uint64_t> live_bytes_{0};
 };
 

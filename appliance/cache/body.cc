@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "appliance/base/assert.h"
+#include "appliance/cache/response.h"
 #include "appliance/cache/wake_list.h"
 
 namespace headgate::cache {
@@ -34,6 +35,11 @@ struct Chunk {
 
   std::uint64_t end() const { return offset + size; }
 };
+
+std::uint64_t next_id() {
+  static std::atomic<std::uint64_t> last{0};
+  return last.fetch_add(1, std::memory_order_relaxed) + 1;
+}
 
 enum class Phase { Growing, Complete, Failed };
 
@@ -79,8 +85,11 @@ struct Body::State {
     bool demand_posted = false;
   };
 
-  explicit State(Keep keep) : windowed(keep == Keep::Window) {}
+  State(Keep keep, std::optional<std::uint64_t> expected)
+      : expected_length(expected), windowed(keep == Keep::Window) {}
 
+  const std::uint64_t id = next_id();
+  const std::optional<std::uint64_t> expected_length;
   base::Mutex mutex;
   /// Without the mutex once `phase` is Complete and not `windowed`: then they never change.
   std::vector<Chunk> chunks;
@@ -91,6 +100,7 @@ struct Body::State {
   bool had_reader GUARDED_BY(mutex) = false;
   /// Of no use, and gone, once it is complete and kept, and those have gone who came before.
   std::unique_ptr<Growth> growth GUARDED_BY(mutex) = std::make_unique<Growth>();
+  Charge charge;
 
   bool lock_free() const {
     return phase.load(std::memory_order_acquire) == Phase::Complete &&
@@ -101,8 +111,8 @@ struct Body::State {
     return windowed && growing() && had_reader && growth->readers.empty();
   }
 
-  std::size_t next_capacity(std::size_t wanted, std::optional<std::uint64_t> expected) const;
-  void add(std::string_view octets, std::optional<std::uint64_t> expected) REQUIRES(mutex);
+  std::size_t next_capacity(std::size_t wanted) const;
+  void add(std::string_view octets) REQUIRES(mutex);
   std::uint64_t taken_by_all() const REQUIRES(mutex);
   bool leave_slow_behind() REQUIRES(mutex);
   void drop_taken() REQUIRES(mutex);
@@ -112,21 +122,20 @@ struct Body::State {
   void shrink() REQUIRES(mutex);
 };
 
-std::size_t Body::State::next_capacity(std::size_t wanted,
-                                       std::optional<std::uint64_t> expected) const {
+std::size_t Body::State::next_capacity(std::size_t wanted) const {
   const std::uint64_t so_far = size.load(std::memory_order_relaxed);
   if (windowed) return std::clamp(wanted, kSmallestChunk, kLargestChunk);
-  if (expected && *expected <= kTrustedLength && so_far + wanted <= *expected)
-    return static_cast<std::size_t>(*expected - so_far);
+  if (expected_length && *expected_length <= kTrustedLength && so_far + wanted <= *expected_length)
+    return static_cast<std::size_t>(*expected_length - so_far);
   const std::size_t last = chunks.empty() ? 0 : chunks.back().capacity;
   return std::clamp(std::max(wanted, 2 * last), kSmallestChunk, kLargestChunk);
 }
 
-void Body::State::add(std::string_view octets, std::optional<std::uint64_t> expected) {
+void Body::State::add(std::string_view octets) {
   std::uint64_t at = size.load(std::memory_order_relaxed);
   while (!octets.empty()) {
     if (chunks.empty() || chunks.back().size == chunks.back().capacity) {
-      const std::size_t capacity = next_capacity(octets.size(), expected);
+      const std::size_t capacity = next_capacity(octets.size());
       chunks.push_back({.offset = at,
                         .size = 0,
                         .capacity = capacity,
@@ -211,9 +220,40 @@ void Body::State::shrink() {
 }
 
 Body::Body(Keep keep, std::optional<std::uint64_t> expected_length)
-    : expected_length_(expected_length), state_(std::make_unique<State>(keep)) {}
+    : size_in_block_(kNotInBlock), state_(new State(keep, expected_length)) {}
 
-Body::~Body() = default;
+Body::Body(InBlock, const Body& from, std::uint16_t units_before)
+    : size_in_block_(static_cast<std::uint16_t>(from.size())),
+      units_before_(units_before),
+      id_(from.id()) {
+  char* to = reinterpret_cast<char*>(this + 1);
+  from.each_piece([&to](std::string_view piece) {
+    std::copy(piece.begin(), piece.end(), to);
+    to += piece.size();
+  });
+}
+
+Body::~Body() {
+  if (!in_block()) delete state_;
+}
+
+void Body::end_of_life() const {
+  if (in_block()) return StoredResponse::end_block_of(*this);
+  delete this;
+}
+
+std::uint64_t Body::id() const { return in_block() ? id_ : state_->id; }
+
+std::optional<std::uint64_t> Body::expected_length() const {
+  return in_block() ? size_in_block_ : state_->expected_length;
+}
+
+template <class Use>
+void Body::each_piece(Use use) const {
+  HG_ASSERT(storable());
+  if (in_block()) return use(octets_in_block());
+  for (const Chunk& chunk : state_->chunks) use(std::string_view(chunk.data.get(), chunk.size));
+}
 
 base::Ref<Body> Body::of(std::string_view octets) {
   auto body = base::make_ref<Body>(Keep::All, octets.size());
@@ -241,7 +281,7 @@ bool Body::append(std::string_view octets) {
   State& state = *state_;
   const base::MutexLock lock(state.mutex);
   HG_ASSERT(state.growing());
-  state.add(octets, expected_length_);
+  state.add(octets);
   state.drop_taken();
   state.growth->sleepers.wake_all();
   if (!state.windowed) return true;
@@ -296,33 +336,41 @@ void Body::leave_slow_readers_behind() {
 }
 
 bool Body::complete() const {
-  return state_->phase.load(std::memory_order_acquire) == Phase::Complete;
+  return in_block() || state_->phase.load(std::memory_order_acquire) == Phase::Complete;
 }
 
-bool Body::failed() const { return state_->phase.load(std::memory_order_acquire) == Phase::Failed; }
+bool Body::failed() const {
+  return !in_block() && state_->phase.load(std::memory_order_acquire) == Phase::Failed;
+}
 
-std::uint64_t Body::size() const { return state_->size.load(std::memory_order_acquire); }
+std::uint64_t Body::size() const {
+  return in_block() ? size_in_block_ : state_->size.load(std::memory_order_acquire);
+}
 
 std::uint64_t Body::kept_bytes() const {
+  if (in_block()) return size_in_block_;
   const base::MutexLock lock(state_->mutex);
   return state_->size.load(std::memory_order_relaxed) - state_->kept_from;
 }
 
 bool Body::was_read() const {
+  if (in_block()) return false;
   const base::MutexLock lock(state_->mutex);
   return state_->had_reader;
 }
 
-bool Body::keeps_all() const { return !state_->windowed.load(std::memory_order_relaxed); }
+bool Body::keeps_all() const {
+  return in_block() || !state_->windowed.load(std::memory_order_relaxed);
+}
 
-bool Body::storable() const { return state_->lock_free(); }
+bool Body::storable() const { return in_block() || state_->lock_free(); }
 
 void Body::append_to(std::string& out) const {
-  HG_ASSERT(storable());
-  for (const Chunk& chunk : state_->chunks) out.append(chunk.data.get(), chunk.size);
+  each_piece([&out](std::string_view piece) { out.append(piece); });
 }
 
 std::optional<std::string_view> Body::contiguous() const {
+  if (in_block()) return octets_in_block();
   if (!state_->lock_free() || state_->chunks.size() > 1) return std::nullopt;
   if (state_->chunks.empty()) return std::string_view();
   return std::string_view(state_->chunks.front().data.get(), state_->chunks.front().size);
@@ -330,6 +378,7 @@ std::optional<std::string_view> Body::contiguous() const {
 
 std::uint64_t Body::memory_bytes() const {
   constexpr std::uint64_t kControlBlock = 48;  // of a shared_ptr, and malloc's own words
+  if (in_block()) return StoredResponse::block_bytes_of(*this);
   const base::MutexLock lock(state_->mutex);
   std::uint64_t bytes = sizeof(Body) + sizeof(State);
   for (const Chunk& chunk : state_->chunks) bytes += sizeof(Chunk) + kControlBlock + chunk.capacity;
@@ -337,16 +386,17 @@ std::uint64_t Body::memory_bytes() const {
 }
 
 void Body::charge_to(const base::Ref<MemoryAccount>& account) const {
-  charge_.set(account, memory_bytes());
+  // A block is counted as such.
+  if (!in_block()) state_->charge.set(account, memory_bytes());
 }
 
 BodyReader::BodyReader(base::Ref<Body> body, base::Loop& loop,
                        base::UniqueFunction<void()> on_ready, std::uint64_t first,
                        std::uint64_t end)
     : body_(std::move(body)), next_(first), end_(end) {
-  Body::State& state = *body_->state_;
-  lasting_ = state.lock_free();
+  lasting_ = body_->storable();
   if (lasting_) return;
+  Body::State& state = *body_->state_;
   auto place = std::make_unique<Place>();
   place->next = first;
   place->sleeper = std::make_shared<WakeList::Sleeper>(loop, std::move(on_ready));
@@ -383,12 +433,17 @@ BodyReader::Status BodyReader::read(std::size_t max_octets, std::size_t max_slic
   HG_ASSERT(max_octets > 0 && max_slices > 0);
   last = false;
   if (!attached_) return Status::Failed;
-  Body::State& state = *body_->state_;
   if (place_ != nullptr) place_->held.clear();
-  if (!state.lock_free()) return read_growing(max_octets, max_slices, slices, last);
-  const std::uint64_t end = std::min(end_, state.size.load(std::memory_order_relaxed));
+  if (!body_->storable()) return read_growing(max_octets, max_slices, slices, last);
+  const std::uint64_t end = std::min(end_, body_->size());
   if (next_ >= end) return Status::End;
-  next_ = slice(state.chunks, next_, end, max_octets, max_slices, slices, [](const Chunk&) {});
+  if (body_->in_block()) {
+    slices.push_back(body_->octets_in_block().substr(next_, std::min(end - next_, max_octets)));
+    next_ += slices.back().size();
+  } else {
+    next_ = slice(body_->state_->chunks, next_, end, max_octets, max_slices, slices,
+                  [](const Chunk&) {});
+  }
   last = next_ == end;
   return Status::Data;
 }

@@ -27,6 +27,9 @@ namespace headgate::cache {
 /// Window once (too large to store after all), never back; readers that come after octets have been
 /// dropped cannot attach.
 ///
+/// A body that a StoredResponse has in its own block of memory is Complete from the beginning, and
+/// keeps that block (response.h).
+///
 /// Threads: append/finish/fail on the producer's loop; BodyReader on the reader's loop; the rest
 /// from any.
 class Body final : public base::RefCounted<Body> {
@@ -36,7 +39,6 @@ class Body final : public base::RefCounted<Body> {
 
   /// `expected_length`: from Content-Length; a hint for allocation, the producer checks it.
   explicit Body(Keep keep, std::optional<std::uint64_t> expected_length = std::nullopt);
-  ~Body();
 
   /// A complete body, for error pages and tests.
   static base::Ref<Body> of(std::string_view octets);
@@ -67,10 +69,12 @@ class Body final : public base::RefCounted<Body> {
   std::uint64_t size() const;
   /// Octets that are kept.
   std::uint64_t kept_bytes() const;
-  std::optional<std::uint64_t> expected_length() const { return expected_length_; }
+  std::optional<std::uint64_t> expected_length() const;
   /// The whole of a complete body that lies in one piece, as small ones do; the fast way to send a
   /// hit. Null otherwise.
   std::optional<std::string_view> contiguous() const;
+  /// Whether both are the same content, however often it was copied.
+  bool is(const Body& other) const { return id() == other.id(); }
   /// Whether a reader ever attached while it grew.
   bool was_read() const;
   /// Whether every octet is kept, so that readers may begin anywhere.
@@ -84,12 +88,39 @@ class Body final : public base::RefCounted<Body> {
   /// Counts this body's memory in `account` until the body ends; the first call counts.
   void charge_to(const base::Ref<MemoryAccount>& account) const;
 
+  /// For RefCounted.
+  void end_of_life() const;
+
  private:
   friend class BodyReader;
+  friend class StoredResponse;
   struct State;
-  std::optional<std::uint64_t> expected_length_;
-  std::unique_ptr<State> state_;  ///< see body.cc
-  mutable Charge charge_;
+  struct InBlock {};
+  static constexpr std::uint16_t kNotInBlock = UINT16_MAX;
+
+  /// A copy of `from`, which is storable, into the `from.size()` octets of memory behind this; so
+  /// many units of eight octets before it the block begins.
+  Body(InBlock, const Body& from, std::uint16_t units_before);
+  ~Body();
+  bool in_block() const { return size_in_block_ != kNotInBlock; }
+  std::string_view octets_in_block() const {
+    return {reinterpret_cast<const char*>(this + 1), size_in_block_};
+  }
+  std::uint64_t id() const;
+  /// Of one that is storable.
+  template <class Use>
+  void each_piece(Use use) const;
+
+  const char* block() const {
+    return reinterpret_cast<const char*>(this) - std::size_t{units_before_} * 8;
+  }
+
+  const std::uint16_t size_in_block_;
+  const std::uint16_t units_before_ = 0;
+  union {
+    State* state_;      ///< see body.cc
+    std::uint64_t id_;  ///< in_block
+  };
 };
 
 /// One reader's place in a Body, for octets [first, last].

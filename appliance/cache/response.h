@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -14,8 +15,11 @@
 #include "appliance/base/time.h"
 #include "appliance/cache/account.h"
 #include "appliance/cache/body.h"
-#include "appliance/cache/packed_directives.h"
+#include "appliance/cache/packed/fields.h"
+#include "appliance/cache/packed/head_record.h"
 #include "appliance/cache/purge/tags.h"
+#include "appliance/cache/purge/uri_invalidation.h"
+#include "appliance/cache/store/place.h"
 #include "appliance/http/accept_encoding.h"
 #include "appliance/http/caching.h"
 #include "appliance/http/field.h"
@@ -56,15 +60,21 @@ struct Sliced {
   std::uint64_t length = 0;  ///< octets of the whole content
 };
 
-/// Threads: immutable after construction but for its bodies' growth, what purges note, and the
-/// claim.
-class StoredResponse final : public base::RefCounted<StoredResponse> {
+/// One block of memory: the object, then `encodings`, tags, what is kept of the fetch, key and
+/// fields; after these the body, in what `stored_form` makes. Nothing else is allocated for a
+/// small response, and 10 million of them are the measure of what is packed how
+/// (`ninja memory_bench`).
+///
+/// Threads: immutable after construction but for its bodies' growth, what purges note, the claims,
+/// and its place in a Store, which is that one's alone.
+class StoredResponse final : private StorePlace, public base::RefCounted<StoredResponse> {
  public:
   /// `fields` are end-to-end: hop-by-hop ones, those that Connection names and Age are already
   /// gone.
-  StoredResponse(const Key& key, int status, http::Fields fields, base::Ref<Body> body, Stamp stamp,
-                 base::MonoTime requested_at, base::MonoTime received_at,
-                 base::WallTime received_wall, Duration initial_age);
+  static base::Ref<StoredResponse> make(const Key& key, int status, http::Fields fields,
+                                        base::Ref<Body> body, Stamp stamp,
+                                        base::MonoTime requested_at, base::MonoTime received_at,
+                                        base::WallTime received_wall, Duration initial_age);
   /// The same response with its content in slices, instead of a body.
   static base::Ref<StoredResponse> in_slices(const StoredResponse& response, Sliced sliced);
   /// One slice of `whole`, which is `in_slices`: purges select it as they select `whole`. Without
@@ -98,9 +108,10 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
   };
   static base::Ref<StoredResponse> restored(Restored parts);
 
-  /// What may be stored of `response`: itself, or a copy without the fields that its
-  /// no-cache="…" and private="…" name (RFC 9111 sections 5.2.2.4, 5.2.2.7).
-  static base::Ref<StoredResponse> storable_part(const base::Ref<StoredResponse>& response);
+  /// A copy for a Store, without the fields that its no-cache="…" and private="…" name (RFC 9111
+  /// sections 5.2.2.4, 5.2.2.7). A small body, which must be storable, is copied into the
+  /// response's own block; as content it is the same (Body::is).
+  static base::Ref<StoredResponse> stored_form(const StoredResponse& response);
 
   /// The same response with `encodings` beside its body. It varies by Accept-Encoding no more: any
   /// request may have it, the edge chooses the form. They are found, purged, refreshed and evicted
@@ -109,53 +120,52 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
                                                   std::vector<EncodedBody> encodings);
 
   int status() const { return status_; }
-  http::Fields fields() const { return fields_.fields(); }
+  /// Unpacked for each call.
+  FieldList fields() const;
   /// Null counts as empty, but for a response in slices.
   const base::Ref<Body>& body() const { return body_; }
-  const std::optional<Sliced>& sliced() const { return sliced_; }
+  std::optional<Sliced> sliced() const;
   /// A part of another response: that one counts, not this.
-  bool is_slice() const { return is_slice_; }
+  bool is_slice() const { return has(kSlice); }
   /// Whether `other` is this response as it was before a 304, or after it.
   bool has_content_of(const StoredResponse& other) const;
   /// May still grow, or have failed.
-  const std::vector<EncodedBody>& encodings() const { return encodings_; }
+  std::span<const EncodedBody> encodings() const { return {encodings_begin(), encodings_}; }
   /// Whether the caller is the first who thinks of encoding it. One that has had encodings made,
   /// useful or not, was thought of.
-  bool claim_encoding() const { return !encoding_claimed_.exchange(true); }
-  void release_encoding() const { encoding_claimed_.store(false); }
+  bool claim_encoding() const { return !note(kEncodingClaimed); }
+  void release_encoding() const { notes_.fetch_and(static_cast<std::uint8_t>(~kEncodingClaimed)); }
   /// Whether it was read from the disk.
-  bool came_from_disk() const { return came_from_disk_; }
+  bool came_from_disk() const { return has(kFromDisk); }
   /// Whether the caller is the first who thinks of writing it there. What came from there was
   /// thought of, and so was what differs from such by a 304 only.
-  bool claim_disk() const {
-    return !disk_claimed_.load(std::memory_order_relaxed) && !disk_claimed_.exchange(true);
-  }
-  bool disk_claimed() const { return disk_claimed_.load(std::memory_order_relaxed); }
-  void release_disk() const { disk_claimed_.store(false); }
-  http::CacheDirectives directives() const { return directives_.get(); }
-  Stamp stamp() const { return stamp_; }
-  std::string_view key_text() const { return {text_.get(), key_size_}; }
-  std::string_view distribution() const { return {text_.get() + key_size_, distribution_size_}; }
-  std::string_view path() const {
-    return {text_.get() + key_size_ + distribution_size_, path_size_};
-  }
-  std::uint64_t uri() const { return uri_; }  ///< uri_hash of distribution and path
-  base::MonoTime received_at() const { return received_at_; }
+  bool claim_disk() const { return !disk_claimed() && !note(kDiskClaimed); }
+  bool disk_claimed() const { return noted(kDiskClaimed); }
+  void release_disk() const { notes_.fetch_and(static_cast<std::uint8_t>(~kDiskClaimed)); }
+  http::CacheDirectives directives() const { return get_directives(record_begin()); }
+  Stamp stamp() const;
+  std::string_view key_text() const { return {texts(), get_sizes(record_begin()).key}; }
+  std::string_view distribution() const;
+  std::string_view path() const;
+  std::uint64_t uri() const { return uri_hash(distribution(), path()); }
+  /// Whether an unsafe method has changed its URI since its fetch began.
+  bool is_changed(const UriInvalidations& changes) const;
+  base::MonoTime received_at() const { return born_at_ + record().initial_age; }
   /// When it came, or was last confirmed.
-  base::WallTime received_wall() const { return received_wall_; }
-  const TagSet& tags() const { return tags_; }
+  base::WallTime received_wall() const;
+  TagSet tags() const;
   /// label_hash of the key's host (0: none) and behavior.
-  std::uint64_t host_label() const { return host_label_; }
-  std::uint64_t behavior_label() const { return behavior_label_; }
+  std::uint64_t host_label() const { return record().host_label; }
+  std::uint64_t behavior_label() const { return record().behavior_label; }
 
   /// RFC 9111 section 4.2.3.
-  Duration current_age(base::MonoTime now) const { return initial_age_ + (now - received_at_); }
-  /// Octets of memory without the body.
+  Duration current_age(base::MonoTime now) const { return now - born_at_; }
+  /// Octets of memory without the body, as allocated.
   std::size_t head_size_bytes() const;
   /// Of head, body and the encodings that are complete.
   std::uint64_t memory_bytes() const;
-  /// Counts that memory in `account` for as long as it lives; the first call counts.
-  void charge_to(const base::Ref<MemoryAccount>& account) const;
+  /// Counts that memory in `account` for as long as it lives. Once, before others have it.
+  void charge_to(const base::Ref<MemoryAccount>& account);
 
   /// The highest epoch against which this response is known to be valid; a cache of the purge
   /// look-up.
@@ -164,52 +174,59 @@ class StoredResponse final : public base::RefCounted<StoredResponse> {
     validated_epoch_.store(epoch, std::memory_order_relaxed);
   }
   /// A soft purge has hit it whose rule is gone: it must be revalidated, whatever rules say.
-  bool outdated() const { return outdated_.load(std::memory_order_relaxed); }
-  void set_outdated() const { outdated_.store(true, std::memory_order_relaxed); }
+  bool outdated() const { return noted(kOutdated); }
+  void set_outdated() const { note(kOutdated); }
   /// Up to which epoch rules have counted it; returns what that was before.
   std::uint64_t raise_counted_epoch(std::uint64_t epoch) const;
   /// What purges have noted on `other`, of which this is a copy with the same stamp.
   void inherit_notes(const StoredResponse& other) const;
 
+  /// For RefCounted.
+  void end_of_life() const;
+
  private:
-  struct Labels {
-    std::uint64_t host = 0;
-    std::uint64_t behavior = 0;
-  };
-  StoredResponse(const Key& key, Labels labels, int status, http::Fields fields,
-                 base::Ref<Body> body, Stamp stamp, base::MonoTime requested_at,
-                 base::MonoTime received_at, base::WallTime received_wall, Duration initial_age);
-  /// The same with other fields and content, and with nothing of what was noted on it.
-  base::Ref<StoredResponse> with(http::Fields fields, base::Ref<Body> body) const;
+  friend class Body;
+  friend class Shard;
+  struct Parts;
+  enum Flag : std::uint8_t { kFromDisk = 1, kSlice = 2, kSliced = 4, kBodyInBlock = 8 };
+  enum Note : std::uint8_t { kOutdated = 1, kEncodingClaimed = 2, kDiskClaimed = 4 };
+
+  explicit StoredResponse(const Parts& parts);
+  ~StoredResponse();
+  static base::Ref<StoredResponse> make(const Parts& parts);
+  Parts parts() const;
+  /// The block goes with the body that lies in it.
+  static void end_block_of(const Body& body);
+  static std::uint64_t block_bytes_of(const Body& body);
+
+  bool has(Flag flag) const { return (flags_ & flag) != 0; }
+  bool noted(Note bit) const { return (notes_.load(std::memory_order_relaxed) & bit) != 0; }
+  /// What it was.
+  bool note(Note bit) const { return (notes_.fetch_or(bit) & bit) != 0; }
+  const char* after() const { return reinterpret_cast<const char*>(this + 1); }
+  const EncodedBody* encodings_begin() const {
+    return reinterpret_cast<const EncodedBody*>(after());
+  }
+  const char* tags_begin() const { return after() + encodings_ * sizeof(EncodedBody); }
+  const char* record_begin() const { return tags_begin() + TagSet::stored_bytes(tags_); }
+  const char* texts() const { return record_begin() + record_size_; }
+  HeadRecord record() const { return get_record(record_begin()); }
+  std::size_t block_bytes() const;
 
   // In an order without holes: there are millions of these.
-  int status_;
-  PackedDirectives directives_;
-  mutable std::atomic<bool> encoding_claimed_{false};
-  mutable std::atomic<bool> outdated_{false};
-  mutable std::atomic<bool> disk_claimed_{false};
-  bool came_from_disk_ = false;
-  bool is_slice_ = false;
-  http::FieldBlock fields_;
-  base::Ref<Body> body_;
-  std::optional<Sliced> sliced_;
-  std::vector<EncodedBody> encodings_;
-  Stamp stamp_;
-  base::MonoTime requested_at_;
-  base::MonoTime received_at_;
-  base::WallTime received_wall_;
-  Duration initial_age_;
-  std::uint32_t key_size_;
-  std::uint32_t distribution_size_;
-  std::uint32_t path_size_;
-  std::unique_ptr<char[]> text_;  ///< key, distribution and path
-  std::uint64_t uri_;
-  std::uint64_t host_label_;
-  std::uint64_t behavior_label_;
-  TagSet tags_;
+  std::uint16_t status_;
+  std::uint8_t flags_;
+  mutable std::atomic<std::uint8_t> notes_;
+  std::uint8_t encodings_;  ///< their number
+  std::uint8_t tags_;       ///< TagSet::stored_count
+  std::uint8_t record_size_;
+  /// Above the stamp's.
+  mutable std::atomic<std::uint32_t> counted_epochs_;
   mutable std::atomic<std::uint64_t> validated_epoch_;
-  mutable std::atomic<std::uint64_t> counted_epoch_{0};
-  mutable Charge charge_;
+  base::MonoTime born_at_;  ///< less the age that it had
+  base::Ref<Body> body_;
+  base::Ref<MemoryAccount> account_;
 };
+static_assert(sizeof(StoredResponse) == 88);
 
 }  // namespace headgate::cache

@@ -118,7 +118,7 @@ Json bench_lookups(cache::Policy::Kind policy) {
   const auto objects = static_cast<double>(stats.objects);
 
   // Room for a part of them only: some look-ups miss, store and evict.
-  Filled most(100'000, std::uint64_t{160} << 20, policy);
+  Filled most(100'000, std::uint64_t{110} << 20, policy);
   most.run(4);
   std::size_t misses = 0;
   const double mixed = most.run(5, &misses);

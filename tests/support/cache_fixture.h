@@ -31,9 +31,9 @@ inline constexpr base::WallTime kSomeTime{std::chrono::hours(24 * 365 * 56)};
 inline base::Ref<cache::StoredResponse> make_response(const cache::Key& key, http::Fields fields,
                                                       std::string_view body,
                                                       cache::Stamp stamp = {}) {
-  return base::make_ref<cache::StoredResponse>(key, 200, fields, cache::Body::of(body), stamp,
-                                               base::MonoTime(), base::MonoTime(), kSomeTime,
-                                               Duration::zero());
+  return cache::StoredResponse::make(key, 200, fields, cache::Body::of(body), stamp,
+                                     base::MonoTime(), base::MonoTime(), kSomeTime,
+                                     Duration::zero());
 }
 
 }  // namespace headgate::test

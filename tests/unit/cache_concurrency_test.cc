@@ -258,10 +258,10 @@ TEST_CASE("of many requests on four loops one leads, and all get what it fetched
     FillLead lead(table, std::move(led));
     if (!dies) {
       const auto body = base::make_ref<Body>(Body::Keep::All);
-      lead.fill()->respond(base::make_ref<StoredResponse>(
-                               key.key(), 200, http::Fields(), body, Stamp(), base::MonoTime(),
+      lead.fill()->respond(
+          StoredResponse::make(key.key(), 200, http::Fields(), body, Stamp(), base::MonoTime(),
                                base::MonoTime(), test::kSomeTime, Duration()),
-                           true);
+          true);
       for (std::uint64_t at = 0; at < 50'000; ++at) {
         const char octet = octet_at(at);
         static_cast<void>(body->append({&octet, 1}));

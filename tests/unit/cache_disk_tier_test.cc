@@ -97,9 +97,8 @@ TEST_CASE("a stored response is on the disk as it was, and half of it is nothing
   Key named = key.key();
   named.host = "shop.test";
   named.behavior = "/page*";
-  const auto plain =
-      base::make_ref<StoredResponse>(named, 203, fields, Body::of("content"), Stamp{7, 3, 2}, kNow,
-                                     kNow, test::kSomeTime, std::chrono::seconds(30));
+  const auto plain = StoredResponse::make(named, 203, fields, Body::of("content"), Stamp{7, 3, 2},
+                                          kNow, kNow, test::kSomeTime, std::chrono::seconds(30));
   const auto response =
       StoredResponse::with_encodings(*plain, {{http::Coding::Gzip, Body::of("zipped")}});
   response->set_validated_epoch(9);

@@ -23,7 +23,7 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 std::vector<Policy::Entry> entries_of(std::vector<std::uint64_t> charges) {
   std::vector<Policy::Entry> entries(charges.size());
   for (std::size_t i = 0; i < charges.size(); ++i) {
-    entries[i].charge = charges[i];
+    entries[i].set_charge(charges[i]);
     entries[i].fingerprint = static_cast<std::uint32_t>(i);
   }
   return entries;
@@ -114,7 +114,7 @@ TEST_CASE("the members of a group remember what has gone together, as long as on
   }
   // All ghosts are of one member: they have room for nine tenths of the whole capacity.
   first.on_insert(entries[0]);
-  CHECK(entries[0].queue == S3Fifo::kMain);
+  CHECK(+entries[0].queue == S3Fifo::kMain);
 }
 
 TEST_CASE("LRU evicts what was used longest ago") {

@@ -39,9 +39,8 @@ base::Ref<StoredResponse> response(const Facts& facts) {
   Key key = owned.key();
   key.host = facts.host;
   key.behavior = facts.behavior;
-  return base::make_ref<StoredResponse>(key, facts.status, facts.fields, Body::of("x"), facts.stamp,
-                                        base::MonoTime(), base::MonoTime(), kSomeTime,
-                                        Duration::zero());
+  return StoredResponse::make(key, facts.status, facts.fields, Body::of("x"), facts.stamp,
+                              base::MonoTime(), base::MonoTime(), kSomeTime, Duration::zero());
 }
 
 bool hits(const PurgeSelect& select, const Facts& facts) {

@@ -38,7 +38,7 @@ struct Cache {
       entries.erase(victim->fingerprint);
     }
     auto entry = std::make_unique<S3Fifo::Entry>();
-    entry->charge = size;
+    entry->set_charge(size);
     entry->fingerprint = key;
     bytes += size;
     policy.on_insert(*entry);
@@ -159,7 +159,7 @@ TEST_CASE("main is a clock: used entries get another round, up to three") {
     policy.on_insert(entry);
   }
   for (int i = 0; i < 10; ++i) policy.on_hit(entries[1]);
-  CHECK(entries[1].uses == 3);
+  CHECK(+entries[1].uses == 3);
   CHECK(policy.evict(10) == &entries[2]);  // main is over its 9 octets; entry 1 was used
   CHECK(policy.evict(10) == &entries[0]);
   CHECK(policy.evict(10) == &entries[1]);
@@ -177,13 +177,13 @@ TEST_CASE("a replacement inherits place and frequency; a removed entry leaves no
   by.charge = 7;
   by.fingerprint = 1;
   policy.on_insert(by, &old);
-  CHECK(by.uses == 1);
-  CHECK(by.queue == S3Fifo::kSmall);
+  CHECK(+by.uses == 1);
+  CHECK(+by.queue == S3Fifo::kSmall);
   CHECK(policy.stats().new_bytes == 7);
   policy.on_remove(by);
   CHECK(policy.stats().new_bytes == 0);
   policy.on_insert(old);
-  CHECK(old.queue == S3Fifo::kSmall);
+  CHECK(+old.queue == S3Fifo::kSmall);
 }
 
 TEST_CASE("ghosts are bounded by the octets they stand for and by number") {

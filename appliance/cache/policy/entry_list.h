@@ -18,7 +18,7 @@ class EntryList {
   /// `turn`: PolicyGroup's; not less than those in the list.
   void push(Policy::Entry& entry, std::uint64_t turn) {
     entry.links = {.newer = nullptr, .older = newest_};
-    entry.turn = turn;
+    entry.turn = PolicyGroup::short_turn(turn);
     (newest_ != nullptr ? newest_->links.newer : oldest_) = &entry;
     newest_ = &entry;
     if (oldest_ == &entry) group_.set_oldest(member_, queue_, turn);
@@ -30,7 +30,8 @@ class EntryList {
     (links.newer != nullptr ? links.newer->links.older : newest_) = links.older;
     (links.older != nullptr ? links.older->links.newer : oldest_) = links.newer;
     if (links.older == nullptr)
-      group_.set_oldest(member_, queue_, oldest_ != nullptr ? oldest_->turn : PolicyGroup::kEmpty);
+      group_.set_oldest(member_, queue_,
+                        oldest_ != nullptr ? group_.full_turn(oldest_->turn) : PolicyGroup::kEmpty);
     group_.bytes_changed(queue_, entry.charge, 0);
     bytes_ -= entry.charge;
     entry.links = {};

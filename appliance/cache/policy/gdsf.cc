@@ -9,7 +9,7 @@ namespace headgate::cache {
 namespace {
 
 constexpr std::size_t kSample = 32;
-constexpr std::uint16_t kMaxUses = UINT16_MAX;
+constexpr unsigned kMaxUses = UINT16_MAX;
 
 }  // namespace
 
@@ -26,11 +26,12 @@ void Gdsf::bytes_changed(std::uint64_t from, std::uint64_t to) {
 
 void Gdsf::value(Entry& entry) const {
   const auto charge = static_cast<double>(std::max<std::uint64_t>(entry.charge, 1));
-  entry.sampled.priority = age_ + entry.uses / charge;
+  entry.sampled.priority = age_ + static_cast<double>(entry.uses) / charge;
 }
 
 void Gdsf::on_insert(Entry& entry, Entry* instead_of) {
-  entry.uses = instead_of != nullptr ? instead_of->uses : 1;
+  entry.uses = 1;
+  if (instead_of != nullptr) entry.uses = instead_of->uses;
   if (instead_of != nullptr) on_remove(*instead_of);
   entry.sampled = {.priority = 0, .index = entries_.size()};
   value(entry);

@@ -33,17 +33,23 @@ class Policy {
       std::size_t index;
     };
 
-    std::uint64_t charge = 0;       ///< octets; set before on_insert, not changed after
+    // In 32 octets: there are millions of these.
+    std::uint64_t charge : 46 = 0;  ///< octets; set before on_insert, not changed after
+    // The rest is the policy's, but for `fingerprint`.
+    std::uint64_t queue : 2 = 0;
+    std::uint64_t uses : 16 = 0;
     std::uint32_t fingerprint = 0;  ///< of the key
-    // The rest is the policy's.
-    std::uint16_t uses = 0;
-    std::uint8_t queue = 0;
-    std::uint64_t turn = 0;  ///< when it entered its queue, as the group counts
+    std::uint32_t turn = 0;         ///< PolicyGroup::short_turn of when it entered its queue
     union {
       Links links = {};
       Sampled sampled;
     };
+
+    static constexpr std::uint64_t kMaxCharge = (std::uint64_t{1} << 46) - 1;
+    void set_charge(std::uint64_t octets) { charge = octets & kMaxCharge; }
   };
+
+  static_assert(sizeof(Entry) == 32);
 
   struct Options {
     std::uint64_t capacity_bytes = 0;

@@ -39,6 +39,14 @@ class PolicyGroup {
   /// The number that `next_turn` would give: cheaper, and not unique.
   std::uint64_t turn() const { return turn_.load(std::memory_order_relaxed); }
 
+  /// Enough of a turn for entries that are older by less than 2^32 turns; others count as younger
+  /// than they are.
+  static std::uint32_t short_turn(std::uint64_t turn) { return static_cast<std::uint32_t>(turn); }
+  std::uint64_t full_turn(std::uint32_t short_turn) const {
+    const std::uint64_t now = turn();
+    return now - static_cast<std::uint32_t>(static_cast<std::uint32_t>(now) - short_turn);
+  }
+
   /// `turn`: of the member's oldest entry in the queue; kEmpty without any.
   void set_oldest(std::size_t member, Queue queue, std::uint64_t turn) {
     places_[member].oldest[queue].store(turn, std::memory_order_relaxed);

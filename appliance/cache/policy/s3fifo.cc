@@ -75,7 +75,7 @@ Policy::Stats S3Fifo::stats() const {
 }
 
 void S3Fifo::push(Queue queue, Entry& entry) {
-  entry.queue = queue;
+  entry.queue = queue & 3U;
   list(entry).push(entry, group_->next_turn());
 }
 

@@ -33,8 +33,8 @@ class S3Fifo final : public Policy {
   Stats stats() const override;
 
  private:
-  static constexpr std::uint16_t kMaxUses = 3;
-  static constexpr std::uint16_t kPromoteAt = 2;
+  static constexpr unsigned kMaxUses = 3;
+  static constexpr unsigned kPromoteAt = 2;
 
   EntryList& list(const Entry& entry) { return entry.queue == kSmall ? small_ : main_; }
   void push(Queue queue, Entry& entry);

@@ -96,7 +96,7 @@ bool Simulation::use_piece(std::uint64_t id, std::uint64_t bytes) {
   if (free_.empty()) free_.push_back(&items_.emplace_back());
   Item* item = free_.back();
   free_.pop_back();
-  item->charge = charge;
+  item->set_charge(charge);
   item->fingerprint = static_cast<std::uint32_t>(id);
   item->id = id;
   item->is_used = true;

@@ -15,19 +15,22 @@ namespace {
 constexpr std::size_t kWalkSlots = 64;
 constexpr int kMaxRestarts = 3;
 
+}  // namespace
+
 /// Compares a request with the variants of one key; makes the text of each set of names once.
-class VariantMatcher {
+class Shard::VariantMatcher {
  public:
   explicit VariantMatcher(http::Fields request) : request_(request) {}
 
-  bool operator()(const StoreEntry& entry) {
-    if (entry.vary == nullptr) return true;
-    if (entry.vary->names.get() != names_) {
-      names_ = entry.vary->names.get();
+  bool operator()(const StoredResponse& response) {
+    if (!response.varies()) return true;
+    const StorePlace::Variant& variant = *response.variant;
+    if (variant.names.get() != names_) {
+      names_ = variant.names.get();
       values_.clear();
       http::append_vary_key(values_, *names_, request_);
     }
-    return values_ == entry.vary->values;
+    return values_ == variant.values;
   }
 
  private:
@@ -36,7 +39,9 @@ class VariantMatcher {
   std::string values_;
 };
 
-}  // namespace
+std::uint32_t Shard::HashOf::operator()(const StoredResponse& response) const {
+  return response.key_hash();
+}
 
 Shard::Shard(Budget& budget, const Options& options, const std::atomic<std::uint64_t>& oldest_epoch)
     : budget_(budget),
@@ -46,29 +51,40 @@ Shard::Shard(Budget& budget, const Options& options, const std::atomic<std::uint
 
 Shard::~Shard() {
   const base::MutexLock lock(mutex_);
-  table_.for_each([](StoreEntry* entry) {
-    while (entry != nullptr) {
-      const std::unique_ptr<StoreEntry> leaver(entry);
-      entry = entry->next_variant;
+  for (std::size_t i = 0; i < table_.capacity(); ++i)
+    for (StoredResponse* response = table_.at(i); response != nullptr;) {
+      const auto leaver = base::adopt_ref(response);
+      response = response->next();
     }
+}
+
+StoredResponse* Shard::first_variant(const Key& key) {
+  const Table::Slot* slot = table_.find(key.hash.low, [&key](const StoredResponse& response) {
+    return response.key_text() == key.text;
+  });
+  return slot != nullptr ? slot->value() : nullptr;
+}
+
+Shard::Table::Slot* Shard::slot_of(std::uint32_t key_hash, const StoredResponse& response) {
+  const std::string_view text = response.key_text();
+  return table_.find_short(key_hash, [text, key_hash](const StoredResponse& other) {
+    return other.key_hash() == key_hash && other.key_text() == text;
   });
 }
 
-StoreEntry* Shard::first_variant(const Key& key) {
-  const Table::Slot* slot = table_.find(key.hash.low, [&key](const StoreEntry* entry) {
-    return entry->key_hash == key.hash && entry->response->key_text() == key.text;
-  });
-  return slot != nullptr ? slot->value : nullptr;
+StoredResponse* Shard::first_of(std::uint32_t key_hash, const StoredResponse& response) {
+  const Table::Slot* slot = slot_of(key_hash, response);
+  return slot != nullptr ? slot->value() : nullptr;
 }
 
 base::Ref<StoredResponse> Shard::find(const Key& key, http::Fields request, Use* use) {
   VariantMatcher matches(request);
   const base::MutexLock lock(mutex_);
-  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant) {
-    if (!matches(*entry)) continue;
-    policy_->on_hit(*entry);
-    if (use != nullptr) *use = {.fingerprint = entry->fingerprint, .charge = entry->charge};
-    return entry->response;
+  for (StoredResponse* found = first_variant(key); found != nullptr; found = found->next()) {
+    if (!matches(*found)) continue;
+    policy_->on_hit(*found);
+    if (use != nullptr) *use = {.fingerprint = found->fingerprint, .charge = found->charge};
+    return base::Ref<StoredResponse>(found);
   }
   return {};
 }
@@ -78,106 +94,124 @@ bool Shard::contains(const Key& key) {
   return first_variant(key) != nullptr;
 }
 
-std::vector<StoreEntry*> Shard::matching(const Key& key, http::Fields request) {
+std::vector<StoredResponse*> Shard::matching(const Key& key, http::Fields request) {
   VariantMatcher matches(request);
-  std::vector<StoreEntry*> found;
-  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant)
-    if (matches(*entry)) found.push_back(entry);
+  std::vector<StoredResponse*> found;
+  for (StoredResponse* one = first_variant(key); one != nullptr; one = one->next())
+    if (matches(*one)) found.push_back(one);
   return found;
 }
 
+Shard::Use Shard::prepare(StoredResponse& response, const Key& key, http::Fields request) {
+  http::Vary vary = http::parse_vary(response.fields());
+  response.fingerprint = static_cast<std::uint32_t>(key.hash.low);
+  if (!vary.names.empty()) {
+    auto variant = std::make_unique<StorePlace::Variant>();
+    variant->values = http::vary_key(vary.names, request);
+    variant->names = std::make_shared<const std::vector<std::string>>(std::move(vary.names));
+    variant->fingerprint = static_cast<std::uint32_t>(base::hash128(variant->values).low);
+    response.fingerprint ^= variant->fingerprint;
+    response.variant = std::move(variant);
+  }
+  response.set_charge(response.memory_bytes() + response.place_bytes());
+  return {.fingerprint = response.fingerprint, .charge = response.charge};
+}
+
 Shard::Inserted Shard::insert(const Key& key, http::Fields request,
-                              std::unique_ptr<StoreEntry>& entry, Leavers& leavers, Over over) {
+                              const base::Ref<StoredResponse>& response, Leavers& leavers,
+                              Over over) {
   const base::MutexLock lock(mutex_);
-  const std::vector<StoreEntry*> replaced = matching(key, request);
-  const std::uint64_t epoch = entry->response->stamp().epoch;
+  const std::vector<StoredResponse*> replaced = matching(key, request);
+  const std::uint64_t epoch = response->stamp().epoch;
   // The mutex orders this with the walk of the sweep that raised it.
-  if (std::max(epoch, entry->response->validated_epoch()) <
-      oldest_epoch_.load(std::memory_order_relaxed))
+  if (std::max(epoch, response->validated_epoch()) < oldest_epoch_.load(std::memory_order_relaxed))
     return Inserted::TooOld;
   if (over == Over::Nothing && !replaced.empty()) return Inserted::TooOld;
-  for (const StoreEntry* other : replaced)
-    if (other->response->stamp().epoch > epoch) return Inserted::TooOld;
+  for (const StoredResponse* other : replaced)
+    if (other->stamp().epoch > epoch) return Inserted::TooOld;
   // The first one stays in the policy until its place there has been handed on.
   for (std::size_t i = 1; i < replaced.size(); ++i) leave(replaced[i], leavers);
-  StoreEntry* heir_of = replaced.empty() ? nullptr : replaced.front();
+  StoredResponse* heir_of = replaced.empty() ? nullptr : replaced.front();
   if (heir_of != nullptr) leavers.push_back(unlink(heir_of));
-  if (!budget_.try_reserve(entry->charge)) {
+  if (!budget_.try_reserve(response->charge)) {
     if (heir_of != nullptr) policy_->on_remove(*heir_of);
     return Inserted::NoRoom;
   }
-  StoreEntry* linked = entry.release();
-  link(linked, heir_of);
-  limit_variants(linked, leavers);
+  link(key, base::Ref<StoredResponse>(response).release(), heir_of);
+  limit_variants(response.get(), leavers);
   count_index();
   return replaced.empty() ? Inserted::New : Inserted::Replaced;
 }
 
-void Shard::link(StoreEntry* entry, StoreEntry* replaced) {
-  const Key key{
-      .hash = entry->key_hash, .text = entry->response->key_text(), .distribution = {}, .path = {}};
-  Table::Slot* slot = table_.find(key.hash.low, [&key](const StoreEntry* other) {
-    return other->key_hash == key.hash && other->response->key_text() == key.text;
-  });
-  entry->next_variant = slot != nullptr ? slot->value : nullptr;
+void Shard::link(const Key& key, StoredResponse* response, StoredResponse* replaced) {
+  Table::Slot* slot = table_.find(
+      key.hash.low, [&key](const StoredResponse& other) { return other.key_text() == key.text; });
+  response->set_next(slot != nullptr ? slot->value() : nullptr);
   if (slot != nullptr)
-    slot->value = entry;
+    slot->set(response);
   else
-    table_.insert(key.hash.low, entry);
+    table_.insert(key.hash.low, response);
 
-  for (const StoreEntry* other = entry->next_variant; other != nullptr; other = other->next_variant)
-    if (entry->vary && other->vary && *entry->vary->names == *other->vary->names)
-      entry->vary->names = other->vary->names;
+  if (response->varies())
+    for (const StoredResponse* other = response->next(); other != nullptr; other = other->next())
+      if (other->varies() && *response->variant->names == *other->variant->names)
+        response->variant->names = other->variant->names;
 
-  policy_->on_insert(*entry, replaced);
+  policy_->on_insert(*response, replaced);
   budget_.objects.fetch_add(1, std::memory_order_relaxed);
-  budget_.payload.fetch_add(entry->payload_bytes, std::memory_order_relaxed);
+  budget_.payload.fetch_add(response->payload_bytes(), std::memory_order_relaxed);
 }
 
-std::unique_ptr<StoreEntry> Shard::unlink(StoreEntry* entry) {
-  Table::Slot* slot = table_.find(entry->key_hash.low, [entry](const StoreEntry* other) {
-    return other->key_hash == entry->key_hash &&
-           other->response->key_text() == entry->response->key_text();
-  });
+base::Ref<StoredResponse> Shard::unlink(StoredResponse* response) {
+  Table::Slot* slot = slot_of(response->key_hash(), *response);
   HG_ASSERT(slot != nullptr);
-  StoreEntry** link = &slot->value;
-  while (*link != entry) link = &(*link)->next_variant;
-  *link = std::exchange(entry->next_variant, nullptr);
-  if (slot->value == nullptr) table_.erase(slot);
-  budget_.release(entry->charge);
+  StoredResponse* next = response->next();
+  response->set_next(nullptr);
+  if (slot->value() != response) {
+    StoredResponse* before = slot->value();
+    while (before->next() != response) before = before->next();
+    before->set_next(next);
+  } else if (next != nullptr) {
+    slot->set(next);
+  } else {
+    table_.erase(slot);
+  }
+  budget_.release(response->charge);
   budget_.objects.fetch_sub(1, std::memory_order_relaxed);
-  budget_.payload.fetch_sub(entry->payload_bytes, std::memory_order_relaxed);
-  return std::unique_ptr<StoreEntry>(entry);
+  budget_.payload.fetch_sub(response->payload_bytes(), std::memory_order_relaxed);
+  return base::adopt_ref(response);
 }
 
 /// In the very place of `replaced`: a walk in between misses neither.
-std::unique_ptr<StoreEntry> Shard::take_place(StoreEntry* entry, StoreEntry* replaced) {
-  Table::Slot* slot = table_.find(replaced->key_hash.low, [replaced](const StoreEntry* other) {
-    return other->key_hash == replaced->key_hash &&
-           other->response->key_text() == replaced->response->key_text();
-  });
+base::Ref<StoredResponse> Shard::take_place(StoredResponse* response, StoredResponse* replaced) {
+  Table::Slot* slot = slot_of(replaced->key_hash(), *replaced);
   HG_ASSERT(slot != nullptr);
-  StoreEntry** link = &slot->value;
-  while (*link != replaced) link = &(*link)->next_variant;
-  entry->next_variant = std::exchange(replaced->next_variant, nullptr);
-  *link = entry;
-  policy_->on_insert(*entry, replaced);
+  response->set_next(replaced->next());
+  replaced->set_next(nullptr);
+  if (slot->value() == replaced) {
+    slot->set(response);
+  } else {
+    StoredResponse* before = slot->value();
+    while (before->next() != replaced) before = before->next();
+    before->set_next(response);
+  }
+  policy_->on_insert(*response, replaced);
   budget_.release(replaced->charge);
-  budget_.payload.fetch_add(entry->payload_bytes, std::memory_order_relaxed);
-  budget_.payload.fetch_sub(replaced->payload_bytes, std::memory_order_relaxed);
-  return std::unique_ptr<StoreEntry>(replaced);
+  budget_.payload.fetch_add(response->payload_bytes(), std::memory_order_relaxed);
+  budget_.payload.fetch_sub(replaced->payload_bytes(), std::memory_order_relaxed);
+  return base::adopt_ref(replaced);
 }
 
-void Shard::leave(StoreEntry* entry, Leavers& leavers) {
-  policy_->on_remove(*entry);
-  leavers.push_back(unlink(entry));
+void Shard::leave(StoredResponse* response, Leavers& leavers) {
+  policy_->on_remove(*response);
+  leavers.push_back(unlink(response));
 }
 
-void Shard::limit_variants(StoreEntry* newest, Leavers& leavers) {
+void Shard::limit_variants(StoredResponse* newest, Leavers& leavers) {
   std::size_t count = 0;
-  StoreEntry* oldest = nullptr;
-  for (StoreEntry* entry = newest; entry != nullptr; entry = entry->next_variant) {
-    oldest = entry;
+  StoredResponse* oldest = nullptr;
+  for (StoredResponse* one = newest; one != nullptr; one = one->next()) {
+    oldest = one;
     ++count;
   }
   if (count > options_.max_variants) leave(oldest, leavers);
@@ -185,91 +219,97 @@ void Shard::limit_variants(StoreEntry* newest, Leavers& leavers) {
 
 void Shard::remove_matching(const Key& key, http::Fields request, Leavers& leavers) {
   const base::MutexLock lock(mutex_);
-  for (StoreEntry* entry : matching(key, request)) leave(entry, leavers);
-}
-
-StoreEntry* Shard::entry_of(const Key& key, const StoredResponse& response) {
-  StoreEntry* entry = first_variant(key);
-  while (entry != nullptr && entry->response.get() != &response) entry = entry->next_variant;
-  return entry;
+  for (StoredResponse* response : matching(key, request)) leave(response, leavers);
 }
 
 base::Ref<StoredResponse> Shard::find_by_body(const Key& key, const Body& body) {
   const base::MutexLock lock(mutex_);
-  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant)
-    if (entry->response->body().get() == &body) return entry->response;
+  for (StoredResponse* one = first_variant(key); one != nullptr; one = one->next())
+    if (one->body() && one->body()->is(body)) return base::Ref<StoredResponse>(one);
   return {};
 }
 
 /// `response` itself, or a copy of it with more encodings that has taken its place.
-StoreEntry* Shard::entry_like(const Key& key, const StoredResponse& response) {
-  if (StoreEntry* entry = entry_of(key, response); entry != nullptr) return entry;
+StoredResponse* Shard::like(StoredResponse* first, const StoredResponse& response) {
+  for (StoredResponse* one = first; one != nullptr; one = one->next())
+    if (one == &response) return one;
   if (!response.body()) return nullptr;
-  for (StoreEntry* entry = first_variant(key); entry != nullptr; entry = entry->next_variant)
-    if (entry->response->body().get() == response.body().get() &&
-        entry->response->stamp().epoch == response.stamp().epoch)
-      return entry;
+  for (StoredResponse* one = first; one != nullptr; one = one->next())
+    if (one->body() && one->body()->is(*response.body()) &&
+        one->stamp().epoch == response.stamp().epoch)
+      return one;
   return nullptr;
 }
 
 bool Shard::remove(const Key& key, const StoredResponse& response, Leavers& leavers) {
   const base::MutexLock lock(mutex_);
-  StoreEntry* entry = entry_like(key, response);
-  if (entry == nullptr) return false;
-  leave(entry, leavers);
+  StoredResponse* found = like(first_variant(key), response);
+  if (found == nullptr) return false;
+  leave(found, leavers);
   return true;
 }
 
-StoreEntry* Shard::sliced_variant(const Key& key, std::uint64_t id) {
-  StoreEntry* entry = first_variant(key);
-  while (entry != nullptr && !(entry->response->sliced() && entry->response->sliced()->id == id))
-    entry = entry->next_variant;
-  return entry;
+bool Shard::remove(const Older& older, Leavers& leavers) {
+  const base::MutexLock lock(mutex_);
+  StoredResponse* found = like(first_of(older.key_hash, *older.response), *older.response);
+  if (found == nullptr) return false;
+  leave(found, leavers);
+  return true;
+}
+
+StoredResponse* Shard::sliced_variant(const Key& key, std::uint64_t id) {
+  StoredResponse* one = first_variant(key);
+  while (one != nullptr && one->sliced().value_or(Sliced{}).id != id) one = one->next();
+  return one;
 }
 
 void Shard::use_sliced(const Key& key, std::uint64_t id) {
   const base::MutexLock lock(mutex_);
-  if (StoreEntry* entry = sliced_variant(key, id); entry != nullptr) policy_->on_hit(*entry);
+  if (StoredResponse* one = sliced_variant(key, id); one != nullptr) policy_->on_hit(*one);
 }
 
 void Shard::remove_sliced(const Key& key, std::uint64_t id, Leavers& leavers) {
   const base::MutexLock lock(mutex_);
-  if (StoreEntry* entry = sliced_variant(key, id); entry != nullptr) leave(entry, leavers);
+  if (StoredResponse* one = sliced_variant(key, id); one != nullptr) leave(one, leavers);
 }
 
-void Shard::mark_outdated(const Key& key, const StoredResponse& response) {
+void Shard::mark_outdated(const Older& older) {
   const base::MutexLock lock(mutex_);
-  response.set_outdated();
-  if (const StoreEntry* entry = entry_like(key, response); entry != nullptr)
-    entry->response->set_outdated();
+  older.response->set_outdated();
+  if (const auto* now = like(first_of(older.key_hash, *older.response), *older.response);
+      now != nullptr)
+    now->set_outdated();
 }
 
 Shard::Replaced Shard::replace(const Key& key, const StoredResponse& old,
-                               std::unique_ptr<StoreEntry>& entry, Leavers& leavers) {
+                               const base::Ref<StoredResponse>& response, Leavers& leavers) {
+  const std::uint64_t payload_bytes = response->memory_bytes();
   const base::MutexLock lock(mutex_);
-  StoreEntry* replaced = entry_of(key, old);
+  StoredResponse* replaced = first_variant(key);
+  while (replaced != nullptr && replaced != &old) replaced = replaced->next();
   if (replaced == nullptr) return Replaced::Gone;
-  if (!budget_.try_reserve(entry->charge)) return Replaced::NoRoom;
-  entry->vary = replaced->vary ? std::make_unique<StoreEntry::Vary>(*replaced->vary) : nullptr;
-  entry->fingerprint = replaced->fingerprint;
-  entry->response->inherit_notes(*replaced->response);
-  leavers.push_back(take_place(entry.release(), replaced));
+  response->variant.reset();
+  response->stand_for(*replaced);
+  response->set_charge(payload_bytes + response->place_bytes());
+  if (!budget_.try_reserve(response->charge)) return Replaced::NoRoom;
+  response->inherit_notes(*replaced);
+  leavers.push_back(take_place(base::Ref<StoredResponse>(response).release(), replaced));
   return Replaced::Yes;
 }
 
-std::unique_ptr<StoreEntry> Shard::evict(std::uint64_t capacity_bytes) {
+base::Ref<StoredResponse> Shard::evict(std::uint64_t capacity_bytes) {
   const base::MutexLock lock(mutex_);
-  auto* entry = static_cast<StoreEntry*>(policy_->evict(capacity_bytes));
-  if (entry == nullptr) return nullptr;
-  auto leaver = unlink(entry);
+  auto* response = static_cast<StoredResponse*>(policy_->evict(capacity_bytes));
+  if (response == nullptr) return {};
+  auto leaver = unlink(response);
   count_index();
   return leaver;
 }
 
-void Shard::append_older(StoreEntry* first, std::uint64_t epoch, std::vector<Older>& found) {
-  for (StoreEntry* entry = first; entry != nullptr; entry = entry->next_variant)
-    if (entry->response->validated_epoch() < epoch)
-      found.push_back({entry->key_hash, entry->response});
+void Shard::append_older(StoredResponse* first, std::uint64_t epoch, std::vector<Older>& found) {
+  for (StoredResponse* one = first; one != nullptr; one = one->next())
+    if (one->validated_epoch() < epoch)
+      found.push_back({one->key_hash(), base::Ref<StoredResponse>(one)});
 }
 
 bool Shard::find_older(ShardWalk& walk, std::uint64_t epoch, std::vector<Older>& found) {

@@ -10,33 +10,16 @@
 #include <vector>
 
 #include "appliance/base/mutex.h"
-#include "appliance/cache/policy/flat_table.h"
 #include "appliance/cache/policy/policy.h"
 #include "appliance/cache/policy/policy_group.h"
 #include "appliance/cache/response.h"
 #include "appliance/cache/store/budget.h"
+#include "appliance/cache/store/key_table.h"
 
 namespace headgate::cache {
 
-/// A stored response with its place in table and policy. The variants of a key form a list, newest
-/// first, whose head is in the table.
-struct StoreEntry : Policy::Entry {
-  base::Hash128 key_hash;
-  base::Ref<StoredResponse> response;
-  /// Which requests it is for; null without Vary: then for any.
-  struct Vary {
-    /// Sorted. Entries of one key with the same names share the vector, so that a look-up makes
-    /// each text once.
-    std::shared_ptr<const std::vector<std::string>> names;
-    std::string values;  ///< the request's, for them (http::vary_key)
-  };
-  std::unique_ptr<Vary> vary;
-  std::uint64_t payload_bytes = 0;  ///< the part of `charge` that lives on while pinned
-  StoreEntry* next_variant = nullptr;
-};
-
-/// Entries that left a shard, to be destroyed after its mutex is free: that may free many chunks.
-using Leavers = std::vector<std::unique_ptr<StoreEntry>>;
+/// Responses that left a shard, to be given up after its mutex is free: that may free many chunks.
+using Leavers = std::vector<base::Ref<StoredResponse>>;
 
 /// A place in a walk through a shard that gives others the mutex in between.
 struct ShardWalk {
@@ -67,6 +50,11 @@ class Shard {
     std::uint32_t fingerprint = 0;
     std::uint64_t charge = 0;
   };
+  /// What is stored with a stamp below `epoch` and was not found valid at it since.
+  struct Older {
+    std::uint32_t key_hash = 0;
+    base::Ref<StoredResponse> response;
+  };
   /// A use, as the policy counts them. `use`: filled in when something is found; may be null.
   base::Ref<StoredResponse> find(const Key& key, http::Fields request, Use* use = nullptr);
   /// Whether any variant is here. No use, as the policy counts them.
@@ -75,56 +63,59 @@ class Shard {
   base::Ref<StoredResponse> find_by_body(const Key& key, const Body& body);
   enum class Inserted { New, Replaced, NoRoom, TooOld };
   enum class Over { Older, Nothing };  ///< what it may replace
-  /// Reserves `entry->charge` and links it in place of whatever `request` would have found. NoRoom
-  /// in the budget: what it replaces has left all the same. TooOld: its fetch began before that of
-  /// what it would replace, or before a purge that nobody remembers and that it was not found valid
-  /// after; or it may replace nothing. Nothing has changed then. With these two `entry` is still
-  /// the caller's.
-  Inserted insert(const Key& key, http::Fields request, std::unique_ptr<StoreEntry>& entry,
+  /// Notes what a Store's own response (StoredResponse::stored_form) takes and which requests it is
+  /// for. Before `insert`, once.
+  static Use prepare(StoredResponse& response, const Key& key, http::Fields request);
+  /// Reserves what `response` takes and links it in place of whatever `request` would have found.
+  /// NoRoom in the budget: what it replaces has left all the same. TooOld: its fetch began before
+  /// that of what it would replace, or before a purge that nobody remembers and that it was not
+  /// found valid after; or it may replace nothing. Nothing has changed then.
+  Inserted insert(const Key& key, http::Fields request, const base::Ref<StoredResponse>& response,
                   Leavers& leavers, Over over = Over::Older);
-  /// Reserves `entry->charge` and links it in place of `old`, by the request that selected that.
-  /// Gone: `old` is not here any more. NoRoom: nothing has changed. Unless Yes `entry` is still the
-  /// caller's.
+  /// Reserves what `response` takes and links it in place of `old`, by the request that selected
+  /// that. Gone: `old` is not here any more. NoRoom: nothing has changed.
   enum class Replaced { Yes, Gone, NoRoom };
-  Replaced replace(const Key& key, const StoredResponse& old, std::unique_ptr<StoreEntry>& entry,
-                   Leavers& leavers);
+  Replaced replace(const Key& key, const StoredResponse& old,
+                   const base::Ref<StoredResponse>& response, Leavers& leavers);
   /// Whatever `request` would have found.
   void remove_matching(const Key& key, http::Fields request, Leavers& leavers);
   /// Only `response` itself, or what `replace` has put in its place; false when it is not there.
   bool remove(const Key& key, const StoredResponse& response, Leavers& leavers);
+  bool remove(const Older& older, Leavers& leavers);
   /// Of the variant that is in the slices of this id: a use, as the policy counts them; its end.
   void use_sliced(const Key& key, std::uint64_t id);
   void remove_sliced(const Key& key, std::uint64_t id, Leavers& leavers);
   /// Of what `remove` would remove: StoredResponse::set_outdated.
-  void mark_outdated(const Key& key, const StoredResponse& response);
+  void mark_outdated(const Older& older);
   /// Null when another shard has the next one to go, or none has any. `capacity_bytes`: what the
   /// entries of all shards may take at present.
-  std::unique_ptr<StoreEntry> evict(std::uint64_t capacity_bytes);
+  base::Ref<StoredResponse> evict(std::uint64_t capacity_bytes);
 
-  /// What is stored with a stamp below `epoch` and was not found valid at it since.
-  struct Older {
-    base::Hash128 key_hash;
-    base::Ref<StoredResponse> response;
-  };
   /// Appends some of them to `found`. False when `walk` is at its end: then each that was there at
   /// its beginning, and still is, has been found at least once.
   bool find_older(ShardWalk& walk, std::uint64_t epoch, std::vector<Older>& found);
 
  private:
-  using Table = FlatTable<StoreEntry*>;
+  struct HashOf {
+    std::uint32_t operator()(const StoredResponse& response) const;
+  };
+  using Table = KeyTable<StoredResponse, HashOf>;
+  class VariantMatcher;
 
-  StoreEntry* sliced_variant(const Key& key, std::uint64_t id) REQUIRES(mutex_);
-  StoreEntry* first_variant(const Key& key) REQUIRES(mutex_);
-  StoreEntry* entry_of(const Key& key, const StoredResponse& response) REQUIRES(mutex_);
-  std::vector<StoreEntry*> matching(const Key& key, http::Fields request) REQUIRES(mutex_);
-  void link(StoreEntry* entry, StoreEntry* replaced) REQUIRES(mutex_);
-  std::unique_ptr<StoreEntry> unlink(StoreEntry* entry) REQUIRES(mutex_);
-  std::unique_ptr<StoreEntry> take_place(StoreEntry* entry, StoreEntry* replaced) REQUIRES(mutex_);
-  StoreEntry* entry_like(const Key& key, const StoredResponse& response) REQUIRES(mutex_);
-  void leave(StoreEntry* entry, Leavers& leavers) REQUIRES(mutex_);
-  void limit_variants(StoreEntry* newest, Leavers& leavers) REQUIRES(mutex_);
+  StoredResponse* sliced_variant(const Key& key, std::uint64_t id) REQUIRES(mutex_);
+  StoredResponse* first_variant(const Key& key) REQUIRES(mutex_);
+  StoredResponse* first_of(std::uint32_t key_hash, const StoredResponse& response) REQUIRES(mutex_);
+  static StoredResponse* like(StoredResponse* first, const StoredResponse& response);
+  std::vector<StoredResponse*> matching(const Key& key, http::Fields request) REQUIRES(mutex_);
+  Table::Slot* slot_of(std::uint32_t key_hash, const StoredResponse& response) REQUIRES(mutex_);
+  void link(const Key& key, StoredResponse* response, StoredResponse* replaced) REQUIRES(mutex_);
+  base::Ref<StoredResponse> unlink(StoredResponse* response) REQUIRES(mutex_);
+  base::Ref<StoredResponse> take_place(StoredResponse* response, StoredResponse* replaced)
+      REQUIRES(mutex_);
+  void leave(StoredResponse* response, Leavers& leavers) REQUIRES(mutex_);
+  void limit_variants(StoredResponse* newest, Leavers& leavers) REQUIRES(mutex_);
   void count_index() REQUIRES(mutex_);
-  void append_older(StoreEntry* first, std::uint64_t epoch, std::vector<Older>& found)
+  void append_older(StoredResponse* first, std::uint64_t epoch, std::vector<Older>& found)
       REQUIRES(mutex_);
 
   mutable base::Mutex mutex_;

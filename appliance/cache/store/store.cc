@@ -58,13 +58,11 @@ struct Store::Impl {
 
   Shard& shard(const Key& key) { return *shards[key.hash.high & (shards.size() - 1)]; }
   bool evict_one();
-  void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response,
+  void insert(const Key& key, http::Fields request, const StoredResponse& response,
               Shard::Over over);
   void offer(const Key& key, http::Fields request, const base::Ref<StoredResponse>& response) {
     if (disk != nullptr && !response->disk_claimed()) disk->offer(key, request, response);
   }
-  std::unique_ptr<StoreEntry> make_entry(const Key& key, http::Fields request,
-                                         base::Ref<StoredResponse> response) const;
   std::uint64_t pinned() const {
     const std::uint64_t resident = budget.payload.load(std::memory_order_relaxed);
     const std::uint64_t live = account->live_bytes();
@@ -95,28 +93,9 @@ struct Store::Impl {
 };
 
 bool Store::Impl::evict_one() {
-  if (evict_next(shards, *group, budget.room()) == nullptr) return false;
+  if (!evict_next(shards, *group, budget.room())) return false;
   evictions.fetch_add(1, std::memory_order_relaxed);
   return true;
-}
-
-std::unique_ptr<StoreEntry> Store::Impl::make_entry(const Key& key, http::Fields request,
-                                                    base::Ref<StoredResponse> response) const {
-  auto entry = std::make_unique<StoreEntry>();
-  http::Vary vary = http::parse_vary(response->fields());
-  entry->key_hash = key.hash;
-  entry->fingerprint = static_cast<std::uint32_t>(key.hash.low);
-  entry->payload_bytes = response->memory_bytes();
-  entry->charge = entry->payload_bytes + sizeof(StoreEntry);
-  if (!vary.names.empty()) {
-    entry->vary = std::make_unique<StoreEntry::Vary>();
-    entry->vary->values = http::vary_key(vary.names, request);
-    entry->vary->names = std::make_shared<const std::vector<std::string>>(std::move(vary.names));
-    entry->fingerprint ^= static_cast<std::uint32_t>(base::hash128(entry->vary->values).low);
-    entry->charge += sizeof(StoreEntry::Vary) + entry->vary->values.capacity();
-  }
-  entry->response = std::move(response);
-  return entry;
 }
 
 Store::Store(std::uint64_t budget_bytes, unsigned threads, Policy::Kind policy)
@@ -154,37 +133,37 @@ Store::Found Store::find(const Key& key, http::Fields request, const PurgeTable&
 void Store::set_disk(DiskTier* disk) { impl_->disk = disk; }
 DiskTier* Store::disk() const { return impl_->disk; }
 
-void Store::insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response) {
+void Store::insert(const Key& key, http::Fields request,
+                   const base::Ref<StoredResponse>& response) {
   // What a 304 has confirmed is still there as it was: the disk's copy is as good as it.
   if (impl_->disk != nullptr && !response->disk_claimed())
     impl_->disk->supersede(key, request, *response);
-  impl_->insert(key, request, std::move(response), Shard::Over::Older);
+  impl_->insert(key, request, *response, Shard::Over::Older);
 }
 
-void Store::restore(const Key& key, http::Fields request, base::Ref<StoredResponse> response) {
-  impl_->insert(key, request, std::move(response), Shard::Over::Nothing);
+void Store::restore(const Key& key, http::Fields request,
+                    const base::Ref<StoredResponse>& response) {
+  impl_->insert(key, request, *response, Shard::Over::Nothing);
 }
 
-void Store::Impl::insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response,
+void Store::Impl::insert(const Key& key, http::Fields request, const StoredResponse& response,
                          Shard::Over over) {
   Shard& shard = this->shard(key);
   Leavers leavers;
-  const base::Ref<Body> body = response->body();
-  const bool storable =
-      (!body || body->storable()) && !http::varies_on_everything(response->fields());
-  std::unique_ptr<StoreEntry> entry;
-  if (storable) {
-    response = StoredResponse::storable_part(response);
-    entry = make_entry(key, request, response);
-  }
-  if (!storable || entry->charge > max_object_bytes() || !accepts_fills()) {
+  const base::Ref<Body>& body = response.body();
+  const auto refuse = [&] {
     rejected.fetch_add(1, std::memory_order_relaxed);
     if (over == Shard::Over::Older) shard.remove_matching(key, request, leavers);
-    return;
-  }
-  const Shard::Use use{.fingerprint = entry->fingerprint, .charge = entry->charge};
+  };
+  if ((body && !body->storable()) || http::varies_on_everything(response.fields()) ||
+      !accepts_fills())
+    return refuse();
+  const auto stored = StoredResponse::stored_form(response);
+  const Shard::Use use = Shard::prepare(*stored, key, request);
+  if (use.charge > max_object_bytes()) return refuse();
+  stored->charge_to(account);
   for (;;) {
-    const Shard::Inserted inserted = shard.insert(key, request, entry, leavers, over);
+    const Shard::Inserted inserted = shard.insert(key, request, stored, leavers, over);
     if (inserted == Shard::Inserted::Replaced) break;
     if (inserted == Shard::Inserted::New) {
       if (curve.takes(key.hash.high)) record(key, use);
@@ -196,7 +175,6 @@ void Store::Impl::insert(const Key& key, http::Fields request, base::Ref<StoredR
     rejected.fetch_add(1, std::memory_order_relaxed);
     return;
   }
-  response->charge_to(account);
   insertions.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -226,10 +204,10 @@ void Store::set_encodings(const Key& key, const Body& body, std::vector<EncodedB
       encodings.pop_back();
       continue;
     }
-    auto entry = impl.make_entry(key, {}, now);
-    const Shard::Replaced replaced = shard.replace(key, *stored, entry, leavers);
+    now->charge_to(impl.account);
+    const Shard::Replaced replaced = shard.replace(key, *stored, now, leavers);
     leavers.clear();
-    if (replaced == Shard::Replaced::Yes) return now->charge_to(impl.account);
+    if (replaced == Shard::Replaced::Yes) return;
     if (replaced == Shard::Replaced::NoRoom && !impl.evict_one()) {
       shard.remove(key, *stored, leavers);
       return;
@@ -253,11 +231,9 @@ void Store::visit_older(std::uint64_t epoch,
         const StoredResponse& response = *older.response;
         const Visit wish = visit(response);
         if (wish == Visit::Keep) continue;
-        const Key key{
-            .hash = older.key_hash, .text = response.key_text(), .distribution = {}, .path = {}};
         if (wish == Visit::Mark)
-          shard->mark_outdated(key, response);
-        else if (shard->remove(key, response, leavers))
+          shard->mark_outdated(older);
+        else if (shard->remove(older, leavers))
           impl_->purged.fetch_add(1, std::memory_order_relaxed);
       }
       found.clear();

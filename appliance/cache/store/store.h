@@ -55,11 +55,12 @@ class Store {
   /// Stores a response whose body is `storable()`; replaces the variant that the same request would
   /// have found. Not admitted when it is larger than `max_object_bytes()` or while more than a
   /// quarter of the budget is pinned by slow readers; what it would have replaced goes all the
-  /// same. A response whose fetch began before that of what it would replace is not admitted.
+  /// same. A response whose fetch began before that of what it would replace is not admitted. What
+  /// is stored, and found from now on, is a copy (StoredResponse::stored_form).
   /// `request`: of its fields, those that Vary names are kept. Fields that the response's
   /// own Cache-Control restricts are left out. At most kMaxVariants a key,
   /// the oldest goes first.
-  void insert(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
+  void insert(const Key& key, http::Fields request, const base::Ref<StoredResponse>& response);
 
   /// The tier behind this; null: none. Set before anything else; must outlive this. What is found
   /// here a first time is offered to it.
@@ -67,7 +68,7 @@ class Store {
   DiskTier* disk() const;
   /// Stores what the disk has brought, unless there is something newer by now; otherwise as
   /// `insert`.
-  void restore(const Key& key, http::Fields request, base::Ref<StoredResponse> response);
+  void restore(const Key& key, http::Fields request, const base::Ref<StoredResponse>& response);
 
   /// A slice, which is valid as long as somebody can name it (slice.h); null when there is none.
   base::Ref<StoredResponse> find_slice(const Key& key);

@@ -145,7 +145,7 @@ void DiskWriter::append(Write& write) {
   {
     const base::MutexLock lock(append_mutex_);
     // Who purges or changes after this comes after it on the disk, too.
-    if (epoch >= oldest_epoch_ && !changes_->covers(response.uri(), response.stamp().changes))
+    if (epoch >= oldest_epoch_ && !response.is_changed(*changes_))
       appended = log_.append(varies ? write.variant_key : write.key, value, epoch);
   }
   if (!appended) {

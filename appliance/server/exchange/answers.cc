@@ -40,6 +40,15 @@ std::string_view protocol_name(int version) {
   }
 }
 
+/// The fields of `response`, for as long as `memory`.
+http::Fields unpacked(const cache::StoredResponse& response, std::pmr::memory_resource& memory) {
+  const cache::FieldList fields = response.fields();
+  auto* copy = static_cast<http::Field*>(
+      memory.allocate(fields.size() * sizeof(http::Field), alignof(http::Field)));
+  std::uninitialized_copy(fields.begin(), fields.end(), copy);
+  return {copy, fields.size()};
+}
+
 }  // namespace
 
 Reply Exchange::reply_of(int status, http::Fields fields, CacheOutcome outcome) {
@@ -140,7 +149,7 @@ void Exchange::respond_stored(const base::Ref<cache::StoredResponse>& response,
   // A page that is not there itself is answered by its own status: features.md R150.
   const bool stands_in = stand_in_ && response->status() == 200;
   Reply reply = reply_of(stands_in ? stand_in_->response_status : response->status(),
-                         response->fields(), outcome);
+                         unpacked(*response, memory_), outcome);
   const Duration age = response->current_age(worker_.loop().now());
   if (!went_forward(outcome) || age >= std::chrono::seconds(1)) reply.age = age;
   reply.cache_status = cache_status_of(*response, outcome);

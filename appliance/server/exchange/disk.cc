@@ -33,8 +33,7 @@ cache::Purged Exchange::judge_from_disk(const cache::DiskTier::Found& found) con
       !may_share(*decision_.behavior, response.fields()))
     return cache::Purged::Hard;
   const cache::Purged purged = pin_->purges->check(response);
-  const bool changed =
-      found.changed || worker_.commons().changes.covers(response.uri(), response.stamp().changes);
+  const bool changed = found.changed || response.is_changed(worker_.commons().changes);
   return purged == cache::Purged::No && changed ? cache::Purged::Soft : purged;
 }
 

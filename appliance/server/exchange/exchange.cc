@@ -225,7 +225,7 @@ cache::Store::Found Exchange::find() {
   if (found.response && !may_share(*decision_.behavior, found.response->fields()))
     found.response.reset();
   if (found.response && found.purged == cache::Purged::No &&
-      worker_.commons().changes.covers(found.response->uri(), found.response->stamp().changes))
+      found.response->is_changed(worker_.commons().changes))
     found.purged = cache::Purged::Soft;
   return found;
 }

@@ -183,7 +183,7 @@ void FetchJob::on_head(const origin::ResponseHead& head) {
   const bool small_error = head.status >= 500 && head.content_length.value_or(0) <= kMaxSharedError;
   body_ = base::make_ref<cache::Body>(
       may_store_ ? cache::Body::Keep::All : cache::Body::Keep::Window, head.content_length);
-  response_ = base::make_ref<cache::StoredResponse>(
+  response_ = cache::StoredResponse::make(
       key(), head.status, fields, body_, fill_->stamp(), requested_at_, now, wall,
       http::initial_age(head.fields, wall, now - requested_at_));
   stores_ = may_store_ && decide_storing(*response_, head);

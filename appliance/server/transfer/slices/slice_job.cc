@@ -134,10 +134,11 @@ void SliceJob::on_complete() {
   body_->finish();
   incoming_ = {};  // what is stored counts as resident
   if (body_->storable()) {
-    context_.store.insert(key_.key(), {}, response_);
     // Who asks for the whole a second time asks for all of its slices: memory may not keep them.
+    // Before it is stored: what is stored is a copy with the claim that this makes.
     if (object_->whole->disk_claimed() && context_.store.disk() != nullptr)
       context_.store.disk()->offer(key_.key(), {}, response_);
+    context_.store.insert(key_.key(), {}, response_);
   }
   end(false);
 }

@@ -104,6 +104,9 @@ const std::vector<Endpoints::Endpoint>& Endpoints::table() {
       {"/rollback", Methods::Post, false, false, &Endpoints::override_by_operator},
       {"/suspend", Methods::Post, false, false, &Endpoints::override_by_operator},
       {"/resume", Methods::Post, false, false, &Endpoints::override_by_operator},
+      {"/upgrade", Methods::Post, false, false, &Endpoints::upgrade},
+      {"/upgrade/file", Methods::Post, false, false, &Endpoints::upgrade},
+      {"/factory-reset", Methods::Post, false, false, &Endpoints::upgrade},
       {"/hooks/receive", Methods::Post, false, false, &Endpoints::push},
       {"/invalidations", Methods::Both, false, false, &Endpoints::invalidations},
       {"/invalidations/estimate", Methods::Post, false, false, &Endpoints::estimate},
@@ -269,6 +272,10 @@ Answer Endpoints::reconcile(const Call&) const {
 
 Answer Endpoints::override_by_operator(const Call& call) const {
   return answer_override(call, appliance_.overriding);
+}
+
+Answer Endpoints::upgrade(const Call& call) const {
+  return answer_upgrade(call, appliance_.upgrading);
 }
 
 Answer Endpoints::push(const Call& call) const {

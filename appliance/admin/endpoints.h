@@ -64,6 +64,7 @@ class Endpoints {
   Answer reconcile(const Call& call) const;
   Answer push(const Call& call) const;
   Answer override_by_operator(const Call& call) const;
+  Answer upgrade(const Call& call) const;
   Answer invalidations(const Call& call) const;
   Answer purge(const Call& call) const;
   Answer estimate(const Call& call) const;

@@ -13,6 +13,7 @@
 
 #include "appliance/admin/override.h"
 #include "appliance/admin/purge.h"
+#include "appliance/admin/upgrade.h"
 #include "appliance/admin/warm.h"
 #include "schema/base/result.h"
 #include "schema/model/secret.h"
@@ -45,6 +46,7 @@ struct Appliance {
   Purging purging = {};
   Overriding overriding = {};
   Warming warming = {};
+  Upgrading upgrading = {};
 };
 
 struct Options {

@@ -36,6 +36,8 @@ void add_purge(CLI::App& program, int* exit_code);
 void add_rollback(CLI::App& program, int* exit_code);
 void add_suspend(CLI::App& program, int* exit_code);
 void add_resume(CLI::App& program, int* exit_code);
+void add_upgrade(CLI::App& program, int* exit_code);
+void add_factory_reset(CLI::App& program, int* exit_code);
 void add_warm(CLI::App& program, int* exit_code);
 void add_hook(CLI::App& program, int* exit_code);
 void add_init(CLI::App& program, int* exit_code);

@@ -45,10 +45,11 @@ int main(int argc, char** argv) {
   int exit_code = kOk;
   describe(program);
   for (const auto add :
-       {add_run,    add_validate,    add_verify,       add_diff,          add_test, add_explain,
-        add_status, add_wait,        add_events,       add_audit,         add_get,  add_purge,
-        add_warm,   add_rollback,    add_suspend,      add_resume,        add_hook, add_init,
-        add_schema, add_demo_origin, add_replay_cache, add_generate_trace})
+       {add_run,           add_validate,    add_verify,       add_diff,          add_test,
+        add_explain,       add_status,      add_wait,         add_events,        add_audit,
+        add_get,           add_purge,       add_warm,         add_rollback,      add_upgrade,
+        add_factory_reset, add_suspend,     add_resume,       add_hook,          add_init,
+        add_schema,        add_demo_origin, add_replay_cache, add_generate_trace})
     add(program, &exit_code);
   try {
     program.parse(argc, argv);

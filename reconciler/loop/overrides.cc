@@ -82,6 +82,13 @@ std::optional<Suspension> Reconciler::suspension() const {
   return suspension;
 }
 
+std::optional<Timestamp> Reconciler::suspended_until() {
+  const base::MutexLock lock(state_mutex_);
+  const auto suspended = suspension();
+  if (!suspended) return std::nullopt;
+  return suspended->until;
+}
+
 /// With the activator's mutex held.
 void Reconciler::show_overrides() {
   if (const auto suspended = suspension())

@@ -100,6 +100,9 @@ class Reconciler {
                      std::string message) {
     board_.set(type, value, std::move(reason), std::move(message));
   }
+  void clear_condition(const std::string& type) { board_.remove(type); }
+  /// When what an operator has suspended goes on; none when nothing is.
+  std::optional<Timestamp> suspended_until();
   Invalidator& invalidator() { return invalidator_; }
   const Reviewer& reviewer() const { return reviewer_; }
 

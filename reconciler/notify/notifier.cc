@@ -49,6 +49,10 @@ std::string_view name(Notification::Event event) {
       return "widened";
     case Notification::Event::Confirmed:
       return "confirmed";
+    case Notification::Event::Upgraded:
+      return "upgraded";
+    case Notification::Event::UpgradeFailed:
+      return "upgradeFailed";
     case Notification::Event::Invalidated:
       return "invalidated";
     case Notification::Event::Warmed:

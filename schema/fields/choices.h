@@ -78,6 +78,8 @@ HG_SCHEMA_CHOICES(Notification::Event, ({{Notification::Event::Activated, "activ
                                          {Notification::Event::Staged, "staged"},
                                          {Notification::Event::Widened, "widened"},
                                          {Notification::Event::Confirmed, "confirmed"},
+                                         {Notification::Event::Upgraded, "upgraded"},
+                                         {Notification::Event::UpgradeFailed, "upgradeFailed"},
                                          {Notification::Event::Invalidated, "invalidated"},
                                          {Notification::Event::Warmed, "warmed"},
                                          {Notification::Event::Started, "started"},

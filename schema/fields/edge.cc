@@ -89,6 +89,16 @@ const Type& cache_disk_type() {
   return optional;
 }
 
+void updater_fields(Object<EdgeUpdater>& o) {
+  o.field("folder", &EdgeUpdater::folder,
+          "Where the updater writes what is in the slots of this machine.")
+      .required()
+      .format(kNotEmpty);
+  o.field("releases", &EdgeUpdater::releases,
+          "Where this machine gets other versions from, instead of the fleet's `releases`.")
+      .format(kUrl);
+}
+
 void spec_fields(Object<Edge>& o) {
   o.field("source", &Edge::source, source_type(), "The repository that the edge follows.");
   static const Object<EdgeVerify> verify(
@@ -134,6 +144,10 @@ void spec_fields(Object<Edge>& o) {
       .unique();
   o.field("labels", &Edge::labels, "Free names and values of this edge.");
   o.field("limits", &Edge::limits, edge_limits_table(), "What viewers may ask of the machine.");
+  static const Object<EdgeUpdater> updater(
+      "EdgeUpdater", "How this edge and the updater of the appliance image talk.", updater_fields);
+  o.field("updater", &Edge::updater, updater,
+          "How this edge and the updater of the appliance image talk; the image sets it.");
   for (const char* name : {"snapshotDir", "cacheDirs", "parents", "wafDebugHeader", "logging"})
     o.later(name);
 }
@@ -179,17 +193,31 @@ const ObjectType& fleet_table() {
   static const Object<Fleet> table(
       "Fleet", "What holds for every edge that follows the repository.", [](Object<Fleet>& o) {
         envelope(o, "Fleet", Labels::Yes, false);
-        o.nest("spec", "FleetSpec", "What commits may do at once, and when.", [](Object<Fleet>& s) {
-          s.nest("guards", "FleetGuards",
-                 "How much may go at once, in percent. A commit is judged by the version "
-                 "that is live.",
-                 guard_fields);
-          s.field("changeWindows", &Fleet::change_windows, change_windows_type(),
-                  "When commits go live; outside of these they wait.")
-              .items(1, kMaxChangeWindows);
-          for (const char* name : {"defaults", "waves", "rollout", "suspend", "verify"})
-            s.later(name);
-        });
+        o.nest(
+            "spec", "FleetSpec", "What commits may do at once, and when; what machines run.",
+            [](Object<Fleet>& s) {
+              s.nest("guards", "FleetGuards",
+                     "How much may go at once, in percent. A commit is judged by the version "
+                     "that is live.",
+                     guard_fields);
+              s.field("changeWindows", &Fleet::change_windows, change_windows_type(),
+                      "When commits go live; outside of these they wait.")
+                  .items(1, kMaxChangeWindows);
+              s.field(
+                   "version", &Fleet::version,
+                   "The version of the appliance image that machines shall run: those with an "
+                   "older "
+                   "one upgrade themselves, in a change window, and go back when it does not come "
+                   "up in good health. Packages and containers take no notice.")
+                  .format(kImageVersion);
+              s.field("releases", &Fleet::releases,
+                      "Where machines get it: the URL of a folder with `headgate_VERSION.upgrade`. "
+                      "What is there is taken only with the signature of a release signer of the "
+                      "machine's image.")
+                  .format(kUrl);
+              for (const char* name : {"defaults", "waves", "rollout", "suspend", "verify"})
+                s.later(name);
+            });
       });
   return table;
 }

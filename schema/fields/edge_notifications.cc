@@ -62,7 +62,7 @@ void fields(Object<Notification>& o) {
   o.field("context", &Notification::context,
           "The status's name; edges that share a repository have one each.")
       .format(kNotEmpty);
-  o.field("events", &Notification::events, "Which events a webhook gets.").items(1, 17).unique();
+  o.field("events", &Notification::events, "Which events a webhook gets.").items(1, 19).unique();
   o.check(check_type);
 }
 

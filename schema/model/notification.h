@@ -30,6 +30,8 @@ struct Notification {
     Confirmed,
     Invalidated,
     Warmed,
+    Upgraded,
+    UpgradeFailed,
     Started,
     Stopped
   };

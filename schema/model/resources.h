@@ -141,6 +141,8 @@ struct Fleet {
   int max_pruned_percent = 30;   ///< YAML: guards.prune; of host names, and of behaviors
   int max_purged_percent = 100;  ///< YAML: guards.purge; of what an edge has cached
   std::vector<ChangeWindow> change_windows;  ///< empty: always
+  std::string version;   ///< that machines of the appliance image shall run; empty: what each has
+  std::string releases;  ///< URL of the folder that has it; empty: machines know
 };
 
 /// What commits must prove before they go live. Off while it names nobody and no commit.
@@ -162,6 +164,12 @@ struct EdgeCacheDisk {
   std::string path;           ///< of a file or a block device
   std::uint64_t size = 0;     ///< octets
   std::optional<Secret> key;  ///< null: what is kept lies there in clear
+};
+
+/// How the edge and the updater of the appliance image talk.
+struct EdgeUpdater {
+  std::string folder;    ///< of what it tells; empty: this machine has none
+  std::string releases;  ///< URL, instead of the fleet's; empty: the fleet's
 };
 
 /// `kind: Edge`: the machine's own file, not in the repository it follows. Flags override it.
@@ -188,6 +196,7 @@ struct Edge {
   std::vector<std::string> resolvers;  ///< DNS servers, ADDR or ADDR:PORT; empty: the system's
   std::map<std::string, std::string> labels;
   EdgeLimits limits;
+  EdgeUpdater updater;
   std::string waf_debug_header;  ///< only a flag; empty: none
 };
 

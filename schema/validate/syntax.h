@@ -32,6 +32,7 @@ extern const Format kCommit;            ///< a commit's hash or its beginning; l
 extern const Format kCron;              ///< see headgate::Cron
 extern const Format kSemanticRange;     ///< see headgate::SemanticRange
 extern const Format kProxy;             ///< http, https, socks5 or socks5h
+extern const Format kImageVersion;      ///< of the appliance image: "0.2.0"
 extern const Format kAuthority;         ///< HOST or HOST:PORT; lower-cased
 extern const Format kFolderPath;      ///< "edge/eu", from a repository's root; "" and "." are that
 extern const Format kOverlayName;     ///< a name, or ""

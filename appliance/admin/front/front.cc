@@ -241,7 +241,7 @@ void PollFront::on_ready(Id id, Connection& connection, short events) {
 
 std::size_t PollFront::limit_of(const RequestHead& head) const {
   const bool is_large = head.path == "/hooks/git" || head.path == "/invalidations" ||
-                        head.path.starts_with(cloudfront::kPrefix);
+                        head.path == "/upgrade/file" || head.path.starts_with(cloudfront::kPrefix);
   return is_large ? limits_.large_body : limits_.body;
 }
 

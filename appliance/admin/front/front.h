@@ -19,10 +19,9 @@ struct FrontLimits {
   std::size_t followers = 8;  ///< of /events?follow=1; beyond: 503
   std::size_t answering =
       32;  ///< requests, other than probes, that wait for an answer; beyond: 503
-  std::size_t body = 64 * 1024;  ///< octets
-  std::size_t large_body =
-      8 * 1024 * 1024;                    ///< webhooks and purges: the largest that a forge sends
-  std::size_t bodies = 32 * 1024 * 1024;  ///< of all connections together; beyond: 503
+  std::size_t body = 64 * 1024;                      ///< octets
+  std::size_t large_body = 8 * 1024 * 1024;          ///< webhooks, purges, pieces of upgrades
+  std::size_t bodies = 32 * 1024 * 1024;             ///< of all connections together; beyond: 503
   Duration receive = std::chrono::seconds(10);       ///< for the whole request
   Duration send = std::chrono::seconds(10);          ///< without progress
   Duration follow = std::chrono::milliseconds(250);  ///< between looks for new events

@@ -94,6 +94,30 @@ void print_warming(const Json& status) {
   }
 }
 
+/// Of a machine of the appliance image: the slots, and what becomes of an upgrade.
+void print_machine(const Json& status) {
+  if (!status.contains("machine") || !status["machine"].is_object()) return;
+  const Json& machine = status["machine"];
+  const std::string problem = text(machine, "problem");
+  if (!problem.empty()) return fmt::print("Machine     {}\n", clean(problem));
+  fmt::print("Machine     {}, {}\n", clean(text(machine, "version")),
+             clean(text(machine, "firmware")));
+  for (const Json& slot : list(machine, "slots")) {
+    const std::string version = text(slot, "version");
+    const auto tries = slot.find("triesLeft");
+    fmt::print("            slot {}: {}{}{}\n", clean(text(slot, "slot")),
+               version.empty() ? "" : clean(version) + " ", clean(text(slot, "state")),
+               tries != slot.end() && tries->is_number_unsigned()
+                   ? fmt::format(", {} tries left", tries->get<std::uint64_t>())
+                   : "");
+  }
+  if (machine.contains("upgrade") && machine["upgrade"].is_object()) {
+    const Json& upgrade = machine["upgrade"];
+    fmt::print("            upgrade {}: {}, {}\n", clean(text(upgrade, "version")),
+               clean(text(upgrade, "state")), clean(text(upgrade, "message")));
+  }
+}
+
 int status(const Flags& flags) {
   const auto answer = ask(flags.admin, "/status");
   if (!answer) {
@@ -109,6 +133,7 @@ int status(const Flags& flags) {
   print_revisions(*answer);
   print_refusal(*answer);
   print_warming(*answer);
+  print_machine(*answer);
   for (const Json& warning : list(*answer, "warnings")) print_lines(Json::array({warning}), 1);
   fmt::print("\n");
   print_conditions(*answer);

@@ -116,6 +116,7 @@ Status Appliance::start() {
   announce();
   warmer_->start();
   reconciler_->start();
+  if (updater_ != nullptr) updater_->start();
   if (inherited_.ready >= 0) {
     const ssize_t told = ::write(inherited_.ready, "1", 1);
     ::close(std::exchange(inherited_.ready, -1));
@@ -270,6 +271,7 @@ void Appliance::open_warmer() {
 
 Status Appliance::open_admin() {
   open_warmer();
+  HG_CHECK(open_updater(), "updater.folder");
   admin::Options options;
   options.listen = settings_.admin;
   options.webhook_secret = webhook_secret_;
@@ -322,6 +324,7 @@ void Appliance::stop() {
     edge_->drain();
     edge_->wait_until_idle(kDrainLimit);
   }
+  if (updater_ != nullptr) updater_->stop();
   if (reconciler_ != nullptr) reconciler_->stop();
   if (notifier_ != nullptr) notifier_->stop(kTellLimit);
   health_.reset();

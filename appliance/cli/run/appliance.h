@@ -19,6 +19,7 @@
 #include "appliance/snapshot/snapshot.h"
 #include "appliance/warm/warmer.h"
 #include "reconciler/loop/reconciler.h"
+#include "reconciler/machine/updater.h"
 #include "reconciler/notify/notifier.h"
 #include "schema/model/resources.h"
 
@@ -72,6 +73,9 @@ class Appliance {
   void announce() const;
   admin::Appliance endpoints();
   admin::Overriding overriding();
+  admin::Upgrading upgrading();
+  Status open_updater();
+  std::string must_wait(const schema::Model& live) const;
   admin::WarmReply warm(const std::string& list);
   admin::Readiness readiness() const;
   std::string status_json() const;
@@ -100,6 +104,7 @@ class Appliance {
   std::shared_ptr<cache::DiskTier> cache_disk_;  ///< null: none, or it cannot be used
   std::unique_ptr<server::Edge> edge_;
   std::unique_ptr<warm::Warmer> warmer_;
+  std::unique_ptr<reconciler::Updater> updater_;  ///< null: this is not the appliance image
   std::unique_ptr<admin::Server> health_;
   std::unique_ptr<admin::Server> admin_;
   std::atomic<bool> draining_{false};

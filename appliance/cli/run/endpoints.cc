@@ -43,6 +43,7 @@ admin::Appliance Appliance::endpoints() {
   endpoints.warming.json = [this] {
     return warmer_->to_json().dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
   };
+  endpoints.upgrading = upgrading();
   return endpoints;
 }
 
@@ -95,6 +96,7 @@ std::string Appliance::status_json() const {
   const Json followed = reconciler_->board().status();
   for (const auto& [name, value] : followed.items()) json[name] = value;
   json["listeners"] = listeners_json();
+  if (updater_ != nullptr) json["machine"] = updater_->status();
   json["warming"] = warmer_->to_json();
   json["cache"] = cache_json(edge_->cache_stats());
   if (cache_disk_ != nullptr) json["cache"]["disk"] = cache_disk_json(cache_disk_->stats());

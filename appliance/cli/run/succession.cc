@@ -68,6 +68,7 @@ void Appliance::stop_following() {
   admin_.reset();
   health_.reset();
   warmer_->stop();
+  updater_.reset();
   reconciler_->stop();
   reconciler_.reset();
   notifier_->stop();  // the next process tells what waits
@@ -84,6 +85,7 @@ Status Appliance::follow_again(Inheritance inheritance) {
   HG_CHECK(open_admin(), "following the repository again");
   warmer_->start();
   reconciler_->start();
+  if (updater_ != nullptr) updater_->start();
   return {};
 }
 

@@ -65,6 +65,11 @@ say "Making the image localhost/headgate:$version"
 quietly "${buildah[@]}" bud --isolation chroot --pull=never --format docker --timestamp "$SOURCE_DATE_EPOCH" \
   --ulimit nofile=20000:20000 --build-arg BASE=localhost/headgate-base --build-arg PACKAGE="$package" \
   --build-arg SOURCE_DATE_EPOCH="$SOURCE_DATE_EPOCH" -f "$root/images/oci/Containerfile" -t "localhost/headgate:$version" "$root"
+# What is in it: a record for each Debian package that a file of it comes from.
+container=$("${buildah[@]}" from --pull=never "localhost/headgate:$version")
+tree=$("${buildah[@]}" mount "$container")
+/usr/bin/python3 -B "$root/images/sbom.py" "$tree/var/lib/dpkg/status.d" "$root" "$version" >"$folder/headgate-oci.spdx.json"
+quietly "${buildah[@]}" rm "$container"
 rm -f "$folder/headgate-oci.tar"
 quietly "${buildah[@]}" push "localhost/headgate:$version" "docker-archive:$folder/headgate-oci.tar:localhost/headgate:$version"
 say "Made: $folder/headgate-oci.tar ($(stat -c %s "$folder/headgate-oci.tar") octets)"

@@ -42,6 +42,25 @@ def test_it_needs_nothing_but_bookworm(package):
     assert {"git", "gpgv", "openssh-client", "ca-certificates"} <= set(re.split(r",\s*", depends.strip()))
 
 
+def test_no_private_key_is_in_it(tree):
+    found = subprocess.run(["grep", "-rlaE", "^-----BEGIN [A-Z ]*PRIVATE KEY-----$", tree], capture_output=True, text=True)
+    assert (found.returncode, found.stdout) == (1, "")
+
+
+def test_what_was_made_is_listed_and_signed(package, tmp_path):
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key")
+    (tmp_path / "signers").write_text("release@headgate " + (tmp_path / "key.pub").read_text())
+    (tmp_path / "made/deb").mkdir(parents=True)
+    os.link(package, tmp_path / "made/deb" / package.name)
+    run(ROOT / "images/sums.sh", "--sign-key", tmp_path / "key", tmp_path / "made")
+    run("sha256sum", "--check", "--strict", "SHA256SUMS", cwd=tmp_path / "made")
+    assert (tmp_path / "made/SHA256SUMS").read_text().split()[1] == f"deb/{package.name}"
+    with open(tmp_path / "made/SHA256SUMS") as sums:
+        verify = ["ssh-keygen", "-Y", "verify", "-f", tmp_path / "signers", "-I", "release@headgate", "-n", "headgate-image",
+                  "-s", tmp_path / "made/SHA256SUMS.sig"]
+        assert subprocess.run([*map(str, verify)], stdin=sums, capture_output=True).returncode == 0
+
+
 def test_the_unit_gives_the_process_next_to_nothing(tree):
     unit = tree / "lib/systemd/system/headgate.service"
     rated = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", unit],

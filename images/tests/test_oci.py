@@ -137,15 +137,17 @@ def test_it_is_small_and_has_no_tools_and_no_way_to_become_root(podman, image, t
     assert list(configuration["Volumes"]) == ["/var/lib/headgate"]
     with tarfile.open(ARCHIVE) as archive:
         manifest = json.load(archive.extractfile("manifest.json"))[0]
-        names, privileged = set(), []
+        names, privileged, keys = set(), [], []
         for layer in manifest["Layers"]:
             with tarfile.open(fileobj=archive.extractfile(layer)) as tree:
                 for member in tree:
                     names.add(member.name)
+                    if member.isfile() and re.search(rb"^-----BEGIN [A-Z ]*PRIVATE KEY-----$", tree.extractfile(member).read(), re.MULTILINE):
+                        keys.append(member.name)
                     if member.isfile() and member.mode & 0o6000:
                         privileged.append(member.name)
     assert "usr/bin/headgate" in names
-    assert not privileged
+    assert not privileged and not keys
     assert not {"usr/bin/apt", "usr/bin/dpkg", "usr/bin/perl", "usr/bin/bash", "usr/bin/curl"} & names
     assert not [name for name in names if re.search(r"id_(rsa|ed25519)|\.key$|ssh_host_", name)]
 
@@ -155,6 +157,11 @@ def test_every_debian_package_in_it_is_named(podman, image):
                   "cd /var/lib/dpkg/status.d && for f in *; do while read -r line; do echo \"$line\"; done <$f; done")
     packages = dict(re.findall(r"^Package: (\S+)\n(?:.+\n)*?Version: (\S+)$", done.stdout, re.MULTILINE))
     assert {"headgate", "git", "openssh-client", "libhyperscan5", "modsecurity-crs", "ca-certificates", "libc6"} <= set(packages)
+    listed = json.loads((MADE / "oci/headgate-oci.spdx.json").read_text())
+    assert listed["spdxVersion"] == "SPDX-2.3"
+    versions = {each["name"]: each["versionInfo"] for each in listed["packages"]}
+    assert versions.items() >= packages.items()
+    assert {"h2o", "libngtcp2-dev"} <= set(versions)
 
 
 # --- What it does --------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ Makes FOLDER/headgate_VERSION.raw and .qcow2 (FOLDER is build/images/vm) of buil
 of what is in it (.spdx.json) and SHA256SUMS. Two builds of one commit are the same, byte for byte. As root; about two minutes.
 
   --version VERSION    another version than that of CMakeLists.txt
+  --upgrade            only the .upgrade, for machines that run already
   --overlay FOLDER     files of yours that lie over the root file system
   --packages FILE      keep the file system of packages in this archive, or take it from there when it exists
   --debug              log in as root on the serial line, without a password: never for a machine that others can reach
@@ -52,10 +53,11 @@ CONTROL
 deb [trusted=yes] copy:$work/packages ./"
 }
 
-version='' overlay='' packages='' folder=$made/vm debug='' sign_key='' signers='' boot_key='' boot_certificate=''
+version='' upgrade='' overlay='' packages='' folder=$made/vm debug='' sign_key='' signers='' boot_key='' boot_certificate=''
 while (($#)); do
   case $1 in
     --version) version=${2:?--version needs a version} && shift ;;
+    --upgrade) upgrade=1 ;;
     --overlay) overlay=$(readlink -f "${2:?--overlay needs a folder}") && shift ;;
     --packages) packages=$(readlink -f "${2:?--packages needs a file}") && shift ;;
     --debug) debug=1 ;;
@@ -97,7 +99,7 @@ tar --extract --file "$packages" --directory "$tree" --same-owner --xattrs --xat
 kernel=$(basename "$tree/lib/modules"/*)
 dpkg-query --admindir="$tree/var/lib/dpkg" --show --showformat='${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' |
   sort >"$work/packages.tsv"
-/usr/bin/python3 -B "$here/sbom.py" "$work/packages.tsv" "$root" "$version" >"$name.spdx.json"
+/usr/bin/python3 -B "$root/images/sbom.py" "$work/packages.tsv" "$root" "$version" >"$name.spdx.json"
 cp -R --no-preserve=ownership "$here/overlay/." "$tree/"
 if [[ -n $overlay ]]; then cp -R --no-preserve=ownership "$overlay/." "$tree/"; fi
 install -m 755 "$work/loaders/tree/usr/bin/extlinux" "$tree/usr/lib/headgate/extlinux"
@@ -173,37 +175,40 @@ if [[ -n $boot_key ]]; then
 fi
 
 # --- The disk
-say "Making the disk"
-esp=$work/esp
-truncate --size "${esp_mib}M" "$esp"
-quietly mkfs.vfat -F 32 -n ESP -i 48454144 --invariant "$esp"
-printf 'timeout 0\neditor no\n' >"$work/loader.conf"
-sed "s/@SLOT@/a/; s|@COMMAND_LINE@|$command_line|" "$here/syslinux-slot.cfg" >"$work/a.cfg"
-printf 'SERIAL 0 115200\nPROMPT 0\nTIMEOUT 1\nDEFAULT a\nINCLUDE a.cfg\n' >"$work/syslinux.cfg"
-touch --date="@$SOURCE_DATE_EPOCH" "$work"/* "$name".*
-mmd -i "$esp" ::/EFI ::/EFI/BOOT ::/EFI/Linux ::/loader ::/headgate ::/headgate/a ::/syslinux
-mcopy -i "$esp" -m "$work/loader.efi" ::/EFI/BOOT/BOOTX64.EFI
-mcopy -i "$esp" -m "$name.efi" "::/EFI/Linux/headgate_$version+3.efi"
-mcopy -i "$esp" -m "$work/loader.conf" ::/loader/loader.conf
-mcopy -i "$esp" -m "$work/vmlinuz" ::/headgate/a/vmlinuz
-mcopy -i "$esp" -m "$work/initrd.zst" ::/headgate/a/initrd
-mcopy -i "$esp" -m "$work/syslinux.cfg" "$work/a.cfg" ::/syslinux/
-quietly "$work/loaders/tree/usr/bin/syslinux" --install --directory syslinux "$esp"
+make_disk() {
+  say "Making the disk"
+  esp=$work/esp
+  truncate --size "${esp_mib}M" "$esp"
+  quietly mkfs.vfat -F 32 -n ESP -i 48454144 --invariant "$esp"
+  printf 'timeout 0\neditor no\n' >"$work/loader.conf"
+  sed "s/@SLOT@/a/; s|@COMMAND_LINE@|$command_line|" "$here/syslinux-slot.cfg" >"$work/a.cfg"
+  printf 'SERIAL 0 115200\nPROMPT 0\nTIMEOUT 1\nDEFAULT a\nINCLUDE a.cfg\n' >"$work/syslinux.cfg"
+  touch --date="@$SOURCE_DATE_EPOCH" "$work"/* "$name".*
+  mmd -i "$esp" ::/EFI ::/EFI/BOOT ::/EFI/Linux ::/loader ::/headgate ::/headgate/a ::/syslinux
+  mcopy -i "$esp" -m "$work/loader.efi" ::/EFI/BOOT/BOOTX64.EFI
+  mcopy -i "$esp" -m "$name.efi" "::/EFI/Linux/headgate_$version+3.efi"
+  mcopy -i "$esp" -m "$work/loader.conf" ::/loader/loader.conf
+  mcopy -i "$esp" -m "$work/vmlinuz" ::/headgate/a/vmlinuz
+  mcopy -i "$esp" -m "$work/initrd.zst" ::/headgate/a/initrd
+  mcopy -i "$esp" -m "$work/syslinux.cfg" "$work/a.cfg" ::/syslinux/
+  quietly "$work/loaders/tree/usr/bin/syslinux" --install --directory syslinux "$esp"
 
-truncate --size $((1 + esp_mib + tree_mib + root_mib + 1))M "$name.raw"
-quietly sfdisk --quiet "$name.raw" <<TABLE
+  truncate --size $((1 + esp_mib + tree_mib + root_mib + 1))M "$name.raw"
+  quietly sfdisk --quiet "$name.raw" <<TABLE
 label: gpt
 label-id: $uuid
 start=1MiB, size=${esp_mib}MiB, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, name=esp, uuid=$(uuid_of "$(digest_of "esp $version")"), attrs=LegacyBIOSBootable
 size=${tree_mib}MiB, type=2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5, name=headgate_${version}_verity, uuid=$(uuid_of "${root_hash:32:32}"), attrs="GUID:60"
 size=${root_mib}MiB, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, name=headgate_$version, uuid=$(uuid_of "${root_hash:0:32}"), attrs="GUID:60"
 TABLE
-put() { dd if="$1" of="$name.raw" bs=1M seek="$2" conv=notrunc,sparse status=none; }
-put "$esp" 1
-put "$name.verity" $((1 + esp_mib))
-put "$name.root" $((1 + esp_mib + tree_mib))
-dd if="$work/loaders/tree/usr/lib/SYSLINUX/gptmbr.bin" of="$name.raw" bs=440 count=1 conv=notrunc status=none
-quietly qemu-img convert -c -O qcow2 "$name.raw" "$name.qcow2"
+  put() { dd if="$1" of="$name.raw" bs=1M seek="$2" conv=notrunc,sparse status=none; }
+  put "$esp" 1
+  put "$name.verity" $((1 + esp_mib))
+  put "$name.root" $((1 + esp_mib + tree_mib))
+  dd if="$work/loaders/tree/usr/lib/SYSLINUX/gptmbr.bin" of="$name.raw" bs=440 count=1 conv=notrunc status=none
+  quietly qemu-img convert -c -O qcow2 "$name.raw" "$name.qcow2"
+}
+if [[ -z $upgrade ]]; then make_disk; fi
 
 # --- What an upgrade brings: the two halves of a slot and what boots it
 echo "$root_hash" >"$work/roothash"
@@ -220,10 +225,11 @@ tar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owne
 rm -f "$name.root" "$name.verity" "$name.efi"
 cd "$folder"
 sums=SHA256SUMS${debug:+_debug}
-sha256sum "$(basename "$name")".{raw,qcow2,upgrade,spdx.json} >"$sums"
+(cd "$folder" && sha256sum "$(basename "$name")".*) >"$sums"
 if [[ -n $sign_key ]]; then
   rm -f "$sums.sig"
   quietly ssh-keygen -Y sign -f "$sign_key" -n headgate-image "$sums"
 fi
 rm -rf "$work"
-say "Made: $name.qcow2 ($(stat -c %s "$name.qcow2") octets)"
+made_last=$name.$([[ -n $upgrade ]] && echo upgrade || echo qcow2)
+say "Made: $made_last ($(stat -c %s "$made_last") octets)"

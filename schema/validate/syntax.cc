@@ -259,10 +259,9 @@ std::string check_proxy(std::string& text) {
 
 std::string check_image_version(std::string& text) {
   // It is a part of names of files, partitions and boot loader entries.
-  const bool good =
-      !text.empty() && text.size() <= 32 && text[0] >= '0' && text[0] <= '9' &&
-      all_of(text, [](char c) { return is_alnum(c) || c == '.' || c == '+' || c == '~'; });
-  return good ? "" : "digits first, then letters, digits, dots, + and ~, 32 at most: \"0.2.0\"";
+  const bool good = !text.empty() && text.size() <= 32 && text[0] >= '0' && text[0] <= '9' &&
+                    all_of(text, [](char c) { return is_alnum(c) || c == '.' || c == '~'; });
+  return good ? "" : "a digit, then letters, digits, dots and ~, 32 at most: \"0.2.0\"";
 }
 
 std::string check_authority(std::string& text) {
@@ -311,7 +310,7 @@ const Format kCommit{"a commit", "^[0-9A-Fa-f]{7,64}$", check_commit};
 const Format kCron{"a schedule", "^(@[a-z]+|\\S+(\\s+\\S+){4})$", check_cron};
 const Format kSemanticRange{"a range of versions", "^.", check_semantic_range};
 const Format kProxy{"a proxy", "^(https?|socks5h?)://[!-~]+$", check_proxy};
-const Format kImageVersion{"a version", "^[0-9][0-9A-Za-z.+~]{0,31}$", check_image_version};
+const Format kImageVersion{"a version", "^[0-9][0-9A-Za-z.~]{0,31}$", check_image_version};
 const Format kAuthority{"a host", "^[^/?#@\\s]+$", check_authority};
 const Format kFolderPath{"a folder", nullptr, check_folder_path};
 const Format kOverlayName{"an overlay", "^([A-Za-z0-9][A-Za-z0-9._-]{0,127})?$",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The appliance image, booted by QEMU without KVM on both firmwares: what it is made of, how it is configured, what it serves, and that no
 upgrade can take the service away."""
+import datetime
 import functools
 import hashlib
 import http.server
@@ -12,12 +13,15 @@ import threading
 
 import pytest
 from conftest import MADE, ROOT
+import qemu
 from qemu import Machine
 
-from harness import Client, cache_policy, curl, distribution, resource
+from harness import Client, Http3Client, cache_policy, curl, distribution, resource
 
 HOST = "10.0.2.2"  # this machine, as guests see it
 FIRMWARES = ("uefi", "bios")
+# Operators reach it by its admin listener, from elsewhere.
+OPERATED = {"admin": "0.0.0.0:9900", "admin-token": qemu.TOKEN}
 
 
 def run(*command, check=True, **options):
@@ -45,6 +49,16 @@ def old(built):
 @pytest.fixture(scope="session")
 def upgrade(built):
     return next((built / "new").glob("*.upgrade"))
+
+
+@pytest.fixture(scope="session")
+def old_upgrade(built):
+    return next((built / "old").glob("*.upgrade"))
+
+
+@pytest.fixture(scope="session")
+def broken(built):
+    return next((built / "broken").glob("*.upgrade"))
 
 
 class _Files(http.server.SimpleHTTPRequestHandler):
@@ -76,6 +90,21 @@ class Site:
     def push(self):
         self.repository.git("push", "--quiet", self.bare, "main")
         self.repository.git("--git-dir", self.bare, "update-server-info")
+
+    def release(self, upgrade):
+        (self.bare.parent / "releases").mkdir()
+        os.link(upgrade, self.bare.parent / "releases" / upgrade.name)
+
+    def wants(self, version, windows=()):
+        """A commit that says what machines run, and when commits go live."""
+        spec = {"releases": f"http://{self.host}:{self.port}/releases"}
+        if version:
+            spec["version"] = version
+        if windows:
+            spec["changeWindows"] = list(windows)
+        self.repository.put("fleet.yaml", {"apiVersion": "headgate/v1", "kind": "Fleet", "spec": spec})
+        self.repository.commit(f"machines run {version or 'what they have'}")
+        self.push()
 
     @property
     def url(self):
@@ -110,6 +139,10 @@ def marked(machine, mark):
         status, headers, body = machine.get()
         return (status, body) == (200, b"one") and headers.get("x-mark") == mark
     machine.wait_for(served, f"the page with the mark {mark}")
+
+
+def good(machine, version):
+    machine.wait_said(rf"headgate-slots: {re.escape(version)} is good$")
 
 
 # --- Files -----------------------------------------------------------------------------------------------------------
@@ -156,47 +189,221 @@ def test_no_private_key_is_in_it(built, tmp_path):
     assert os.readlink(tmp_path / "tree/etc/systemd/system/getty@.service") == "/dev/null"
 
 
-# --- Serving ---------------------------------------------------------------------------------------------------------
+# --- Upgrades --------------------------------------------------------------------------------------------------------
+
+
+def volume(path, upgrade):
+    """A volume labelled HEADGATE-UP with an upgrade on it."""
+    run("truncate", "--size", "320M", path)
+    run("mkfs.vfat", "-n", "HEADGATE-UP", path)
+    run("mcopy", "-i", path, upgrade, "::/headgate.upgrade")
+    return path
+
+
+def changed(upgrade, folder, change):
+    """An upgrade whose files `change` has been at."""
+    tree = folder / "tree"
+    tree.mkdir()
+    run("tar", "-xf", upgrade, "-C", tree)
+    change(tree)
+    run("tar", "-cf", folder / "changed.upgrade", "-C", tree, ".")
+    return folder / "changed.upgrade"
+
+
+def flip(tree):
+    """One bit of the root file system."""
+    with open(tree / "root", "r+b") as root:
+        root.seek(10_000_000)
+        octet = root.read(1)
+        root.seek(10_000_000)
+        root.write(bytes([octet[0] ^ 1]))
+
+
+def unsign(tree):
+    (tree / "SHA256SUMS.sig").unlink()
+
+
+def sign_by_a_stranger(folder):
+    def sign_again(tree):
+        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "stranger")
+        unsign(tree)
+        run("ssh-keygen", "-Y", "sign", "-f", folder / "stranger", "-n", "headgate-image", tree / "SHA256SUMS")
+    return sign_again
+
+
+def never():
+    """A change window that is not open, and will not be while this test runs."""
+    then = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=40)
+    return {"cron": f"0 0 {min(then.day, 28)} {then.month} *", "for": "1m"}
+
+
+def damage(disk, label):
+    """Overwrites the beginning of a partition's file system, which nothing can mount without."""
+    run("qemu-img", "convert", "-O", "raw", disk, f"{disk}.raw")
+    partitions = json.loads(run("sfdisk", "--json", f"{disk}.raw").stdout)["partitiontable"]["partitions"]
+    start = 512 * next(one["start"] for one in partitions if one.get("name") == label)
+    os.unlink(f"{disk}.raw")
+    run("qemu-io", "-f", "qcow2", "-c", f"write -P 0x5a {start} 4096", disk)
+
+
+# --- The life of a machine -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("firmware", FIRMWARES)
-def test_it_follows_a_repository_and_serves_it(machine, site, firmware):
-    one = machine(firmware=firmware, credentials={"source": site.url, "labels": "pop=fra\nrack=\"7\""})
+def test_it_serves_is_upgraded_by_a_commit_comes_back_from_a_bad_one_and_forgets(machine, site, built, upgrade, broken, firmware):
+    one = machine(firmware=firmware, credentials={"source": site.url, "labels": "pop=fra\nrack=\"7\"", **OPERATED})
     marked(one, "one")
-    one.wait_said(r"headgate-slots: \S+ is good$")
+    old = one.machine_status()["version"]
+    good(one, old)
+    one.wait_machine({"version": old, "firmware": firmware.upper(), "slots": [
+        {"slot": "a", "version": old, "state": "runs"}, {"slot": "b", "state": "empty"}]})
+
+    # Every protocol; a commit goes live.
     answer = curl("--http2", f"https://{one.address(443)}/page")
     assert (answer.status, answer.body, answer.version) == (200, b"one", "2")
+    with Http3Client(one.address(443, "UDP")) as client:
+        assert client.get("/page").body == b"one"
     with Client(one.address(80)) as client:
         assert client.get("/page").is_hit
     site.put("two")
     site.push()
     marked(one, "two")
+
     # The state outlives a cut of the power, with the repository away; and so does the slot.
     one.cut_power()
     site.bare.rename(site.bare.parent / "away")
     one.boot()
     marked(one, "two")
-    one.wait_said(r"headgate-slots: \S+ is good$")
+    (site.bare.parent / "away").rename(site.bare)
+
+    # A commit upgrades the machine.
+    new = f"{old}.1"
+    site.release(upgrade)
+    site.wants(new)
+    one.wait_upgrade(new, "Done")
+    one.wait_machine({"version": new, "slots": [
+        {"slot": "a", "version": old, "state": "good"}, {"slot": "b", "version": new, "state": "runs"}]})
+    assert f"{new}, {firmware.upper()}" in one.headgate("status").stdout
+    marked(one, "two")
+
+    # An operator sends one whose edge does not run: it is taken back, and everybody is told why.
+    site.wants("")
+    said = one.headgate("upgrade", broken).stdout
+    assert "restarts" in said
+    told = one.wait_upgrade(f"{old}.2", "Reverted")
+    assert re.search(r"the edge has ended \d+ times since the start", told["message"]), told
+    assert told["message"].endswith(f"back on {new}")
+    conditions = {each["type"]: each["reason"] for each in one.status()["conditions"]}
+    assert conditions["UpgradeFailed"] == "Reverted"
+    assert [slot["state"] for slot in one.machine_status()["slots"]] == ["failed", "runs"]
+    marked(one, "two")
+
+    # All that the machine knows goes, but for what it is configured by, and the slots.
+    assert one.generation() > 1
+    site.put("three")
+    site.push()
+    marked(one, "three")
+    one.headgate("factory-reset", "--yes")
+    one.wait_for(lambda: one.generation() == 1, "a machine that knows nothing")
+    marked(one, "three")
+    assert one.machine_status()["version"] == new
     one.power_off()
+
+
+def test_what_is_not_signed_changed_or_old_is_refused_and_a_damaged_slot_is_left(machine, site, old_upgrade, upgrade, tmp_path):
+    one = machine(firmware="bios", credentials={"source": site.url, **OPERATED})
+    marked(one, "one")
+    old = one.machine_status()["version"]
+    good(one, old)
+    new = f"{old}.1"
+    for number, (change, why) in enumerate((
+            (flip, r"root in \S+ is not what was signed; the other slot stays empty$"),
+            (sign_by_a_stranger(tmp_path), r"is not signed by a release signer of this image$"),
+            (unsign, r"is not signed$"))):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        one.headgate("upgrade", changed(upgrade, folder, change))
+        told = one.wait_upgrade(None, "Refused", why)
+        assert [slot["state"] for slot in one.machine_status()["slots"]] == ["runs", "empty"], told
+    one.headgate("upgrade", old_upgrade)
+    one.wait_upgrade(None, "Refused", rf"is version {re.escape(old)}, and {re.escape(old)} runs: only newer ones are taken$")
+
+    # What a commit asks for and is not there; then it is. It waits for a change window.
+    site.release(upgrade)
+    site.wants(f"{old}.7")
+    one.wait_upgrade(f"{old}.7", "NotFetched", "404")
+    site.wants(new, windows=[never()])
+    one.wait_upgrade(new, "Written")
+    assert "waits for the window that opens at" in one.machine_status()["wanted"]["restart"]
+    assert [slot["state"] for slot in one.machine_status()["slots"]] == ["runs", "written"]
+
+    # The slot is damaged while the machine is off: a block of its file system.
+    one.power_off()
+    damage(one.disk, f"headgate_{new}")
+    one.boot()
+    marked(one, "one")
+    assert one.machine_status()["upgrade"]["state"] == "Written"
+    site.wants(new)
+    # The commit that takes the window away waits for it, too, unless an operator lets it go.
+    one.wait_for(lambda: one.headgate("resume", check=None).returncode == 0, "a commit that waits")
+    told = one.wait_upgrade(new, "Reverted", "did not come as far as its edge")
+    assert one.machine_status()["version"] == old
+    marked(one, "one")
 
 
 def test_a_machine_that_nobody_configured_says_how_and_stays(machine):
     one = machine()
     one.wait_said(r"headgate-configure: Nothing says which repository")
     one.wait_said(r"headgate-slots: \S+ is good$")
+    assert not re.search(r"login:", one.said())
     one.power_off()
 
 
-def test_a_volume_configures_it(machine, site, tmp_path):
+def signed_by(name, repository, folder):
+    """Commits of the repository are signed by this key from now on; as a line of allowed signers."""
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name)
+    for key, value in {"gpg.format": "ssh", "user.signingKey": folder / name, "commit.gpgSign": "true"}.items():
+        repository.git("config", key, value)
+    return f'{name}@test namespaces="git" {(folder / f"{name}.pub").read_text()}'
+
+
+def test_a_volume_configures_it_another_one_upgrades_it_and_a_stranger_changes_nothing(machine, repository, origin, upgrade, tmp_path):
+    signers = signed_by("alice", repository, tmp_path)
+    site = Site(repository, origin, tmp_path)
     seed = tmp_path / "seed.img"
     run("truncate", "--size", "4M", seed)
     run("mkfs.vfat", "-n", "CIDATA", seed)
     run("mmd", "-i", seed, "::/headgate")
-    for name, value in {"source": site.url + "\n", "ref": "main\n", "http": "0.0.0.0:80\n"}.items():
-        (tmp_path / name).write_text(value)
-        run("mcopy", "-i", seed, tmp_path / name, f"::/headgate/{name}")
-    one = machine(seed=seed, firmware="bios")
+    for name, value in {"source": site.url + "\n", "ref": "main\n", "http": "0.0.0.0:80\n", "allowed-signers": signers, **OPERATED}.items():
+        (tmp_path / f"{name}.setting").write_text(value)
+        run("mcopy", "-i", seed, tmp_path / f"{name}.setting", f"::/headgate/{name}")
+    one = machine(seeds=[seed, volume(tmp_path / "up.img", upgrade)], firmware="bios")
+    one.wait_said(r"headgate-slots: upgraded from \S+ to \S+\.1$")
     marked(one, "one")
+    site.put("two")
+    site.push()
+    marked(one, "two")
+    signed_by("mallory", repository, tmp_path)
+    site.put("three")
+    site.push()
+
+    def refused():
+        return {each["type"]: each["status"] for each in one.status().get("conditions", [])}.get("SourceVerified") == "False"
+
+    one.wait_for(refused, "the stranger's commit to be refused")
+    marked(one, "two")
+    site.server.shutdown()
+
+
+def test_secure_boot_starts_what_is_signed_and_nothing_else(machine, built, old):
+    one = machine(image=next((built / "secure").glob("*.qcow2")), firmware="secure")
+    one.wait_said(r"[Ss]ecure boot enabled")
+    # This image lets everybody in who has the serial line, as was asked for; the other ones nobody.
+    one.wait_said(r"root@headgate:~#")
+    one.power_off()
+    other = machine(image=old, firmware="secure")
+    other.wait_said(r"(Access Denied|Security Violation)")
+    assert "initrd:" not in other.said()
 
 
 class _Metadata(http.server.BaseHTTPRequestHandler):
@@ -237,68 +444,3 @@ def test_the_metadata_of_a_cloud_configure_it(machine, repository, origin, tmp_p
     finally:
         server.shutdown()
         site.server.shutdown()
-
-
-# --- Upgrades --------------------------------------------------------------------------------------------------------
-
-
-def volume(path, upgrade):
-    """A volume labelled HEADGATE-UP with an upgrade on it."""
-    run("truncate", "--size", "320M", path)
-    run("mkfs.vfat", "-n", "HEADGATE-UP", path)
-    run("mcopy", "-i", path, upgrade, "::/headgate.upgrade")
-    return path
-
-
-@pytest.mark.parametrize("firmware", FIRMWARES)
-def test_an_upgrade_is_written_started_and_kept(machine, site, upgrade, tmp_path, firmware):
-    one = machine(firmware=firmware, credentials={"source": site.url}, seed=volume(tmp_path / "up.img", upgrade))
-    one.wait_said(r"headgate-slots: upgraded from \S+ to \S+\+next$")
-    marked(one, "one")
-    one.cut_power()
-    one.boot()
-    one.wait_said(r"headgate-slots: \S+\+next is good$")
-    marked(one, "one")
-
-
-@pytest.mark.parametrize("firmware", FIRMWARES)
-def test_an_upgrade_that_does_not_serve_is_taken_back(machine, site, built, tmp_path, firmware):
-    broken = next((built / "broken").glob("*.upgrade"))
-    one = machine(firmware=firmware, credentials={"source": site.url}, seed=volume(tmp_path / "up.img", broken))
-    one.wait_said(r"headgate-slots: \S+\+broken did not come up in good health: back on \S+$")
-    marked(one, "one")
-
-
-def changed(upgrade, folder, change):
-    """An upgrade whose files `change` has been at."""
-    tree = folder / "tree"
-    tree.mkdir()
-    run("tar", "-xf", upgrade, "-C", tree)
-    change(tree)
-    run("tar", "-cf", folder / "changed.upgrade", "-C", tree, ".")
-    return folder / "changed.upgrade"
-
-
-def test_an_upgrade_that_nobody_signed_or_that_was_changed_is_refused(machine, site, upgrade, tmp_path):
-    def flip(tree):
-        with open(tree / "root", "r+b") as root:
-            root.seek(10_000_000)
-            octet = root.read(1)
-            root.seek(10_000_000)
-            root.write(bytes([octet[0] ^ 1]))
-
-    one = machine(firmware="bios", credentials={"source": site.url}, seed=volume(tmp_path / "up.img", changed(upgrade, tmp_path, flip)))
-    one.wait_said(r"root in \S+ is not what was signed; the other slot stays empty$")
-    marked(one, "one")
-    one.cut_power()
-
-    def sign_again(tree):
-        run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "stranger")
-        (tree / "SHA256SUMS.sig").unlink()
-        run("ssh-keygen", "-Y", "sign", "-f", tmp_path / "stranger", "-n", "headgate-image", tree / "SHA256SUMS")
-
-    (tmp_path / "again").mkdir()
-    one.seed = volume(tmp_path / "up2.img", changed(upgrade, tmp_path / "again", sign_again))
-    one.boot()
-    one.wait_said(r"is not signed by a release signer of this image$")
-    marked(one, "one")

@@ -73,6 +73,7 @@ done
 ((EUID == 0)) || fail "Making a file system of packages needs root."
 [[ $(dpkg --print-architecture) == amd64 ]] || fail "The appliance image is made on amd64."
 version=${version:-$(project_version)}
+[[ ! $version =~ [^0-9A-Za-z.~] ]] || fail "The version '$version' cannot be that of an image." "Letters, digits, dots and ~: it names files of boot loaders."
 SOURCE_DATE_EPOCH=$(source_date_epoch)
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC
 need mmdebstrap dpkg-dev erofs-utils cryptsetup-bin mtools dosfstools fdisk qemu-utils cpio zstd binutils busybox-static kmod sbsigntool \

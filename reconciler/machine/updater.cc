@@ -226,7 +226,7 @@ Status Updater::put(std::optional<Wish> wish) {
   return {};
 }
 
-Result<std::string> Updater::ask(Wish wish) {
+Status Updater::check_idle() const {
   if (told_.version.empty())
     return fail(Blame::Config,
                 "the machine's updater has told nothing yet; `headgate status` shows when it has");
@@ -234,6 +234,11 @@ Result<std::string> Updater::ask(Wish wish) {
   if (kBusy.count(told_.state) > 0)
     return fail(Blame::Config, "{} is under way: {}; ask again when that is over", told_.upgrade,
                 told_.state);
+  return {};
+}
+
+Result<std::string> Updater::ask(Wish wish) {
+  HG_CHECK(check_idle(), "not asked");
   wish.id = new_id();
   wish.by_operator = true;
   wish.may_restart = wish.urgent || waits_because_.empty();
@@ -263,6 +268,7 @@ Status Updater::receive(std::uint64_t offset, std::string_view octets) {
 
 Result<std::string> Updater::upgrade_received(bool urgent) {
   const base::MutexLock lock(mutex_);
+  HG_CHECK(check_idle(), "not asked");  // the file that is there may be what is being written
   HG_CHECK(incoming_.finish(), "not asked");
   Wish wish;
   wish.from = "received";

@@ -84,6 +84,7 @@ class Updater {
   void ask_for_fleet(const schema::Model* live) REQUIRES(mutex_);
   bool wait_is_over() REQUIRES(mutex_);
   bool is_done(const Wish& wish) const REQUIRES(mutex_);
+  Status check_idle() const REQUIRES(mutex_);
   Result<std::string> ask(Wish wish) REQUIRES(mutex_);
   Status put(std::optional<Wish> wish) REQUIRES(mutex_);
   void loop();

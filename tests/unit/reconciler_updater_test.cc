@@ -162,7 +162,12 @@ TEST_CASE("an operator's word comes before the fleet's until it is done") {
   machine.tells("0.1.0", id, "Fetching", "https://releases.test/x.upgrade");
   const auto busy = machine.updater->upgrade_from("https://releases.test/y.upgrade", false);
   REQUIRE_FALSE(busy.has_value());
-  CHECK(busy.error().context == "0.2.0 is under way: Fetching; ask again when that is over");
+  CHECK(busy.error().context ==
+        "not asked: 0.2.0 is under way: Fetching; ask again when that is over");
+  // Nor is the file that is perhaps being written replaced.
+  REQUIRE(machine.updater->receive(0, "other").has_value());
+  CHECK_FALSE(machine.updater->upgrade_received(false).has_value());
+  CHECK(test::read(machine.folder / "upgrade/received.upgrade").empty());
   machine.tells("0.1.0", id, "Refused", "not signed");
   CHECK(machine.wish()->id == "fleet-0.2.0-1");
 }

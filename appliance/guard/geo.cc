@@ -3,9 +3,13 @@
 #include "appliance/guard/geo.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <maxminddb.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -32,6 +36,23 @@ struct Mapped {
   MMDB_s mmdb{};
   bool open = false;
 };
+
+/// A file in memory that no other process knows, and what `path` is now in it: libmaxminddb maps
+/// what it opens, and requests would be killed (SIGBUS) when somebody writes into that, as cp does.
+/// -1 with errno.
+int copy_into_memory(const std::string& path) {
+  const int from = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (from < 0) return -1;
+  const int copy = ::memfd_create("geoip", MFD_CLOEXEC);
+  ssize_t sent = copy < 0 ? -1 : 1;
+  while (sent > 0) sent = ::sendfile(copy, from, nullptr, std::size_t{1} << 24);
+  const int error = errno;
+  ::close(from);
+  if (sent == 0) return copy;
+  if (copy >= 0) ::close(copy);
+  errno = error;
+  return -1;
+}
 
 enum class Lookup { Found, NoCountry, Corrupt };
 
@@ -141,15 +162,20 @@ std::size_t Country::index() const {
 }
 
 Result<std::shared_ptr<const GeoDatabase>> GeoDatabase::open(const std::string& path) {
-  auto file = std::make_unique<Mapped>();
-  if (const int status = MMDB_open(path.c_str(), MMDB_MODE_MMAP, &file->mmdb);
-      status != MMDB_SUCCESS) {
-    const char* const why = status == MMDB_FILE_OPEN_ERROR || status == MMDB_IO_ERROR
-                                ? std::strerror(errno)
-                                : MMDB_strerror(status);
+  const auto refuse = [&path](const char* why) {
     return fail(Blame::Config, "geo database {}: {}; give a whole MMDB file of countries", path,
                 why);
-  }
+  };
+  const int copy = copy_into_memory(path);
+  if (copy < 0) return refuse(std::strerror(errno));
+  auto file = std::make_unique<Mapped>();
+  const std::string name = fmt::format("/proc/self/fd/{}", copy);
+  const int status = MMDB_open(name.c_str(), MMDB_MODE_MMAP, &file->mmdb);
+  const int error = errno;
+  ::close(copy);
+  if (status == MMDB_FILE_OPEN_ERROR || status == MMDB_IO_ERROR)
+    return refuse(std::strerror(error));
+  if (status != MMDB_SUCCESS) return refuse(MMDB_strerror(status));
   file->open = true;
   HG_CHECK(verify(file->mmdb), "geo database {}", path);
   return std::shared_ptr<const GeoDatabase>(std::make_shared<MmdbDatabase>(std::move(file)));

@@ -30,7 +30,7 @@ class Country {
   std::array<char, 2> code_{};
 };
 
-/// Both layouts: MaxMind's `country.iso_code` and the flat `country_code`. Memory-mapped; look-ups
+/// Both layouts: MaxMind's `country.iso_code` and the flat `country_code`. In memory; look-ups
 /// do not allocate. Threads: any, const.
 class GeoDatabase {
  public:

@@ -135,6 +135,19 @@ TEST_CASE("a truncated or damaged file is refused, or answers without harm") {
   CHECK(refused > 10);
 }
 
+TEST_CASE("who has a database open keeps it, whatever is written into its file") {
+  const Scratch scratch;
+  const auto path = scratch.make("--layout nested", kNetworks);
+  const auto database = GeoDatabase::open(path);
+  REQUIRE(database.has_value());
+  SUBCASE("cut short") { std::filesystem::resize_file(path, 10); }
+  SUBCASE("another one, by cp") {
+    scratch.write("geo.mmdb", std::string(std::filesystem::file_size(path), 'x'));
+  }
+  CHECK(country_of(**database, "192.0.2.77") == "DE");
+  CHECK(country_of(**database, "2001:db8:1::9") == "CH");
+}
+
 TEST_CASE("a country is two letters, in upper case, or unknown") {
   CHECK(Country("de").text() == "DE");
   CHECK(Country("DE") == Country("de"));

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <random>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "appliance/cache/disk/file_device.h"
 #include "appliance/cache/disk/log.h"
 #include "tests/support/fault_device.h"
+#include "tests/support/scratch.h"
 
 using headgate::cache::disk::FileDevice;
 using headgate::cache::disk::Log;
@@ -206,6 +210,31 @@ TEST_CASE("one failure costs what was waiting, and the log goes on elsewhere") {
   device.fails_reads = true;
   for (int i = 0; i < 3; ++i) CHECK(value_of(*log, "a") == "none");
   CHECK(log->off_because().find("broken") != std::string::npos);
+}
+
+TEST_CASE("a file is read and written past the page cache where its file system lets it") {
+  const headgate::test::ScratchFolder folder;
+  const std::string path = folder / "cache";
+  auto device = FileDevice::open(path, size_of(4));
+  REQUIRE(device);
+  FileDevice& file = **device;
+  const int flags = ::fcntl(file.descriptor(), F_GETFL);
+  CHECK(file.is_direct() == ((flags & O_DIRECT) != 0));
+  CHECK(file.is_direct() == file.why_not_direct().empty());
+  // Nothing of the caller is aligned, and it is more than is copied at once.
+  constexpr std::size_t kBlock = headgate::cache::disk::Device::kBlockBytes;
+  std::string written(1 + (std::size_t{3} << 20) + kBlock, '?');
+  for (std::size_t i = 0; i < written.size(); ++i) written[i] = static_cast<char>(i % 251);
+  const std::span<const char> octets = std::span<const char>(written).subspan(1);
+  REQUIRE(file.write(kBlock, octets));
+  std::string back(written.size(), '!');
+  REQUIRE(file.read(kBlock, std::span<char>(back).subspan(1)));
+  CHECK(back.substr(1) == written.substr(1));
+  std::ifstream again(path, std::ios::binary);
+  again.seekg(kBlock);
+  std::string seen(octets.size(), '.');
+  again.read(seen.data(), static_cast<std::streamsize>(seen.size()));
+  CHECK(seen == written.substr(1));
 }
 
 TEST_CASE("a file keeps what was stored, for one process at a time") {

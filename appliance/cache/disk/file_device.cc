@@ -9,6 +9,9 @@
 #include <cerrno>
 #include <cstring>
 
+#include "appliance/base/assert.h"
+#include "appliance/cache/disk/aligned.h"
+
 namespace headgate::cache::disk {
 namespace {
 
@@ -16,6 +19,33 @@ template <class... Args>
 tl::unexpected<Error> fail_of(int error, fmt::format_string<Args...> what, Args&&... args) {
   return fail(Blame::Self, "{}: {}", fmt::format(what, std::forward<Args>(args)...),
               std::strerror(error));
+}
+
+/// What is copied to and from aligned memory at once.
+constexpr std::size_t kCopied = std::size_t{1} << 20;
+
+Status read_all(int descriptor, std::uint64_t offset, std::span<char> into) {
+  while (!into.empty()) {
+    const ssize_t n = ::pread(descriptor, into.data(), into.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_of(errno, "pread at {}", offset);
+    if (n == 0) return fail(Blame::Self, "pread at {}: the file has become shorter", offset);
+    into = into.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
+
+Status write_all(int descriptor, std::uint64_t offset, std::span<const char> octets) {
+  while (!octets.empty()) {
+    const ssize_t n =
+        ::pwrite(descriptor, octets.data(), octets.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_of(errno, "pwrite at {}", offset);
+    octets = octets.subspan(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+  return {};
 }
 
 /// Room for `size_bytes`, so that a full disk is found out now.
@@ -45,6 +75,7 @@ Result<std::unique_ptr<FileDevice>> FileDevice::open(const std::string& path,
   std::unique_ptr<FileDevice> device(new FileDevice(descriptor));  // closes it on errors
   if (Status locked = device->lock(path); !locked) return tl::unexpected<Error>(locked.error());
   HG_TRY(device->size_bytes_, make_room(descriptor, path, size_bytes), "opening");
+  device->try_direct();
   return device;
 }
 
@@ -68,26 +99,44 @@ void FileDevice::unlock() {
 
 FileDevice::~FileDevice() { ::close(descriptor_); }
 
+/// Some file systems take the flag and then no read; some devices have larger blocks than ours.
+void FileDevice::try_direct() {
+  const int flags = ::fcntl(descriptor_, F_GETFL);
+  if (flags < 0 || ::fcntl(descriptor_, F_SETFL, flags | O_DIRECT) != 0) {
+    why_not_direct_ = fmt::format("O_DIRECT: {}", std::strerror(errno));
+    return;
+  }
+  AlignedOctets block(kBlockBytes);
+  const Status read = read_all(descriptor_, 0, block.span());
+  if (read) return;
+  why_not_direct_ = fmt::format("O_DIRECT: {}", read.error().context);
+  static_cast<void>(::fcntl(descriptor_, F_SETFL, flags));  // what was set before can be set again
+}
+
 Status FileDevice::read(std::uint64_t offset, std::span<char> into) {
+  if (!is_direct()) return read_all(descriptor_, offset, into);
+  HG_ASSERT(offset % kBlockBytes == 0 && into.size() % kBlockBytes == 0);
+  AlignedOctets copy(std::min(into.size(), kCopied));
   while (!into.empty()) {
-    const ssize_t n = ::pread(descriptor_, into.data(), into.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_of(errno, "pread at {}", offset);
-    if (n == 0) return fail(Blame::Self, "pread at {}: the file has become shorter", offset);
-    into = into.subspan(static_cast<std::size_t>(n));
-    offset += static_cast<std::uint64_t>(n);
+    const std::span<char> part = copy.span().first(std::min(into.size(), copy.size()));
+    HG_CHECK(read_all(descriptor_, offset, part), "past the page cache");
+    std::copy(part.begin(), part.end(), into.begin());
+    into = into.subspan(part.size());
+    offset += part.size();
   }
   return {};
 }
 
 Status FileDevice::write(std::uint64_t offset, std::span<const char> octets) {
+  if (!is_direct()) return write_all(descriptor_, offset, octets);
+  HG_ASSERT(offset % kBlockBytes == 0 && octets.size() % kBlockBytes == 0);
+  AlignedOctets copy(std::min(octets.size(), kCopied));
   while (!octets.empty()) {
-    const ssize_t n =
-        ::pwrite(descriptor_, octets.data(), octets.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_of(errno, "pwrite at {}", offset);
-    octets = octets.subspan(static_cast<std::size_t>(n));
-    offset += static_cast<std::uint64_t>(n);
+    const std::span<char> part = copy.span().first(std::min(octets.size(), copy.size()));
+    std::copy_n(octets.begin(), part.size(), part.begin());
+    HG_CHECK(write_all(descriptor_, offset, part), "past the page cache");
+    octets = octets.subspan(part.size());
+    offset += part.size();
   }
   return {};
 }

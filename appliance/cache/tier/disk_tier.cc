@@ -107,10 +107,12 @@ DiskTier::DiskTier(Options options, std::unique_ptr<disk::FileDevice> device,
 DiskTier::~DiskTier() { stop(); }
 
 void DiskTier::start(const UriInvalidations& changes) {
-  options_.log(fmt::format("cache on disk: {} of {} MiB{}, read by {}{}", options_.path,
-                           device_->size_bytes() >> 20, options_.cipher ? ", encrypted" : "",
-                           reads_->name(),
-                           why_no_ring_.empty() ? "" : fmt::format(" ({})", why_no_ring_)));
+  options_.log(
+      fmt::format("cache on disk: {} of {} MiB{}, read by {}{}, {} the page cache{}", options_.path,
+                  device_->size_bytes() >> 20, options_.cipher ? ", encrypted" : "", reads_->name(),
+                  why_no_ring_.empty() ? "" : fmt::format(" ({})", why_no_ring_),
+                  device_->is_direct() ? "past" : "through",
+                  device_->is_direct() ? "" : fmt::format(" ({})", device_->why_not_direct())));
   writer_.start(changes);
   recovery_ = std::thread([this] { recover(); });
 }
@@ -247,6 +249,7 @@ DiskTierStats DiskTier::stats() const {
   return {.log = log_->stats(),
           .writer = writer_.stats(),
           .reads_by = why_no_ring_.empty() ? "io_uring" : "threads",
+          .direct = device_->is_direct(),
           .size_bytes = device_->size_bytes(),
           .hits = read(hits_),
           .misses = read(misses_),

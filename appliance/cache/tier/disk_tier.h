@@ -28,6 +28,7 @@ struct DiskTierStats {
   disk::LogStats log;
   DiskWriter::Stats writer;
   std::string_view reads_by;  ///< disk::Reads::name
+  bool direct = false;        ///< disk::FileDevice::is_direct
   std::uint64_t size_bytes = 0;
   std::uint64_t hits = 0;     ///< reads that found what they were for
   std::uint64_t misses = 0;   ///< those that did not

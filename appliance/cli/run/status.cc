@@ -58,6 +58,7 @@ Json cache_disk_json(const cache::DiskTierStats& stats) {
               {"indexBytes", stats.log.index_bytes},
               {"recovered", stats.recovered},
               {"readBy", stats.reads_by},
+              {"pastPageCache", stats.direct},
               {"hits", stats.hits},
               {"misses", stats.misses},
               {"written", stats.writer.written},

@@ -10,6 +10,8 @@
 #include <span>
 #include <utility>
 
+#include "appliance/cache/disk/aligned.h"
+
 namespace headgate::cache::disk {
 namespace {
 
@@ -68,8 +70,9 @@ void ThreadReads::run() {
       wish = std::move(waiting_.front());
       waiting_.pop_front();
     }
-    std::string octets(wish.bytes, '\0');
-    wish.done(read_all(descriptor_, wish.offset, octets), octets);
+    AlignedOctets octets(wish.bytes);
+    Status read = read_all(descriptor_, wish.offset, octets.span());
+    wish.done(std::move(read), octets.text());
   }
 }
 

@@ -52,10 +52,9 @@ UringReads::~UringReads() {
 }
 
 bool UringReads::read(std::uint64_t offset, std::uint64_t bytes, Done done) {
-  auto wish = std::make_unique<Wish>();
+  auto wish = std::make_unique<Wish>(bytes);
   wish->offset = offset;
   wish->done = std::move(done);
-  wish->octets.resize(bytes);
   {
     const base::MutexLock lock(mutex_);
     if (unanswered_ >= kMaxWaiting) return false;
@@ -136,7 +135,7 @@ void UringReads::complete(std::unique_ptr<Wish> wish, int result) {
     wish->read += static_cast<std::size_t>(result);
     if (wish->read < wish->octets.size()) return submit(std::move(wish));
   }
-  wish->done(std::move(read), wish->octets);
+  wish->done(std::move(read), wish->octets.text());
   const base::MutexLock lock(mutex_);
   --unanswered_;
 }

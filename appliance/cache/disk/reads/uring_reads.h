@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "appliance/base/mutex.h"
+#include "appliance/cache/disk/aligned.h"
 #include "appliance/cache/disk/reads/reads.h"
 
 namespace headgate::cache::disk {
@@ -23,8 +24,9 @@ class UringReads final : public Reads {
 
  private:
   struct Wish {
+    explicit Wish(std::uint64_t bytes) : octets(bytes) {}
     std::uint64_t offset = 0;
-    std::string octets;
+    AlignedOctets octets;
     std::size_t read = 0;  ///< of them, so far
     Done done;
   };

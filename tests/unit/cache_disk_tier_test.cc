@@ -290,3 +290,28 @@ TEST_CASE("what the disk brings does not take the place of what is newer") {
   store.restore(other.key(), {}, machine.find("/b").response);
   CHECK(store.find(other.key(), {}, nothing).response->came_from_disk());
 }
+
+TEST_CASE("what comes again soon after its eviction is on the disk without a second look-up") {
+  Machine machine;
+  Store store(std::uint64_t{1} << 20, 1);
+  store.set_disk(machine.tier.get());
+  const std::string body(20'000, 'x');
+  const auto put = [&](const std::string& path) {
+    const OwnedKey key("shop", path);
+    store.insert(key.key(), {}, make_response(key.key(), {}, body, machine.stamp(0)));
+  };
+  put("/again");
+  for (int i = 0; i < 200; ++i) put("/once/" + std::to_string(i));
+  const OwnedKey again("shop", "/again");
+  REQUIRE_FALSE(store.contains(again.key()));
+  CHECK(machine.tier->stats().writer.written == 0);
+  // Of those that are remembered: as many as the cache has room for.
+  put("/once/180");
+  while (machine.tier->stats().log.records == 0) std::this_thread::yield();
+  CHECK(machine.find("/once/180").response);
+  put("/new");
+  machine.end();  // what waits is written first
+  machine.begin();
+  CHECK_FALSE(machine.find("/new").response);
+  store.set_disk(nullptr);
+}

@@ -29,7 +29,7 @@ void Gdsf::value(Entry& entry) const {
   entry.sampled.priority = age_ + static_cast<double>(entry.uses) / charge;
 }
 
-void Gdsf::on_insert(Entry& entry, Entry* instead_of) {
+bool Gdsf::on_insert(Entry& entry, Entry* instead_of) {
   entry.uses = 1;
   if (instead_of != nullptr) entry.uses = instead_of->uses;
   if (instead_of != nullptr) on_remove(*instead_of);
@@ -37,6 +37,7 @@ void Gdsf::on_insert(Entry& entry, Entry* instead_of) {
   value(entry);
   entries_.push_back(&entry);
   bytes_changed(0, entry.charge);
+  return false;
 }
 
 void Gdsf::on_hit(Entry& entry) {

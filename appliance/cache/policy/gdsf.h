@@ -21,7 +21,7 @@ class Gdsf final : public Policy {
  public:
   Gdsf(std::shared_ptr<PolicyGroup> group, std::size_t member);
 
-  void on_insert(Entry& entry, Entry* instead_of) override;
+  bool on_insert(Entry& entry, Entry* instead_of) override;
   void on_hit(Entry& entry) override;
   void on_remove(Entry& entry) override;
   Entry* evict(std::uint64_t capacity_bytes) override;

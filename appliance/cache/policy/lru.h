@@ -15,9 +15,10 @@ class Lru final : public Policy {
   Lru(std::shared_ptr<PolicyGroup> group, std::size_t member)
       : group_(std::move(group)), member_(member), list_(*group_, member, PolicyGroup::kProven) {}
 
-  void on_insert(Entry& entry, Entry* instead_of) override {
+  bool on_insert(Entry& entry, Entry* instead_of) override {
     if (instead_of != nullptr) list_.unlink(*instead_of);
     list_.push(entry, group_->next_turn());
+    return false;
   }
   /// The order among shards is as fine as insertions, so that hits share nothing that is written.
   void on_hit(Entry& entry) override {

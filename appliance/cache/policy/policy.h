@@ -67,8 +67,9 @@ class Policy {
   Policy& operator=(const Policy&) = delete;
   virtual ~Policy() = default;
 
-  /// `instead_of`: leaves; `entry` is put where a use would have left it.
-  virtual void on_insert(Entry& entry, Entry* instead_of = nullptr) = 0;
+  /// `instead_of`: leaves; `entry` is put where a use would have left it. Whether it was evicted
+  /// not long ago, as far as the policy remembers: then this is its second use.
+  virtual bool on_insert(Entry& entry, Entry* instead_of = nullptr) = 0;
   /// The hit path: constant time, no allocation.
   virtual void on_hit(Entry& entry) = 0;
   /// Left for another reason than eviction: nothing is remembered of it.

@@ -18,20 +18,22 @@ S3Fifo::S3Fifo(std::shared_ptr<PolicyGroup> group, std::size_t member)
 
 S3Fifo::S3Fifo(const Options& options) : S3Fifo(std::make_shared<PolicyGroup>(1, options), 0) {}
 
-void S3Fifo::on_insert(Entry& entry, Entry* instead_of) {
+bool S3Fifo::on_insert(Entry& entry, Entry* instead_of) {
   if (instead_of != nullptr) {
     const Queue queue = static_cast<Queue>(instead_of->queue);
     entry.uses = instead_of->uses;
     unlink(*instead_of);
-    return push(queue, entry);
+    push(queue, entry);
+    return false;
   }
   entry.uses = 0;
   // Until the first eviction main has room to spare: what comes after the small queue is full may
   // stay longer.
   const bool small_is_full = !group_->has_evicted() && group_->bytes(PolicyGroup::kNew) >=
                                                            small_part(group_->capacity_bytes());
-  const bool to_main = group_->take_ghost(entry) || small_is_full;
-  push(to_main ? kMain : kSmall, entry);
+  const bool remembered = group_->take_ghost(entry);
+  push(remembered || small_is_full ? kMain : kSmall, entry);
+  return remembered;
 }
 
 /// What goes on to main, or another round there, is not the one to go: then the next in its queue

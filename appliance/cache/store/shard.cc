@@ -137,13 +137,14 @@ Shard::Inserted Shard::insert(const Key& key, http::Fields request,
     if (heir_of != nullptr) policy_->on_remove(*heir_of);
     return Inserted::NoRoom;
   }
-  link(key, base::Ref<StoredResponse>(response).release(), heir_of);
+  const bool remembered = link(key, base::Ref<StoredResponse>(response).release(), heir_of);
   limit_variants(response.get(), leavers);
   count_index();
-  return replaced.empty() ? Inserted::New : Inserted::Replaced;
+  if (!replaced.empty()) return Inserted::Replaced;
+  return remembered ? Inserted::Remembered : Inserted::New;
 }
 
-void Shard::link(const Key& key, StoredResponse* response, StoredResponse* replaced) {
+bool Shard::link(const Key& key, StoredResponse* response, StoredResponse* replaced) {
   Table::Slot* slot = table_.find(
       key.hash.low, [&key](const StoredResponse& other) { return other.key_text() == key.text; });
   response->set_next(slot != nullptr ? slot->value() : nullptr);
@@ -157,9 +158,9 @@ void Shard::link(const Key& key, StoredResponse* response, StoredResponse* repla
       if (other->varies() && *response->variant->names == *other->variant->names)
         response->variant->names = other->variant->names;
 
-  policy_->on_insert(*response, replaced);
   budget_.objects.fetch_add(1, std::memory_order_relaxed);
   budget_.payload.fetch_add(response->payload_bytes(), std::memory_order_relaxed);
+  return policy_->on_insert(*response, replaced);
 }
 
 base::Ref<StoredResponse> Shard::unlink(StoredResponse* response) {

@@ -61,7 +61,8 @@ class Shard {
   bool contains(const Key& key);
   /// The variant of which `body` is the content. No use, as the policy counts them.
   base::Ref<StoredResponse> find_by_body(const Key& key, const Body& body);
-  enum class Inserted { New, Replaced, NoRoom, TooOld };
+  /// Remembered: new, and evicted not long ago.
+  enum class Inserted { New, Remembered, Replaced, NoRoom, TooOld };
   enum class Over { Older, Nothing };  ///< what it may replace
   /// Notes what a Store's own response (StoredResponse::stored_form) takes and which requests it is
   /// for. Before `insert`, once.
@@ -108,7 +109,8 @@ class Shard {
   static StoredResponse* like(StoredResponse* first, const StoredResponse& response);
   std::vector<StoredResponse*> matching(const Key& key, http::Fields request) REQUIRES(mutex_);
   Table::Slot* slot_of(std::uint32_t key_hash, const StoredResponse& response) REQUIRES(mutex_);
-  void link(const Key& key, StoredResponse* response, StoredResponse* replaced) REQUIRES(mutex_);
+  /// Whether the policy remembers it.
+  bool link(const Key& key, StoredResponse* response, StoredResponse* replaced) REQUIRES(mutex_);
   base::Ref<StoredResponse> unlink(StoredResponse* response) REQUIRES(mutex_);
   base::Ref<StoredResponse> take_place(StoredResponse* response, StoredResponse* replaced)
       REQUIRES(mutex_);

@@ -165,7 +165,9 @@ void Store::Impl::insert(const Key& key, http::Fields request, const StoredRespo
   for (;;) {
     const Shard::Inserted inserted = shard.insert(key, request, stored, leavers, over);
     if (inserted == Shard::Inserted::Replaced) break;
-    if (inserted == Shard::Inserted::New) {
+    if (inserted == Shard::Inserted::New || inserted == Shard::Inserted::Remembered) {
+      // It would have been found a second time had there been room.
+      if (inserted == Shard::Inserted::Remembered) offer(key, request, stored);
       if (curve.takes(key.hash.high)) record(key, use);
       break;
     }

@@ -63,7 +63,7 @@ class Store {
   void insert(const Key& key, http::Fields request, const base::Ref<StoredResponse>& response);
 
   /// The tier behind this; null: none. Set before anything else; must outlive this. What is found
-  /// here a first time is offered to it.
+  /// here a first time is offered to it, and so is what comes again soon after its eviction.
   void set_disk(DiskTier* disk);
   DiskTier* disk() const;
   /// Stores what the disk has brought, unless there is something newer by now; otherwise as

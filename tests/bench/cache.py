@@ -7,6 +7,7 @@ from harness import BINARY, ROOT
 
 PROGRAM = ROOT / "build/release/tests/bench/cache_bench"
 DISK_PROGRAM = ROOT / "build/release/tests/bench/disk_bench"
+RESTART_PROGRAM = ROOT / "build/release/tests/bench/restart_bench"
 MEMORY_PROGRAM = ROOT / "build/release/tests/bench/memory_bench"
 MOST_WRITTEN = 1.25  # octets, for each that is stored
 MOST_BEYOND = 128  # octets of memory, beyond body and fields as sent
@@ -22,6 +23,7 @@ LAYOUTS = [[], ["--shards", "16", "--chunk", "1MiB"]]
 def measure(scratch):
     return {"engine": json.loads(subprocess.run([PROGRAM], check=True, capture_output=True, text=True).stdout),
             "memory": json.loads(subprocess.run([MEMORY_PROGRAM, "1000000"], check=True, capture_output=True, text=True).stdout),
+            "restart": json.loads(subprocess.run([RESTART_PROGRAM, scratch, "200000"], check=True, capture_output=True, text=True).stdout),
             "disk": json.loads(subprocess.run([DISK_PROGRAM, scratch], check=True, capture_output=True, text=True).stdout),
             "replays": [entry for name in TRACES for entry in replay(scratch, name)]}
 
@@ -44,6 +46,8 @@ def report(results):
     for entry in results["engine"]["lookups"]:
         print(f"{entry['policy']:<8}{entry['hitsPerCpuSecond']:>14,.0f}{entry['hitsPerCpuSecondOfTwoThreads']:>14,.0f}"
               f"{entry['mixedPerCpuSecond']:>14,.0f}{entry['octetsBeyondBody']:>11,.0f} B")
+    restart = results["restart"]
+    print(f"start after kill -9: open in {restart['openSeconds']:.3f} s, all of {restart['records']:,} records known after {restart['recoverSeconds']:.2f} s")
     memory = results["memory"]
     print(f"memory: {memory['beyondPayload']:.0f} octets beyond what a response of 1 KiB carries (at most {MOST_BEYOND}), of {memory['objects']:,.0f}")
     for entry in results["engine"]["purges"]:

@@ -106,7 +106,7 @@ TEST_CASE("the stored response gets its encodings, whichever is ready first") {
     store.insert(key.key(), {}, response);
     // Held open by its last octet, so that the order is the test's.
     const auto body = make_ref<Body>(Body::Keep::All, content.size());
-    const auto held = headgate::base::make_ref<headgate::cache::StoredResponse>(
+    const auto held = headgate::cache::StoredResponse::make(
         key.key(), 200, headgate::http::Fields(), body, headgate::cache::Stamp(),
         headgate::base::MonoTime(), headgate::base::MonoTime(), headgate::test::kSomeTime,
         headgate::Duration::zero());

@@ -161,7 +161,7 @@ TEST_CASE("a stale response's validators make the request conditional") {
   Decided decided(compile(repository("")), "HEAD", "http://x/p");
   const std::vector<headgate::http::Field> fields = {
       {"etag", "\"v1\""}, {"last-modified", "Fri, 20 Nov 2026 10:00:00 GMT"}};
-  const auto stale = headgate::base::make_ref<headgate::cache::StoredResponse>(
+  const auto stale = headgate::cache::StoredResponse::make(
       decided.decision.key, 200, fields, headgate::cache::Body::of("x"), headgate::cache::Stamp{},
       headgate::base::MonoTime{}, headgate::base::MonoTime{}, headgate::base::WallTime{},
       headgate::Duration{});

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from h3_client import BrokenTransfer, H3Client
-from harness import behavior, curl, distribution, resource
+from harness import DEADLINE, behavior, curl, distribution, resource
 from origin import Reply
 from test_protocols import make_certificate
 
@@ -19,11 +19,11 @@ def serve3(serve):
     return lambda *resources, **spec: serve(*resources, **{"httpVersion": "http2and3", **spec})
 
 
-def gtlsclient(edge, *arguments, target="/page", host="shop.test", method="GET"):
+def gtlsclient(edge, *arguments, target="/page", host="shop.test", method="GET", deadline=DEADLINE):
     """What ngtcp2's client says; the certificate is not verified."""
     address, port = edge.https.rsplit(":", 1)
     done = subprocess.run(["gtlsclient", "--exit-on-all-streams-close", "--no-quic-dump", "--http-method", method, *map(str, arguments),
-                           "--sni", host, address, port, f"https://{host}:{port}{target}"], capture_output=True, timeout=60)
+                           "--sni", host, address, port, f"https://{host}:{port}{target}"], capture_output=True, timeout=deadline)
     text = (done.stdout + done.stderr).decode("latin-1")
     assert done.returncode == 0, text  # also when there was no answer
     return text

@@ -82,7 +82,7 @@ def test_a_thousand_swaps_are_invisible(serve3, repository, new_origin, origin, 
         assert kept.get("/page").status == 200
         http2 = pool.submit(subprocess.run, ["curl", "-sSk", "--http2", "--connect-to", f"::{edge.https}", "-o", tmp_path / "http2", "--max-time", str(DEADLINE * 5),
                                              f"https://shop.test:{port}/live/large"], check=True)
-        http3 = pool.submit(gtlsclient, edge, "--no-http-dump", f"--download={tmp_path}", target="/live/large")
+        http3 = pool.submit(gtlsclient, edge, "--no-http-dump", f"--download={tmp_path}", target="/live/large", deadline=DEADLINE * 5)
         first = pool.submit(edge.get, "/slow")
         assert origin.wait_count("/slow", 1) and origin.wait_count("/live/large", 2)
 

@@ -11,7 +11,7 @@ from harness import DEADLINE, Http3Client, cache_policy, distribution, until
 from origin import Reply
 from relay import Relay
 from test_http3 import gtlsclient, serve3  # noqa: F401, a fixture
-from test_http3_frames import connect_to  # noqa: F401, a fixture
+from test_http3_frames import RAW, connect_to  # noqa: F401, a fixture
 from test_http3_paths import PATTERN, SIZE, events
 from test_http3_restart import restarted
 
@@ -100,6 +100,24 @@ def test_requests_that_are_given_up_have_a_number(limited, connect_to, origin):
         client.say("stop", stream, h3.H3_REQUEST_CANCELLED)
     assert client.wait_closed() == ("app", h3.H3_EXCESSIVE_LOAD)
     assert exceeded(edge, "http2.maxResets") == 1
+
+
+def test_a_response_on_its_way_makes_room_for_a_request_up_to_twice_the_limit(limited, origin):
+    origin.page("/page", "x" * 900)
+    edge = limited(http2={"maxConcurrentStreams": 1})
+    with Relay(edge.https) as relay, h3.RawClient(RAW, relay.address, deadline=DEADLINE) as client:
+        assert client.request().status == 200
+        relay.most = 600  # no response arrives, so none is acknowledged; what says that there is room is small
+        numbers = []
+        for _ in range(2):
+            lost = relay.lost
+            numbers.append(until(lambda: client.open("bidi", headers(), fin=True), "room for a request"))
+            until(lambda: relay.lost > lost, "its response")  # each in packets of its own
+        until(lambda: relay.lost > lost + 6, "the edge to have tried again and again")
+        assert client.open() is None
+        relay.most = None
+        assert [client.answer(number).body for number in numbers] == [b"x" * 900] * 2
+        until(lambda: client.open() is not None, "room, since they were acknowledged")
 
 
 def test_what_is_too_large_is_counted(limited, connect_to, origin):

@@ -58,6 +58,10 @@ class H3Session {
   /// they are its last. Returns their number, or an error of nghttp3's.
   nghttp3_ssize take(std::int64_t& stream, int& fin, std::span<nghttp3_vec> pieces);
 
+  /// Between packets: the client may open streams for those whose responses are on their way.
+  void give_room();
+  bool has_room_to_give() const { return room_ != 0; }
+
   nghttp3_conn* native() { return native_; }
   QuicConnection& connection() { return connection_; }
 
@@ -66,6 +70,8 @@ class H3Session {
   void schedule(H3Stream& stream);
   /// A stream that was asked by `take` has nothing to give.
   void on_starved() { starved_ = true; }
+  /// All of a response has been taken.
+  void on_end_read(H3Stream& stream);
   /// Octets of responses that this connection keeps copies of change by `delta`.
   void count_copied(std::int64_t delta) { copied_ += delta; }
   /// Whether more may be copied.
@@ -100,6 +106,9 @@ class H3Session {
   H2oConnection* h2o_;
   nghttp3_conn* native_ = nullptr;
   std::vector<H3Stream::Owner> streams_;
+  std::uint64_t max_requests_ = 0;  ///< at a time
+  std::uint64_t ahead_ = 0;         ///< streams that have left room for others and have not closed
+  std::size_t room_ = 0;            ///< streams that the client is to be allowed
   /// Scheduled ones, each once: only `run` removes streams, and only when it comes to them.
   std::vector<H3Stream*> work_;
   std::vector<H3Stream*> turn_;  ///< in `run`

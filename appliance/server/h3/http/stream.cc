@@ -2,6 +2,7 @@
 #include "appliance/server/h3/http/stream.h"
 
 #include <algorithm>
+#include <charconv>
 #include <memory_resource>
 #include <new>
 #include <string>
@@ -206,7 +207,10 @@ void H3Stream::end_request() {
 }
 
 bool H3Stream::run() {
-  if (given_up_) end_request();
+  if (given_up_) {
+    nghttp3_conn_shutdown_stream_write(session_.native(), id_);  // what it has is in the request
+    end_request();
+  }
   if (request_ended_) return false;
   if (!head_complete_ && !deadline_) wait_at_most(limits_of(session_).request_header_timeout);
   const bool begins = head_complete_ && !started_;
@@ -247,6 +251,9 @@ void H3Stream::proceed() {
 
 namespace {
 
+/// What nghttp3 need not copy: it is the request's, which lives as long as the stream.
+constexpr std::uint8_t kInPool = NGHTTP3_NV_FLAG_NO_COPY_NAME | NGHTTP3_NV_FLAG_NO_COPY_VALUE;
+
 nghttp3_nv field(std::string_view name, std::string_view value, std::uint8_t flags) {
   return {.name = reinterpret_cast<const std::uint8_t*>(name.data()),
           .value = reinterpret_cast<const std::uint8_t*>(value.data()),
@@ -271,13 +278,12 @@ struct FieldList {
   void push_back(const nghttp3_nv& one) { first[size++] = one; }
 };
 
-void add_fields(const h2o_header_t* headers, std::size_t count, FieldList& out) {
+void add_fields(const h2o_header_t* headers, std::size_t count, std::uint8_t keeping,
+                FieldList& out) {
   for (std::size_t i = 0; i < count; ++i) {
     if (is_of_connection(headers[i].name)) continue;
     const bool is_token = h2o_iovec_is_token(headers[i].name) != 0;
-    std::uint8_t flags = NGHTTP3_NV_FLAG_NONE;
-    // libh2o's own names are there for ever.
-    if (is_token) flags |= NGHTTP3_NV_FLAG_NO_COPY_NAME;
+    std::uint8_t flags = keeping;
     if (headers[i].dont_index != 0) {
       flags |= NGHTTP3_NV_FLAG_NEVER_INDEX;  // what never comes again; it is no secret
     } else if (!is_token || headers[i].name == &H2O_TOKEN_VIA->buf) {
@@ -289,29 +295,30 @@ void add_fields(const h2o_header_t* headers, std::size_t count, FieldList& out) 
 
 }  // namespace
 
+std::string_view H3Stream::in_pool(std::uint64_t number) {
+  constexpr std::size_t kMostDigits = 20;
+  auto* const text = static_cast<char*>(h2o_mem_alloc_pool(&request_.pool, kMostDigits));
+  return {text, std::to_chars(text, text + kMostDigits, number).ptr};
+}
+
 bool H3Stream::send_head(bool has_body) {
   head_sent_ = true;
   // With :status, Date and Content-Length.
   FieldList fields(request_.pool, request_.res.headers.size + 3);
-  const std::string status = std::to_string(request_.res.status);
-  fields.push_back(field(":status", status, NGHTTP3_NV_FLAG_NONE));
-  h2o_timestamp_t now;
-  h2o_get_timestamp(request_.conn->ctx, &request_.pool, &now);
-  if (request_.res.has_date == 0)
-    fields.push_back(
-        field("date", {now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN}, NGHTTP3_NV_FLAG_NONE));
-  std::string length;
-  if (request_.res.content_length != SIZE_MAX && !h2o_status_has_no_content(request_.res.status)) {
-    length = std::to_string(request_.res.content_length);
-    fields.push_back(field("content-length", length, NGHTTP3_NV_FLAG_NONE));
+  fields.push_back(field(":status", in_pool(request_.res.status), kInPool));
+  if (request_.res.has_date == 0) {
+    h2o_timestamp_t now;
+    h2o_get_timestamp(request_.conn->ctx, &request_.pool, &now);
+    fields.push_back(field("date", {now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN}, kInPool));
   }
-  add_fields(request_.res.headers.entries, request_.res.headers.size, fields);
+  if (request_.res.content_length != SIZE_MAX && !h2o_status_has_no_content(request_.res.status))
+    fields.push_back(field("content-length", in_pool(request_.res.content_length), kInPool));
+  add_fields(request_.res.headers.entries, request_.res.headers.size, kInPool, fields);
   const nghttp3_data_reader reader = {.read_data = [](nghttp3_conn*, std::int64_t, nghttp3_vec* out,
                                                       std::size_t room, std::uint32_t* flags, void*,
                                                       void* stream) -> nghttp3_ssize {
     return static_cast<H3Stream*>(stream)->read(out, room, *flags);
   }};
-  // nghttp3 copies the fields.
   return nghttp3_conn_submit_response(session_.native(), id_, fields.first, fields.size,
                                       has_body ? &reader : nullptr) == 0;
 }
@@ -323,8 +330,11 @@ void H3Stream::send(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t sta
   const bool no_content = h2o_req_has_no_content(&request_) != 0;
   for (std::size_t i = 0; i < count && !no_content; ++i) size += pieces[i].len;
   const bool last = state == H2O_SEND_STATE_FINAL;
-  if (!head_sent_ && !send_head(!no_content && (size != 0 || !last)))
-    return reset(NGHTTP3_H3_INTERNAL_ERROR);
+  if (!head_sent_) {
+    const bool has_body = !no_content && (size != 0 || !last);
+    if (!send_head(has_body)) return reset(NGHTTP3_H3_INTERNAL_ERROR);
+    if (!has_body) session_.on_end_read(*this);
+  }
   if (size != 0) hold(pieces, count, size);
   lent_.reset();
   response_complete_ = last;
@@ -369,6 +379,7 @@ nghttp3_ssize H3Stream::read(nghttp3_vec* out, std::size_t room, std::uint32_t& 
   }
   if (response_complete_ && unread_at_ == pieces_.size()) {
     flags |= NGHTTP3_DATA_FLAG_EOF;
+    session_.on_end_read(*this);
     return static_cast<nghttp3_ssize>(count);
   }
   if (proceed_due_ && unread_ < kLowWater) session_.schedule(*this);
@@ -401,7 +412,7 @@ void H3Stream::send_interim(h2o_req_t* request, int status, const h2o_header_t* 
   FieldList fields(request->pool, count + 1);
   const std::string text = std::to_string(status);
   fields.push_back(field(":status", text, NGHTTP3_NV_FLAG_NONE));
-  add_fields(headers, count, fields);
+  add_fields(headers, count, NGHTTP3_NV_FLAG_NONE, fields);
   // Without it the final response is as good.
   static_cast<void>(
       nghttp3_conn_submit_info(stream.session_.native(), stream.id_, fields.first, fields.size));

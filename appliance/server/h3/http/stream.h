@@ -71,7 +71,8 @@ class H3Stream {
 
   // For the session, outside of the libraries.
   bool scheduled = false;
-  std::size_t place = 0;  ///< among the session's streams
+  std::size_t place = 0;   ///< among the session's streams
+  bool left_room = false;  ///< the client may open another one for it
   /// True: a request has begun.
   bool run();
   void end_request();
@@ -123,6 +124,7 @@ class H3Stream {
   void send(h2o_iovec_t* pieces, std::size_t count, h2o_send_state_t state);
   void hold(const h2o_iovec_t* pieces, std::size_t count, std::size_t size);
   bool send_head(bool has_body);
+  std::string_view in_pool(std::uint64_t number);
   void proceed();
   void return_credit(std::size_t size);
 

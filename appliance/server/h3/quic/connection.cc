@@ -73,8 +73,9 @@ struct QuicCallbacks {
   static int stream_close(ngtcp2_conn* native, std::uint32_t flags, std::int64_t stream,
                           std::uint64_t code, void* user, void* request) {
     if ((flags & NGTCP2_STREAM_CLOSE_FLAG_APP_ERROR_CODE_SET) == 0) code = NGHTTP3_H3_NO_ERROR;
-    if (ngtcp2_is_bidi_stream(stream)) ngtcp2_conn_extend_max_streams_bidi(native, 1);
     auto& session = self(user).session_;
+    if (ngtcp2_is_bidi_stream(stream) && request == nullptr)
+      ngtcp2_conn_extend_max_streams_bidi(native, 1);
     return verdict(session == nullptr ||
                    session->on_closed(stream, static_cast<H3Stream*>(request), code));
   }

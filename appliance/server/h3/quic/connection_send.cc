@@ -63,7 +63,10 @@ void QuicConnection::send() {
   while (true) {
     const Wrote wrote = write_packet(burst, now);
     if (wrote == Wrote::Failed) return;
-    if (wrote == Wrote::Nothing) break;
+    if (wrote == Wrote::Nothing) {
+      if (session_ != nullptr && session_->has_room_to_give()) continue;
+      break;
+    }
     written += burst.packet;
     if (!burst.takes_packet()) {
       // It stands behind the others: they go, it becomes the first of the next burst.
@@ -95,6 +98,7 @@ QuicConnection::Wrote QuicConnection::write_packet(Burst& burst, ngtcp2_tstamp n
   const std::size_t room =
       std::min(kLargestDatagram, ngtcp2_conn_get_max_tx_udp_payload_size(native_));
   nghttp3_conn* http = session_ == nullptr ? nullptr : session_->native();
+  if (session_ != nullptr) session_->give_room();
   while (true) {
     std::int64_t stream = end_due_;
     int fin = stream != -1 ? 1 : 0;

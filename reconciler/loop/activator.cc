@@ -274,7 +274,7 @@ Result<std::vector<LedgerEntry>> Activator::invalidate(
     HG_CHECK(append(record), "recording the invalidation");
     mark_active(fresh);
     if (!fresh.empty()) {
-      publish_purges();
+      publish_purges(fresh);
       tell(fresh, [&](const std::string& id) {
         const auto found = std::find_if(invalidations.begin(), invalidations.end(),
                                         [&](const auto& each) { return each.id() == id; });
@@ -333,9 +333,23 @@ void Activator::let_go(Timestamp before) {
 
 /// The same configuration with the ledger's purges.
 void Activator::publish_purges() {
+  if (current_ != nullptr) publish_purges(history_.ledger().purge_table(now()));
+}
+
+/// The same with the purges that came last: what is in force already is not gone through again.
+void Activator::publish_purges(const std::vector<LedgerEntry>& fresh) {
   if (current_ == nullptr) return;
+  std::vector<std::string> ids;
+  for (const LedgerEntry& entry : fresh) {
+    if (!entry.undoes.empty()) return publish_purges();  // one is in force no more
+    ids.push_back(entry.id);
+  }
+  publish_purges(history_.ledger().purge_table(*current_->purges, ids, now()));
+}
+
+void Activator::publish_purges(cache::PurgeTable purges) {
   auto next = std::make_shared<snapshot::Snapshot>(*current_);
-  next->purges = std::make_shared<cache::PurgeTable>(history_.ledger().purge_table(now()));
+  next->purges = std::make_shared<const cache::PurgeTable>(std::move(purges));
   current_ = std::move(next);
   publish_beside(beside_, split_);
 }

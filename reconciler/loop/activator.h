@@ -177,6 +177,8 @@ class Activator {
   void mark_active(const std::vector<LedgerEntry>& entries);
   cache::Generations generations_of(const std::string& commit) const;
   void publish_purges();
+  void publish_purges(const std::vector<LedgerEntry>& fresh);
+  void publish_purges(cache::PurgeTable purges);
   void publish_beside(std::shared_ptr<const snapshot::Snapshot> other,
                       std::shared_ptr<const snapshot::Split> split);
   void publish(const Activation& activation,

@@ -185,14 +185,23 @@ bool Ledger::add(LedgerEntry entry) {
     const auto undone = entries_.find(entry.undoes);
     if (undone != entries_.end()) {
       undone->second.undone = true;
-      undone->second.active = false;
-      active_.erase(undone->first);
+      deactivate(undone->second);
     }
   }
   const std::string id = entry.id;
   const auto [added, is_new] = entries_.emplace(id, std::move(entry));
-  if (is_new && added->second.active) active_.insert(id);
+  if (is_new && added->second.active) activate(added->second);
   return is_new;
+}
+
+void Ledger::activate(LedgerEntry& entry) {
+  entry.active = true;
+  if (active_.insert(entry.id).second) active_patterns_ += patterns_of(entry.select);
+}
+
+void Ledger::deactivate(LedgerEntry& entry) {
+  entry.active = false;
+  if (active_.erase(entry.id) != 0) active_patterns_ -= patterns_of(entry.select);
 }
 
 void Ledger::set_epoch(std::uint64_t epoch) { epoch_ = std::max(epoch_, epoch); }
@@ -201,22 +210,20 @@ void Ledger::mark_active(const std::string& id, std::optional<cache::Generations
   const auto found = entries_.find(id);
   if (found == entries_.end() || !found->second.rejected.empty() || !found->second.undoes.empty())
     return;
-  found->second.active = true;
   found->second.generations = std::move(generations);
-  active_.insert(id);
+  activate(found->second);
 }
 
 void Ledger::mark_swept(const std::vector<std::string>& ids, std::uint64_t epoch) {
   swept_epoch_ = std::max(swept_epoch_, epoch);
-  for (const std::string& id : ids) {
-    if (active_.erase(id) == 0) continue;
-    entries_.at(id).active = false;
-  }
+  for (const std::string& id : ids)
+    if (active_.count(id) != 0) deactivate(entries_.at(id));
 }
 
 void Ledger::forget_active() {
   for (const std::string& id : active_) entries_.at(id).active = false;
   active_.clear();
+  active_patterns_ = 0;
 }
 
 void Ledger::set_counts(const std::string& id, std::uint64_t matched, std::uint64_t freed_bytes) {
@@ -273,12 +280,6 @@ std::string Ledger::objection(const LedgerEntry& entry, Timestamp now) const {
   return {};
 }
 
-std::size_t Ledger::active_patterns() const {
-  std::size_t patterns = 0;
-  for (const std::string& id : active_) patterns += patterns_of(entries_.at(id).select);
-  return patterns;
-}
-
 bool Ledger::lapses(Timestamp before, Timestamp now) const {
   return std::any_of(active_.begin(), active_.end(), [&](const std::string& id) {
     return entries_.at(id).is_retained(before) && !entries_.at(id).is_retained(now);
@@ -288,6 +289,16 @@ bool Ledger::lapses(Timestamp before, Timestamp now) const {
 cache::PurgeTable Ledger::purge_table(Timestamp now) const {
   cache::PurgeTable table;
   for (const std::string& id : active_) table.add(purge_rule(entries_.at(id), now));
+  table.set_epoch(epoch_);
+  table.set_swept_epoch(swept_epoch_);
+  return table;
+}
+
+cache::PurgeTable Ledger::purge_table(const cache::PurgeTable& before,
+                                      const std::vector<std::string>& ids, Timestamp now) const {
+  cache::PurgeTable table = before;
+  for (const std::string& id : ids)
+    if (active_.count(id) != 0) table.add(purge_rule(entries_.at(id), now));
   table.set_epoch(epoch_);
   table.set_swept_epoch(swept_epoch_);
   return table;

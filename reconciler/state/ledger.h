@@ -90,16 +90,23 @@ class Ledger {
   /// Why `entry` cannot be done at `now`; empty when it can. Only undoing has such reasons.
   std::string objection(const LedgerEntry& entry, Timestamp now) const;
   /// How many patterns the active entries have: see PurgeTable::kMaxPatterns.
-  std::size_t active_patterns() const;
+  std::size_t active_patterns() const { return active_patterns_; }
   /// Whether an active entry that was retained at `before` no longer is at `now`.
   bool lapses(Timestamp before, Timestamp now) const;
   /// The rules of every active entry, at this ledger's epoch. What can be undone at `now` is
   /// retained.
   cache::PurgeTable purge_table(Timestamp now) const;
+  /// The same table out of `before`, which had all of its rules but those of `ids`.
+  cache::PurgeTable purge_table(const cache::PurgeTable& before,
+                                const std::vector<std::string>& ids, Timestamp now) const;
 
  private:
+  void activate(LedgerEntry& entry);
+  void deactivate(LedgerEntry& entry);
+
   std::map<std::string, LedgerEntry> entries_;
   std::set<std::string> active_;
+  std::size_t active_patterns_ = 0;
   std::map<std::string, Timestamp> schedules_;
   std::uint64_t epoch_ = 0;
   std::uint64_t swept_epoch_ = 0;

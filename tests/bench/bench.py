@@ -14,12 +14,13 @@ import activation  # noqa: E402
 import cache  # noqa: E402
 import hits  # noqa: E402
 import http3  # noqa: E402
+import purge  # noqa: E402
 import waf  # noqa: E402
 from harness import ROOT  # noqa: E402
 
 
 def main():
-    names = [case.name for case in hits.CASES + http3.CASES] + ["activation", "waf", "cache"]
+    names = [case.name for case in hits.CASES + http3.CASES] + ["activation", "waf", "cache", "purge"]
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="interleaved rounds of each comparison (5)")
     parser.add_argument("--seconds", type=int, default=4, help="length of each measurement (4)")
@@ -45,6 +46,8 @@ def main():
             results["waf"] = waf.measure(options.rounds)
         if "cache" in wanted:
             results["cache"] = cache.measure(Path(scratch))
+        if "purge" in wanted:
+            results["purge"] = purge.measure(Path(scratch), options.rounds)
     (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     report(results)
     print(f"\nEvery number: {out / 'results.json'}")
@@ -78,6 +81,9 @@ def targets(results):
             yield f"CRS, {name}, ms", entry["ours_us"] / 1000, "<=", entry["target_ms"]
     if "cache" in results:
         yield "memory of a response of 1 KiB, octets beyond what it carries", results["cache"]["memory"]["beyondPayload"], "<=", cache.MOST_BEYOND
+    for name, entry in results.get("purge", {}).items():
+        yield f"purge by {name}, ms beyond one fsync", entry["beyond_ms"], "<=", purge.MOST_BEYOND_MS
+        yield f"purge by {name}, look-ups that did not obey", entry["disobeyed"], "<=", 0
     for entry in results.get("cache", {}).get("disk", []):
         yield f"disk, octets written for one, {'with' if entry['key'] else 'without'} a key", entry["writeAmplification"], "<=", cache.MOST_WRITTEN
 
@@ -124,6 +130,12 @@ def report(results):
                   f"{ratio['max']:>7.1f}   {target}")
     if "cache" in results:
         cache.report(results["cache"])
+    if "purge" in results:
+        print(f"\n{'purge, ms':<16}{'fsync':>8}{'p99':>8}{'purge':>9}{'p99':>8}   beyond, of p99")
+        for name, entry in results["purge"].items():
+            fsync, answered = entry["fsync_ms"], entry["acknowledged_ms"]
+            print(f"{name:<16}{fsync['median']:>8.2f}{fsync['p99']:>8.2f}{answered['median']:>9.2f}{answered['p99']:>8.2f}"
+                  f"{entry['beyond_ms']:>10.2f}   target <= {purge.MOST_BEYOND_MS}")
     missed = [entry for entry in targets(results) if not met(entry)]
     for what, value, relation, target in missed:
         print(f"\nMISSED: {what}: {value:.2f}, wanted {relation} {target}")

@@ -144,16 +144,16 @@ TEST_CASE("a response is counted once in each rule that selects it, however ofte
     table.count(*found);
   }
   table.count_freed(*found);
-  CHECK(table.rules()[0].count->matched == 1);
-  CHECK(table.rules()[1].count->matched == 1);
-  CHECK(table.rules()[2].count->matched == 0);
-  CHECK(table.rules()[0].count->freed_bytes == 0);
-  CHECK(table.rules()[1].count->freed_bytes == found->memory_bytes());
+  CHECK(table.rules()[0]->count->matched == 1);
+  CHECK(table.rules()[1]->count->matched == 1);
+  CHECK(table.rules()[2]->count->matched == 0);
+  CHECK(table.rules()[0]->count->freed_bytes == 0);
+  CHECK(table.rules()[1]->count->freed_bytes == found->memory_bytes());
   PurgeTable next = table;
   next.add(rule({.paths = {"/page"}}, 3));
   next.count(*found);
-  CHECK(next.rules()[0].count->matched == 1);
-  CHECK(next.rules()[3].count->matched == 1);
+  CHECK(next.rules()[0]->count->matched == 1);
+  CHECK(next.rules()[3]->count->matched == 1);
 }
 
 TEST_CASE("globs and rules with conditions are patterns, paths, prefixes and tags are not") {

@@ -135,7 +135,7 @@ TEST_CASE("a purge of the whole frees its slices, and counts one response") {
   const headgate::cache::PurgeRule* rule = nullptr;
   SUBCASE("by path") {
     shelf.purges.add("shop", {"/film"}, PurgeMode::Delete, 1);
-    rule = &shelf.purges.rules().front();
+    rule = shelf.purges.rules().front().get();
   }
   SUBCASE("by tag") {
     headgate::cache::PurgeRule by_tag;
@@ -145,7 +145,7 @@ TEST_CASE("a purge of the whole frees its slices, and counts one response") {
     by_tag.mode = PurgeMode::Delete;
     by_tag.epoch = 1;
     shelf.purges.add(std::move(by_tag));
-    rule = &shelf.purges.rules().front();
+    rule = shelf.purges.rules().front().get();
   }
   headgate::cache::sweep(shelf.store, FillTable(), shelf.purges);
   CHECK(before == 4);

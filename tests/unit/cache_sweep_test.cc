@@ -48,9 +48,9 @@ struct Cache {
 /// As it is published after `swept`.
 PurgeTable without_rules(const PurgeTable& table, const Swept& swept) {
   PurgeTable next;
-  for (const PurgeRule& each : table.rules())
-    if (std::find(swept.rules.begin(), swept.rules.end(), each.id) == swept.rules.end())
-      next.add(each);
+  for (const auto& each : table.rules())
+    if (std::find(swept.rules.begin(), swept.rules.end(), each->id) == swept.rules.end())
+      next.add(*each);
   next.set_epoch(table.epoch());
   next.set_swept_epoch(swept.epoch);
   return next;
@@ -70,7 +70,7 @@ TEST_CASE("a sweep frees what was deleted and says so") {
   CHECK(swept.epoch == 1);
   CHECK(cache.store.stats().objects == 1);
   CHECK(cache.store.stats().purged == 500);
-  const PurgeCount& count = *purges.rules()[0].count;
+  const PurgeCount& count = *purges.rules()[0]->count;
   CHECK(count.matched == 500);
   CHECK(count.freed_bytes > 0);
   CHECK(cache.store.stats().resident_bytes + count.freed_bytes <= before);

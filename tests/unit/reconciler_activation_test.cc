@@ -379,8 +379,8 @@ TEST_CASE("invalidations go on after a restart where what was cached survives it
       REQUIRE(machine.apply(after(), "bbbbbbb").has_value());
     }
     REQUIRE(rules(survives).size() == 1);
-    CHECK(rules(survives)[0].id == "first");
-    CHECK(rules(survives)[0].epoch == 1);
+    CHECK(rules(survives)[0]->id == "first");
+    CHECK(rules(survives)[0]->epoch == 1);
     {
       // Generations of runs before this one are known by their commits.
       Machine machine(state.path(), disk, survives);
@@ -388,18 +388,63 @@ TEST_CASE("invalidations go on after a restart where what was cached survives it
       REQUIRE(machine.activator->invalidate({of_first}, "api", {}).has_value());
     }
     REQUIRE(rules(survives).size() == 2);
-    REQUIRE(rules(survives)[1].select.generations);
-    CHECK(rules(survives)[1].select.generations->contains(1));
-    CHECK_FALSE(rules(survives)[1].select.generations->contains(2));
+    REQUIRE(rules(survives)[1]->select.generations);
+    CHECK(rules(survives)[1]->select.generations->contains(1));
+    CHECK_FALSE(rules(survives)[1]->select.generations->contains(2));
     {
       Machine machine(state.path(), disk, survives);
       REQUIRE(machine.resume());
       machine.activator->retire({.rules = {"first"}, .epoch = 1});
     }
     REQUIRE(rules(survives).size() == 1);
-    CHECK(rules(survives)[0].id == "of-first");
+    CHECK(rules(survives)[0]->id == "of-first");
     CHECK(rules({}).empty());  // nothing is cached
   }
+}
+
+/// Ids, epochs and verdicts, in the order of the ids.
+std::vector<std::string> shown(const cache::PurgeTable& table) {
+  std::vector<std::string> lines;
+  for (const auto& rule : table.rules())
+    lines.push_back(fmt::format("{} {} {}", rule->id, rule->epoch, int(rule->verdict())));
+  std::sort(lines.begin(), lines.end());
+  lines.push_back(fmt::format("until {}", table.epoch()));
+  return lines;
+}
+
+TEST_CASE("purges that came one by one are in force as if they had come at once") {
+  const ScratchFolder folder;
+  Disk disk;
+  Machine machine(folder.path(), disk);
+  REQUIRE(machine.apply(before(), "aaaaaaa").has_value());
+  const auto purge = [&](const std::string& name, const std::vector<std::string>& paths,
+                         const std::string& undoes = "") {
+    schema::Invalidation one;
+    one.name = name;
+    one.distribution = "shop";
+    one.select.paths = paths;
+    one.mode = schema::Invalidation::Mode::Delete;
+    if (name == "d") one.retain_for = std::chrono::hours(1);
+    one.undoes = undoes;
+    REQUIRE(machine.activator->invalidate({one}, "api", {}).has_value());
+    const Ledger& ledger = machine.activator->history().ledger();
+    CHECK(shown(*machine.holder.get()->purges) ==
+          shown(ledger.purge_table(machine.activator->now())));
+  };
+  purge("c", {"/c"});
+  purge("b", {"/b/*.jpg", "/b/*.png"});
+  purge("d", {"/d/*/e"});
+  purge("a", {"/*"});
+  const Ledger& ledger = machine.activator->history().ledger();
+  CHECK(machine.holder.get()->purges->rules().size() == 4);
+  CHECK(ledger.active_patterns() == 3);
+  purge("undo", {}, "d");
+  CHECK(machine.holder.get()->purges->rules().size() == 3);
+  CHECK(ledger.active_patterns() == 2);
+  machine.activator->retire({.rules = {"b"}, .epoch = 2});
+  CHECK(ledger.active_patterns() == 0);
+  purge("e", {"/e"});
+  CHECK(machine.holder.get()->purges->rules().size() == 3);
 }
 
 TEST_CASE("the last five configurations are kept, not the last five commits") {

@@ -19,8 +19,8 @@ class Sweep {
 
   std::uint64_t highest_settled_epoch() const {
     std::uint64_t highest = 0;
-    for (const PurgeRule& rule : purges_.rules())
-      if (rule.epoch <= horizon_) highest = std::max(highest, rule.epoch);
+    for (const auto& rule : purges_.rules())
+      if (rule->epoch <= horizon_) highest = std::max(highest, rule->epoch);
     return highest;
   }
 
@@ -29,17 +29,17 @@ class Sweep {
     purges_.count(response);
     const std::vector<std::uint32_t> numbers = purges_.rules_for(response);
     const auto settled = [&](std::uint32_t number) {
-      return purges_.rules()[number].epoch <= horizon_;
+      return purges_.rules()[number]->epoch <= horizon_;
     };
     for (const std::uint32_t number : numbers)
-      if (settled(number) && purges_.rules()[number].verdict() == Purged::Hard) {
+      if (settled(number) && purges_.rules()[number]->verdict() == Purged::Hard) {
         purges_.count_freed(response);
         return Store::Visit::Remove;
       }
     Store::Visit wish = Store::Visit::Keep;
     for (const std::uint32_t number : numbers) {
       if (!settled(number)) continue;
-      if (purges_.rules()[number].retained)
+      if (purges_.rules()[number]->retained)
         ++remaining_[number];
       else
         wish = Store::Visit::Mark;
@@ -51,7 +51,7 @@ class Sweep {
   Swept result(std::uint64_t disk_epoch) const {
     Swept swept{.rules = {}, .epoch = 0};
     for (std::size_t i = 0; i < remaining_.size(); ++i) {
-      const PurgeRule& rule = purges_.rules()[i];
+      const PurgeRule& rule = *purges_.rules()[i];
       if (rule.epoch > std::min(horizon_, disk_epoch) || (rule.retained && remaining_[i] > 0))
         continue;
       swept.rules.push_back(rule.id);

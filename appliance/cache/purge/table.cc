@@ -66,7 +66,7 @@ void PurgeTable::add(PurgeRule rule) {
     if (!rule.select.tags.empty())
       distribution.tagged_epoch = std::max(distribution.tagged_epoch, rule.epoch);
   }
-  rules_.push_back(std::move(rule));
+  rules_.push_back(std::make_shared<const PurgeRule>(std::move(rule)));
 }
 
 void PurgeTable::add(std::string_view distribution, const std::vector<std::string>& paths,
@@ -106,7 +106,7 @@ Purged PurgeTable::look_up(const StoredResponse& response) const {
   rules->places.each_of_path(response.path(), judge);
   rules->places.each_of_tags(response.tags(), judge);
   for (const Narrowed& narrowed : rules->narrowed) {
-    const PurgeRule& rule = rules_[narrowed.rule];
+    const PurgeRule& rule = *rules_[narrowed.rule];
     if (rule.epoch > epoch && rule.verdict() > worst && selects(narrowed, response))
       worst = rule.verdict();
   }
@@ -114,7 +114,7 @@ Purged PurgeTable::look_up(const StoredResponse& response) const {
 }
 
 bool PurgeTable::selects(const Narrowed& narrowed, const StoredResponse& response) const {
-  if (!meets(rules_[narrowed.rule].select, response)) return false;
+  if (!meets(rules_[narrowed.rule]->select, response)) return false;
   bool here = narrowed.places.empty();
   const auto note = [&here](const PurgeMark&) { here = true; };
   narrowed.places.each_of_path(response.path(), note);
@@ -136,7 +136,7 @@ Purged PurgeTable::check(std::string_view distribution, std::string_view path, S
 }
 
 bool PurgeTable::may_select(const Narrowed& narrowed, std::string_view path, Stamp stamp) const {
-  const PurgeRule& rule = rules_[narrowed.rule];
+  const PurgeRule& rule = *rules_[narrowed.rule];
   if (rule.epoch <= stamp.epoch) return false;
   if (rule.select.generations && !rule.select.generations->contains(stamp.generation)) return false;
   bool here = narrowed.places.empty() || narrowed.places.has_tags();
@@ -152,12 +152,12 @@ std::vector<std::uint32_t> PurgeTable::rules_for(const StoredResponse& response,
   if (rules == nullptr) return numbers;
   const auto take = [&](const PurgeMark& mark) {
     for (const std::uint32_t number : mark.rules)
-      if (rules_[number].epoch > epoch) numbers.push_back(number);
+      if (rules_[number]->epoch > epoch) numbers.push_back(number);
   };
   rules->places.each_of_path(response.path(), take);
   rules->places.each_of_tags(response.tags(), take);
   for (const Narrowed& narrowed : rules->narrowed)
-    if (rules_[narrowed.rule].epoch > epoch && selects(narrowed, response))
+    if (rules_[narrowed.rule]->epoch > epoch && selects(narrowed, response))
       numbers.push_back(narrowed.rule);
   std::sort(numbers.begin(), numbers.end());
   numbers.erase(std::unique(numbers.begin(), numbers.end()), numbers.end());
@@ -169,13 +169,14 @@ void PurgeTable::count(const StoredResponse& response) const {
   const std::uint64_t before = response.raise_counted_epoch(epoch_);
   if (before >= epoch_) return;
   for (const std::uint32_t number : rules_for(response, before))
-    rules_[number].count->matched.fetch_add(1, std::memory_order_relaxed);
+    rules_[number]->count->matched.fetch_add(1, std::memory_order_relaxed);
 }
 
 void PurgeTable::count_freed(const StoredResponse& response) const {
   for (const std::uint32_t number : rules_for(response)) {
-    if (rules_[number].verdict() != Purged::Hard) continue;
-    rules_[number].count->freed_bytes.fetch_add(response.memory_bytes(), std::memory_order_relaxed);
+    if (rules_[number]->verdict() != Purged::Hard) continue;
+    rules_[number]->count->freed_bytes.fetch_add(response.memory_bytes(),
+                                                 std::memory_order_relaxed);
     return;
   }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -27,7 +28,7 @@ class PurgeTable {
 
   /// The highest epoch of any rule; what fetches under this table are stamped with.
   std::uint64_t epoch() const { return epoch_; }
-  const std::vector<PurgeRule>& rules() const { return rules_; }
+  const std::vector<std::shared_ptr<const PurgeRule>>& rules() const { return rules_; }
 
   /// `rule.epoch` becomes the table's unless that is already higher. A path without a leading '/'
   /// gets one.
@@ -77,7 +78,7 @@ class PurgeTable {
   bool selects(const Narrowed& narrowed, const StoredResponse& response) const;
   bool may_select(const Narrowed& narrowed, std::string_view path, Stamp stamp) const;
 
-  std::vector<PurgeRule> rules_;
+  std::vector<std::shared_ptr<const PurgeRule>> rules_;  ///< shared with the tables before
   std::unordered_map<std::string, Distribution, TextHash, std::equal_to<>> distributions_;
   std::uint64_t epoch_ = 0;
   std::uint64_t swept_epoch_ = 0;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "appliance/base/background.h"
 #include "schema/base/cron.h"
 #include "schema/model/alias.h"
 #include "schema/text.h"
@@ -317,7 +318,10 @@ void Invalidator::sweep() {
   }
   if (!sweep_ || current == nullptr) return;
   const auto began = Clock::now();
-  const cache::Swept swept = sweep_(*current->purges);
+  const cache::Swept swept = [&] {
+    const base::YieldOften while_others_wait;  // requests, and the answers to purges
+    return sweep_(*current->purges);
+  }();
   const base::MutexLock lock(mutex_);
   activator_.retire(swept);
   ++sweeps_;

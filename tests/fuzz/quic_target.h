@@ -48,6 +48,7 @@ spec:
     auto published = std::make_shared<snapshot::Snapshot>();
     published->configuration =
         snapshot::compile(loader.load(tree).model, {}, nullptr).configuration;
+    published->purges = std::make_shared<const cache::PurgeTable>();
     require(published->configuration != nullptr);
     holder.publish(std::move(published));
     server::EdgeOptions options;

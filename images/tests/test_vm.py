@@ -42,6 +42,18 @@ def built():
 
 
 @pytest.fixture(scope="session")
+def tree(built, tmp_path_factory):
+    """The root file system of old, as files."""
+    folder = tmp_path_factory.mktemp("tree")
+    image = next((built / "old").glob("*.raw"))
+    partitions = json.loads(run("sfdisk", "--json", image).stdout)["partitiontable"]["partitions"]
+    root = next(one for one in partitions if one["type"] == "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709")
+    run("dd", f"if={image}", f"of={folder}/root", "bs=512", f"skip={root['start']}", f"count={root['size']}")
+    run("fsck.erofs", f"--extract={folder}/tree", "--no-preserve", f"{folder}/root")
+    return folder / "tree"
+
+
+@pytest.fixture(scope="session")
 def old(built):
     return next((built / "old").glob("*.qcow2"))
 
@@ -172,21 +184,39 @@ def test_made_twice_it_is_the_same(built):
     assert sums[0] == sums[1]
 
 
-def test_no_private_key_is_in_it(built, tmp_path):
-    image = next((built / "old").glob("*.raw"))
+def test_no_private_key_is_in_it_and_nobody_can_log_in(built, tree):
     key = (built / "key").read_text().splitlines()
     assert key[0] == "-----BEGIN OPENSSH PRIVATE KEY-----"
-    partitions = json.loads(run("sfdisk", "--json", image).stdout)["partitiontable"]["partitions"]
-    root = next(one for one in partitions if one["type"] == "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709")
-    run("dd", f"if={image}", f"of={tmp_path}/root", "bs=512", f"skip={root['start']}", f"count={root['size']}")
-    run("fsck.erofs", f"--extract={tmp_path}/tree", "--no-preserve", f"{tmp_path}/root")
-    found = run("grep", "-rlaE", "^-----BEGIN [A-Z ]*PRIVATE KEY-----$", f"{tmp_path}/tree", check=False)
+    found = run("grep", "-rlaE", "^-----BEGIN [A-Z ]*PRIVATE KEY-----$", tree, check=False)
     assert found.stdout == "", found.stdout
-    assert (tmp_path / "tree/usr/share/headgate/release-signers").read_text() == (built / "signers").read_text()
-    shadow = (tmp_path / "tree/etc/shadow").read_text()
+    assert (tree / "usr/share/headgate/release-signers").read_text() == (built / "signers").read_text()
+    shadow = (tree / "etc/shadow").read_text()
     assert not [line for line in shadow.splitlines() if line.split(":")[1] not in ("*", "!", "!*")], "somebody could log in"
-    assert os.readlink(tmp_path / "tree/etc/systemd/system/serial-getty@.service") == "/dev/null"
-    assert os.readlink(tmp_path / "tree/etc/systemd/system/getty@.service") == "/dev/null"
+    assert os.readlink(tree / "etc/systemd/system/serial-getty@.service") == "/dev/null"
+    assert os.readlink(tree / "etc/systemd/system/getty@.service") == "/dev/null"
+
+
+# What `systemd-analyze security` says of each, times ten. The one that is above 20 mounts a volume, asks a cloud, and gives files away.
+EXPOSURE = {"headgate": 20, "headgate-fetch": 20, "headgate-health": 20, "headgate-slots": 20, "headgate-bless": 20, "headgate-updater": 20,
+            "headgate-upgrade": 20, "headgate-configure": 30}
+
+
+def test_its_units_may_do_next_to_nothing(tree):
+    units = {unit.stem for unit in (tree / "usr/lib/systemd/system").glob("headgate*.service")}
+    assert units == set(EXPOSURE)
+    for unit, most in EXPOSURE.items():
+        run("systemd-analyze", "security", "--no-pager", "--offline=true", f"--root={tree}", f"--threshold={most}", f"{unit}.service")
+
+
+def test_its_kernel_network_journal_and_clock_are_an_edges(tree):
+    kernel = dict(line.split(" = ") for line in (tree / "usr/lib/sysctl.d/60-headgate.conf").read_text().splitlines() if " = " in line)
+    assert kernel["net.ipv4.tcp_syncookies"] == "1" and int(kernel["net.core.somaxconn"]) >= 4096
+    enabled = {link.name for link in (tree / "etc/systemd/system").glob("*.wants/*")}
+    assert {"nftables.service", "systemd-timesyncd.service", "systemd-networkd.service"} <= enabled, enabled
+    assert 'include "/usr/share/headgate/headgate.nft"' in (tree / "etc/nftables.conf").read_text()
+    assert "notrack" in (tree / "usr/share/headgate/headgate.nft").read_text()
+    journal = (tree / "usr/lib/systemd/journald.conf.d/headgate.conf").read_text()
+    assert re.search(r"^SystemMaxUse=\d+M$", journal, re.MULTILINE)
 
 
 # --- Upgrades --------------------------------------------------------------------------------------------------------

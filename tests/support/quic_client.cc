@@ -334,12 +334,15 @@ void QuicClient::write() {
 }
 
 bool QuicClient::turn(int other) {
+  const bool had_ended = ended_;
+  const bool was_syncing = syncing_;
   if (!ended_) write();
   const ngtcp2_tstamp expiry = ended_ ? UINT64_MAX : ngtcp2_conn_get_expiry(native_);
   const ngtcp2_tstamp at = now();
   int wait = -1;
   if (expiry != UINT64_MAX)
     wait = expiry <= at ? 0 : static_cast<int>((expiry - at) / NGTCP2_MILLISECONDS + 1);
+  if (ended_ != had_ended || syncing_ != was_syncing) wait = 0;  // somebody waits for just that
   std::array<pollfd, 2> sources = {pollfd{other, POLLIN, 0},
                                    pollfd{ended_ ? -1 : socket_, POLLIN, 0}};
   poll(sources.data(), sources.size(), wait);

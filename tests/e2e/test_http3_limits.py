@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """What an edge bears of QUIC clients that say nothing, take nothing or are gone; and paths of all sizes and families."""
 import json
+import signal
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -118,6 +120,35 @@ def test_a_response_on_its_way_makes_room_for_a_request_up_to_twice_the_limit(li
         relay.most = None
         assert [client.answer(number).body for number in numbers] == [b"x" * 900] * 2
         until(lambda: client.open() is not None, "room, since they were acknowledged")
+
+
+def waiting(port):
+    """Octets that wait to be read from this machine's UDP port."""
+    lines = Path("/proc/net/udp").read_text().splitlines()[1:]
+    return sum(int(line.split()[4].split(":")[1], 16) for line in lines if line.split()[1].endswith(f":{port:04X}"))
+
+
+def test_packets_behind_the_one_that_ended_a_connection_are_not_looked_at(limited, origin):
+    origin.page("/page", "hello\n")
+    edge = limited()
+    port = int(edge.https.rpartition(":")[2])
+    with h3.RawClient(RAW, edge.https, deadline=DEADLINE) as client:
+        assert client.request().status == 200
+        client.sync()
+        edge.process.send_signal(signal.SIGSTOP)  # so that it finds all of them at once
+        try:
+            until(lambda: waiting(port) == 0, "the edge to have read all")
+            # RFC 9114 section 7.2.7: it must not go down.
+            client.send(client.control, h3.frame(h3.MAX_PUSH_ID, b"\x05") + h3.frame(h3.MAX_PUSH_ID, b"\x04"))
+            for _ in range(4):
+                before = waiting(port)
+                client.send(client.control, b"\x0d" * 1000)
+                until(lambda: waiting(port) > before, "a packet")
+        finally:
+            edge.process.send_signal(signal.SIGCONT)
+        assert client.wait_closed() == ("app", h3.H3_ID_ERROR)
+    with h3.RawClient(RAW, edge.https, deadline=DEADLINE) as client:
+        assert client.request().status == 200
 
 
 def test_what_is_too_large_is_counted(limited, connect_to, origin):

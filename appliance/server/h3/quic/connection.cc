@@ -276,7 +276,8 @@ void QuicConnection::receive(const Datagram& datagram) {
           endpoint_.socket().send(farewell_, farewell_.size(), datagram.path.view(), 0));
     return;
   }
-  if (state_ != State::Open) return;
+  // What comes in the same turn as what made it fail: the libraries must not be called any more.
+  if (state_ != State::Open || failed_) return;
   ngtcp2_path path = datagram.path.view();
   // ngtcp2 has one path until the handshake is over. A NAT that gives the client another port in
   // the middle of it has not made another client: it gets validated right after.
@@ -322,7 +323,7 @@ void QuicConnection::wake() {
 
 void QuicConnection::flush() {
   if (state_ != State::Open) return;
-  if (session_ != nullptr) session_->run();
+  if (session_ != nullptr && !failed_) session_->run();
   if (!failed_) send();
   if (failed_ && state_ == State::Open) close();
 }

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""How long an invalidation takes to be acknowledged, beside an fsync of as much in the same folder, and whether every look-up after it obeys."""
+"""How long an invalidation takes to be acknowledged, beside an fsync of as much in the same folder, and whether the next look-up obeys."""
 import json
 import os
 import socket
@@ -44,6 +44,9 @@ class Probe:
         os.write(self._file, b"x" * 400)
         os.fsync(self._file)
         return time.monotonic() - began
+
+    def close(self):
+        os.close(self._file)
 
 
 class Operator:
@@ -121,13 +124,13 @@ def measure(scratch, rounds):
                     if status != 201:
                         raise RuntimeError(f"a purge got {status}: {text}")
                     entry["acknowledged_ms"].append(1000 * took)
-                    first = viewers[number % len(viewers)]
-                    entry["disobeyed"] += first.get(PAGE.format(number)).is_hit
+                    entry["disobeyed"] += viewers[number % len(viewers)].get(PAGE.format(number)).is_hit
         print(" " * 60, end="\r", file=sys.stderr)
     finally:
         for viewer in viewers:
             viewer.close()
         admin.close()
+        probe.close()
         edge.stop()
         origin.close()
     for entry in found.values():

@@ -101,6 +101,7 @@ base::Ref<StoredResponse> StoredResponse::slice(const StoredResponse& whole, con
   parts.host_label = of_whole.host_label;
   parts.behavior_label = of_whole.behavior_label;
   parts.status = whole.status_;
+  parts.sliced = whole.sliced();
   parts.body = std::move(body);
   parts.stamp = stamp;
   parts.received_at = received_at;
@@ -132,7 +133,7 @@ base::Ref<StoredResponse> StoredResponse::refreshed(const StoredResponse& old, h
   parts.received_at = received_at;
   parts.received_wall = received_wall;
   parts.initial_age = initial_age;
-  parts.flags = 0;
+  parts.flags &= kSlice;
   if (!parts.encodings.empty()) fields = without_vary_by_encoding(fields, vary);
   parts.set_fields(fields);
   parts.forget_notes();
@@ -149,7 +150,7 @@ base::Ref<StoredResponse> StoredResponse::with_encodings(const StoredResponse& r
   Parts parts = response.parts();
   parts.fields = fields;
   parts.encodings = std::move(encodings);
-  parts.flags = 0;
+  parts.flags &= kSlice;
   parts.forget_notes();
   parts.notes = kEncodingClaimed;
   return make(parts);
@@ -176,7 +177,8 @@ base::Ref<StoredResponse> StoredResponse::restored(Restored from) {
   return make(parts);
 }
 
-base::Ref<StoredResponse> StoredResponse::stored_form(const StoredResponse& response) {
+base::Ref<StoredResponse> StoredResponse::stored_form(const StoredResponse& response,
+                                                      const base::Ref<Commons>& commons) {
   const FieldList all = response.fields();
   Parts parts = response.parts();
   std::vector<http::Field> kept;
@@ -191,6 +193,7 @@ base::Ref<StoredResponse> StoredResponse::stored_form(const StoredResponse& resp
   }
   parts.body_in_block =
       parts.body && parts.encodings.empty() && parts.body->size() <= kLargestInBlock;
+  parts.commons = commons;
   return make(parts);
 }
 

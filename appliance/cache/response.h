@@ -7,16 +7,18 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "appliance/base/hash.h"
 #include "appliance/base/ref.h"
 #include "appliance/base/time.h"
-#include "appliance/cache/account.h"
 #include "appliance/cache/body.h"
+#include "appliance/cache/commons.h"
 #include "appliance/cache/packed/fields.h"
 #include "appliance/cache/packed/head_record.h"
+#include "appliance/cache/packed/scope.h"
 #include "appliance/cache/purge/tags.h"
 #include "appliance/cache/purge/uri_invalidation.h"
 #include "appliance/cache/store/place.h"
@@ -110,8 +112,10 @@ class StoredResponse final : private StorePlace, public base::RefCounted<StoredR
 
   /// A copy for a Store, without the fields that its no-cache="…" and private="…" name (RFC 9111
   /// sections 5.2.2.4, 5.2.2.7). A small body, which must be storable, is copied into the
-  /// response's own block; as content it is the same (Body::is).
-  static base::Ref<StoredResponse> stored_form(const StoredResponse& response);
+  /// response's own block; as content it is the same (Body::is). `commons`: of that Store; what is
+  /// made of the copy shares them, too.
+  static base::Ref<StoredResponse> stored_form(const StoredResponse& response,
+                                               const base::Ref<Commons>& commons);
 
   /// The same response with `encodings` beside its body. It varies by Accept-Encoding no more: any
   /// request may have it, the edge chooses the form. They are found, purged, refreshed and evicted
@@ -127,6 +131,8 @@ class StoredResponse final : private StorePlace, public base::RefCounted<StoredR
   std::optional<Sliced> sliced() const;
   /// A part of another response: that one counts, not this.
   bool is_slice() const { return has(kSlice); }
+  /// That response's; nothing for what is no slice, or was stored before this was known.
+  std::optional<Sliced> slice_of() const;
   /// Whether `other` is this response as it was before a 304, or after it.
   bool has_content_of(const StoredResponse& other) const;
   /// May still grow, or have failed.
@@ -144,7 +150,10 @@ class StoredResponse final : private StorePlace, public base::RefCounted<StoredR
   void release_disk() const { notes_.fetch_and(static_cast<std::uint8_t>(~kDiskClaimed)); }
   http::CacheDirectives directives() const { return get_directives(record_begin()); }
   Stamp stamp() const;
-  std::string_view key_text() const { return {texts(), get_sizes(record_begin()).key}; }
+  bool has_key(std::string_view text) const;
+  /// Of a response in the same Store.
+  bool has_key_of(const StoredResponse& other) const;
+  std::string key_text() const;
   std::string_view distribution() const;
   std::string_view path() const;
   std::uint64_t uri() const { return uri_hash(distribution(), path()); }
@@ -155,8 +164,8 @@ class StoredResponse final : private StorePlace, public base::RefCounted<StoredR
   base::WallTime received_wall() const;
   TagSet tags() const;
   /// label_hash of the key's host (0: none) and behavior.
-  std::uint64_t host_label() const { return record().host_label; }
-  std::uint64_t behavior_label() const { return record().behavior_label; }
+  std::uint64_t host_label() const;
+  std::uint64_t behavior_label() const;
 
   /// RFC 9111 section 4.2.3.
   Duration current_age(base::MonoTime now) const { return now - born_at_; }
@@ -164,8 +173,9 @@ class StoredResponse final : private StorePlace, public base::RefCounted<StoredR
   std::size_t head_size_bytes() const;
   /// Of head, body and the encodings that are complete.
   std::uint64_t memory_bytes() const;
-  /// Counts that memory in `account` for as long as it lives. Once, before others have it.
-  void charge_to(const base::Ref<MemoryAccount>& account);
+  /// Counts that memory among the pinned of its Store for as long as it lives. Once, before others
+  /// have it.
+  void count_memory();
 
   /// The highest epoch against which this response is known to be valid; a cache of the purge
   /// look-up.
@@ -188,13 +198,24 @@ class StoredResponse final : private StorePlace, public base::RefCounted<StoredR
   friend class Body;
   friend class Shard;
   struct Parts;
-  enum Flag : std::uint8_t { kFromDisk = 1, kSlice = 2, kSliced = 4, kBodyInBlock = 8 };
+  struct KeyPieces;
+  enum Flag : std::uint8_t {
+    kFromDisk = 1,
+    kSlice = 2,
+    kSliced = 4,
+    kBodyInBlock = 8,
+    kCounted = 16
+  };
   enum Note : std::uint8_t { kOutdated = 1, kEncodingClaimed = 2, kDiskClaimed = 4 };
 
   explicit StoredResponse(const Parts& parts);
   ~StoredResponse();
   static base::Ref<StoredResponse> make(const Parts& parts);
   Parts parts() const;
+  std::optional<Sliced> kept_sliced() const;
+  KeyPieces key_pieces() const;
+  Scope scope(SharedTexts::Number number) const;
+  void give_back_texts();
   /// The block goes with the body that lies in it.
   static void end_block_of(const Body& body);
   static std::uint64_t block_bytes_of(const Body& body);
@@ -225,7 +246,7 @@ class StoredResponse final : private StorePlace, public base::RefCounted<StoredR
   mutable std::atomic<std::uint64_t> validated_epoch_;
   base::MonoTime born_at_;  ///< less the age that it had
   base::Ref<Body> body_;
-  base::Ref<MemoryAccount> account_;
+  base::Ref<Commons> commons_;  ///< null for one that is in no Store
 };
 static_assert(sizeof(StoredResponse) == 88);
 

@@ -12,7 +12,8 @@ namespace headgate::cache {
 
 /// What a response is made of. Views are valid for the call that gets them.
 struct StoredResponse::Parts {
-  Key key;  ///< but for host and behavior
+  Key key;                       ///< but for host and behavior
+  std::vector<char> key_octets;  ///< of its text, where no other has them in one piece
   std::uint64_t host_label = 0;
   std::uint64_t behavior_label = 0;
   int status = 0;
@@ -20,7 +21,7 @@ struct StoredResponse::Parts {
   http::CacheDirectives directives;
   base::Ref<Body> body;
   std::vector<EncodedBody> encodings;
-  std::optional<Sliced> sliced;
+  std::optional<Sliced> sliced;  ///< what it stands for, or is a slice of
   Stamp stamp;
   base::MonoTime received_at;
   base::WallTime received_wall;
@@ -30,6 +31,7 @@ struct StoredResponse::Parts {
   std::uint32_t counted_epochs = 0;
   std::uint64_t validated_epoch = 0;
   bool body_in_block = false;
+  base::Ref<Commons> commons;  ///< null: nothing is shared
 
   void set_fields(http::Fields all) {
     fields = all;

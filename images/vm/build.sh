@@ -101,6 +101,7 @@ kernel=$(basename "$tree/lib/modules"/*)
 dpkg-query --admindir="$tree/var/lib/dpkg" --show --showformat='${Package}\t${Version}\t${Architecture}\t${source:Package}\t${source:Version}\n' |
   sort >"$work/packages.tsv"
 /usr/bin/python3 -B "$root/images/sbom.py" "$work/packages.tsv" "$root" "$version" >"$name.spdx.json"
+"$here/trim.sh" "$tree"
 cp -R --no-preserve=ownership "$here/overlay/." "$tree/"
 if [[ -n $overlay ]]; then cp -R --no-preserve=ownership "$overlay/." "$tree/"; fi
 install -m 755 "$work/loaders/tree/usr/bin/extlinux" "$tree/usr/lib/headgate/extlinux"

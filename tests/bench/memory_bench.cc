@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What small responses cost in memory beyond what they carry: N of 1 KiB (10 million, or as many as
-// the argument says) go through the product's Store, with keys and fields as the edge makes them of
-// a file that nginx serves. Beyond the payload is everything that the process holds (resident
-// pages, not what it accounts for) less the bodies and the fields as they are sent: "name:
-// value\r\n". Then invalidations among that many, and the sweep that frees what they select. Prints
-// JSON.
+// the first argument says) go through the product's Store, with keys and fields as the edge makes
+// them of files that nginx serves: nine fields, or three when the second argument is "few". The
+// third one is the policy. Beyond the payload is everything that the process holds (resident pages,
+// not what it accounts for) less the bodies and the fields as they are sent: "name: value\r\n".
+// Then invalidations among that many, and the sweep that frees what they select. Prints JSON.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -19,6 +19,7 @@
 
 #include "appliance/cache/purge/sweep.h"
 #include "appliance/cache/store/store.h"
+#include "appliance/http/caching.h"
 
 namespace {
 
@@ -60,19 +61,44 @@ class Request {
   std::string text_;
 };
 
-std::vector<http::Field> fields_of(bool many) {
-  std::vector<http::Field> fields = {{"content-type", "text/html"},
-                                     {"cache-control", "max-age=3600"},
-                                     {"etag", "\"66f2a8b1-400\""}};
-  if (!many) return fields;
-  fields.insert(fields.end(), {{"server", "nginx/1.22.1"},
-                               {"date", "Tue, 24 Sep 2024 11:55:29 GMT"},
-                               {"content-length", "1024"},
-                               {"last-modified", "Tue, 24 Sep 2024 11:55:29 GMT"},
-                               {"accept-ranges", "bytes"},
-                               {"via", "1.1 headgate"}});
-  return fields;
+std::string date_of(std::size_t seconds) {
+  std::string text(29, ' ');
+  http::format_http_date(base::WallTime(std::chrono::seconds(seconds)), text.data());
+  return text;
 }
+
+/// What of a file's fields is its own: validators and dates differ, as those of many files do.
+class Response {
+ public:
+  Response(std::size_t number, bool many)
+      : etag_(fmt::format("\"{:08x}-400\"", 0x66f2a8b1 + number)),
+        date_(date_of(1'727'178'929 + number)),
+        modified_(date_of(1'700'000'000 + 7 * number)) {
+    fields_ = {{"content-type", "text/html"}, {"cache-control", "max-age=3600"}, {"etag", etag_}};
+    if (!many) return;
+    fields_.insert(fields_.end(), {{"server", "nginx/1.22.1"},
+                                   {"date", date_},
+                                   {"content-length", "1024"},
+                                   {"last-modified", modified_},
+                                   {"accept-ranges", "bytes"},
+                                   {"via", "1.1 headgate"}});
+  }
+  Response(const Response&) = delete;
+  Response& operator=(const Response&) = delete;
+
+  http::Fields fields() const { return fields_; }
+  std::size_t wire_bytes() const {
+    std::size_t bytes = 0;
+    for (const http::Field& field : fields_) bytes += field.name.size() + field.value.size() + 4;
+    return bytes;
+  }
+
+ private:
+  const std::string etag_;
+  const std::string date_;
+  const std::string modified_;
+  std::vector<http::Field> fields_;
+};
 
 /// As a fetch does: the head first, then the body that grows, then the store.
 void fetch(cache::Store& store, const cache::Key& key, http::Fields fields, std::string_view body) {
@@ -130,21 +156,25 @@ std::string bench_sweep(cache::Store& store) {
 int main(int argc, char** argv) {
   const std::size_t objects = argc > 1 ? std::strtoull(argv[1], nullptr, 10) : 10'000'000;
   const bool many = argc <= 2 || std::string_view(argv[2]) != "few";
-  const std::vector<http::Field> fields = fields_of(many);
-  std::size_t head = 0;
-  for (const http::Field& field : fields) head += field.name.size() + field.value.size() + 4;
+  const auto policy = cache::policy_named(argc > 3 ? argv[3] : "s3fifo");
+  if (!policy) {
+    fmt::print(stderr, "memory_bench [OBJECTS [many|few [s3fifo|lru|gdsf]]]\n");
+    return 2;
+  }
+  const Response first(0, many);
   const std::string body(kBodyBytes, 'x');
 
-  cache::Store store(kBudget, 4);
+  cache::Store store(kBudget, 4, *policy);
   const std::uint64_t before = resident_bytes();
   const auto start = Clock::now();
-  for (std::size_t i = 0; i < objects; ++i) fetch(store, Request(i).key(), fields, body);
+  for (std::size_t i = 0; i < objects; ++i)
+    fetch(store, Request(i).key(), Response(i, many).fields(), body);
   const double insert_ns = us_since(start) * 1000 / static_cast<double>(objects);
   const auto stored = static_cast<double>(store.stats().objects);
   const double each = static_cast<double>(resident_bytes() - before) / stored;
   const auto stats = store.stats();
   const double accounted = static_cast<double>(stats.resident_bytes + stats.index_bytes) / stored;
-  const auto payload = static_cast<double>(kBodyBytes + head);
+  const auto payload = static_cast<double>(kBodyBytes + first.wire_bytes());
 
   const std::string purges = bench_purges(store, objects);
   const std::string sweep = bench_sweep(store);
@@ -152,7 +182,7 @@ int main(int argc, char** argv) {
       "{{\"objects\": {}, \"fields\": {}, \"payloadOctets\": {}, \"residentOctets\": {:.1f}, "
       "\"beyondPayload\": {:.1f}, \"accountedBeyondPayload\": {:.1f}, \"insertNs\": {:.0f}, "
       "\"purges\": {}, \"sweep\": {}}}\n",
-      stored, fields.size(), payload, each, each - payload, accounted - payload, insert_ns, purges,
-      sweep);
+      stored, first.fields().size(), payload, each, each - payload, accounted - payload, insert_ns,
+      purges, sweep);
   return 0;
 }

@@ -120,7 +120,7 @@ TEST_CASE("the members of a group remember what has gone together, as long as on
 TEST_CASE("LRU evicts what was used longest ago") {
   Lru lru(std::make_shared<PolicyGroup>(1, Policy::Options()), 0);
   auto entries = entries_of({1, 1, 1});
-  for (Policy::Entry& entry : entries) lru.on_insert(entry, nullptr);
+  for (Policy::Entry& entry : entries) lru.on_insert(entry, nullptr, 0);
   lru.on_hit(entries[0]);
   CHECK(lru.evict(3) == &entries[1]);
   CHECK(lru.evict(3) == &entries[2]);
@@ -130,7 +130,7 @@ TEST_CASE("LRU evicts what was used longest ago") {
 TEST_CASE("GDSF evicts what is large and seldom used, and forgets old fame") {
   Gdsf gdsf(std::make_shared<PolicyGroup>(1, Policy::Options()), 0);
   auto entries = entries_of({10, 100, 100, 10});
-  for (std::size_t i = 0; i < 3; ++i) gdsf.on_insert(entries[i], nullptr);
+  for (std::size_t i = 0; i < 3; ++i) gdsf.on_insert(entries[i], nullptr, 0);
   gdsf.on_hit(entries[1]);
   CHECK(gdsf.evict(1000) == &entries[2]);
   CHECK(gdsf.evict(1000) == &entries[1]);
@@ -138,12 +138,53 @@ TEST_CASE("GDSF evicts what is large and seldom used, and forgets old fame") {
   gdsf.on_hit(entries[0]);
   auto passing = entries_of(std::vector<std::uint64_t>(40, 1));
   for (Policy::Entry& entry : passing) {
-    gdsf.on_insert(entry, nullptr);
+    gdsf.on_insert(entry, nullptr, 0);
     gdsf.on_hit(entry);
     gdsf.evict(1000);
   }
-  gdsf.on_insert(entries[3], nullptr);
+  gdsf.on_insert(entries[3], nullptr, 0);
   CHECK(gdsf.stats().resident_bytes <= 11);
+}
+
+TEST_CASE("GDSF judges a part by the size of its whole, and goes by worth among all members") {
+  const auto group = std::make_shared<PolicyGroup>(2, Policy::Options());
+  Gdsf first(group, 0);
+  Gdsf second(group, 1);
+  auto entries = entries_of({10, 10, 50, 20});
+  first.on_insert(entries[0], nullptr, 1000);
+  first.on_insert(entries[1], nullptr, 0);
+  second.on_insert(entries[2], nullptr, 0);
+  second.on_insert(entries[3], nullptr, 0);
+  first.on_hit(entries[0]);
+  CHECK(next_member(*group, 1000) == 0);
+  CHECK(second.evict(1000) == nullptr);
+  CHECK(first.evict(1000) == &entries[0]);
+  CHECK(next_member(*group, 1000) == 1);
+  CHECK(second.evict(1000) == &entries[2]);
+  second.on_hit(entries[3]);  // is worth as much as the other now, and more than its place says
+  second.on_hit(entries[3]);
+  CHECK(second.evict(1000) == nullptr);
+  CHECK(first.evict(1000) == &entries[1]);
+  CHECK(second.evict(1000) == &entries[3]);
+}
+
+TEST_CASE("GDSF keeps the order of a heap under every change") {
+  Gdsf gdsf(std::make_shared<PolicyGroup>(1, Policy::Options()), 0);
+  std::vector<std::uint64_t> charges;
+  for (std::uint64_t i = 0; i < 500; ++i) charges.push_back(1 + i * 7919 % 997);
+  auto entries = entries_of(charges);
+  for (Policy::Entry& entry : entries) gdsf.on_insert(entry, nullptr, 0);
+  for (std::size_t i = 0; i < 500; i += 3) gdsf.on_remove(entries[i]);
+  for (std::size_t i = 1; i < 500; i += 21)
+    if (i % 3 != 0) gdsf.on_hit(entries[i]);
+  double before = 0;
+  std::size_t gone = 0;
+  while (const Policy::Entry* entry = gdsf.evict(0)) {
+    CHECK(entry->ranked.priority >= before);
+    before = entry->ranked.priority;
+    ++gone;
+  }
+  CHECK(gone == 500 - 167);
 }
 
 TEST_CASE("the small queue is a tenth of what entries may take now, not of the whole budget") {

@@ -10,6 +10,7 @@
 #include "appliance/cache/simulate/simulation.h"
 #include "tests/support/reference_policies.h"
 
+using headgate::cache::kEveryPolicy;
 using headgate::cache::key_of;
 using headgate::cache::Policy;
 using headgate::cache::Simulation;
@@ -107,7 +108,7 @@ Simulation::Options options_of(Policy::Kind policy, std::uint64_t capacity) {
 
 }  // namespace
 
-TEST_CASE("S3-FIFO and LRU miss what their authors' algorithms miss, within 0.002") {
+TEST_CASE("each policy misses what its authors' algorithm misses, within 0.002") {
   for (const Trace& trace : traces())
     for (const std::uint64_t size : trace.sizes) {
       CAPTURE(trace.name);
@@ -120,17 +121,10 @@ TEST_CASE("S3-FIFO and LRU miss what their authors' algorithms miss, within 0.00
       const auto plain = refer<ReferenceLru>(trace, size);
       CHECK(lru.missed_requests == plain.misses);
       CHECK(lru.missed_bytes == plain.missed_bytes);
-    }
-}
-
-TEST_CASE("the least of a sample is nearly the least of all: GDSF within 0.05") {
-  for (const Trace& trace : traces())
-    for (const std::uint64_t size : trace.sizes) {
-      CAPTURE(trace.name);
-      CAPTURE(size);
-      const auto sampled = simulate(trace, options_of(Policy::Kind::Gdsf, size));
-      const auto whole = refer<ReferenceGdsf>(trace, size);
-      CHECK(std::abs(sampled.object_miss_ratio() - whole.object_miss_ratio()) <= 0.05);
+      const auto gdsf = simulate(trace, options_of(Policy::Kind::Gdsf, size));
+      const auto by_worth = refer<ReferenceGdsf>(trace, size);
+      CHECK(std::abs(gdsf.object_miss_ratio() - by_worth.object_miss_ratio()) <= 0.002);
+      CHECK(std::abs(gdsf.byte_miss_ratio() - by_worth.byte_miss_ratio()) <= 0.002);
     }
 }
 
@@ -138,20 +132,23 @@ TEST_CASE("chunks of 1 MiB cost at most 0.003 of requests and octets, and sixtee
   for (const Trace& trace : traces())
     for (const std::uint64_t size : trace.sizes) {
       if (size < 32 * kMiB) continue;  // too small for chunks
-      for (const Policy::Kind policy : {Policy::Kind::S3Fifo, Policy::Kind::Lru}) {
+      for (const Policy::Kind policy : kEveryPolicy) {
         CAPTURE(trace.name);
         CAPTURE(size);
         CAPTURE(name_of(policy));
+        // Among few chunks, those of a large object push out each other before it is whole.
+        const bool few_chunks = policy == Policy::Kind::Gdsf && size < 40 * kMiB;
         auto options = options_of(policy, size);
         const auto whole = simulate(trace, options);
         options.shards = 16;
         options.chunk_bytes = kMiB;
         const auto chunked = simulate(trace, options);
-        CHECK(chunked.object_miss_ratio() <= whole.object_miss_ratio() + 0.003);
-        CHECK(chunked.byte_miss_ratio() <= whole.byte_miss_ratio() + 0.003);
         options.shards = 1;
         const auto alone = simulate(trace, options);
+        CHECK(chunked.object_miss_ratio() <= whole.object_miss_ratio() + 0.003);
         CHECK(std::abs(chunked.object_miss_ratio() - alone.object_miss_ratio()) <= 0.0005);
+        if (few_chunks) continue;
+        CHECK(chunked.byte_miss_ratio() <= whole.byte_miss_ratio() + 0.003);
         CHECK(std::abs(chunked.byte_miss_ratio() - alone.byte_miss_ratio()) <= 0.0005);
       }
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-//   fields := field*
+//   fields := line*
+//   line   := field | 255 number:u16       of a text that is a field
 //   field  := known-name | 0 length(varint) name
 //             length(varint) value
 // `known-name` is an octet, the place in kNames plus one.
@@ -91,7 +92,29 @@ constexpr std::array<std::string_view, 74> kNames = {
     "x-runtime",
     "x-xss-protection",
 };
-static_assert(std::is_sorted(kNames.begin(), kNames.end()) && kNames.size() < 256);
+constexpr std::uint8_t kShared = 255;
+static_assert(std::is_sorted(kNames.begin(), kNames.end()) && kNames.size() < kShared);
+
+/// Each response has its own value: not worth looking for.
+constexpr std::array<std::string_view, 13> kOwn = {
+    "age",
+    "content-length",
+    "content-md5",
+    "content-range",
+    "date",
+    "digest",
+    "etag",
+    "expires",
+    "repr-digest",
+    "server-timing",
+    "x-amz-request-id",
+    "x-request-id",
+    "x-runtime",
+};
+static_assert(std::is_sorted(kOwn.begin(), kOwn.end()));
+
+/// Of what stands for a shared line.
+constexpr std::size_t kReferenceBytes = 1 + sizeof(SharedTexts::Number);
 
 /// Zero when it is none of them.
 std::uint8_t number_of(std::string_view name) {
@@ -100,9 +123,10 @@ std::uint8_t number_of(std::string_view name) {
   return static_cast<std::uint8_t>(found - kNames.begin() + 1);
 }
 
-char* put_text(char* to, std::string_view text) {
-  to = base::put_varint(to, text.size());
-  return std::copy(text.begin(), text.end(), to);
+void put_text(std::string& to, std::string_view text) {
+  char size[base::kMaxVarint];
+  to.append(size, base::put_varint(size, text.size()));
+  to += text;
 }
 
 std::string_view get_text(const char*& from) {
@@ -112,44 +136,71 @@ std::string_view get_text(const char*& from) {
   return text;
 }
 
-http::Field get_field(const char*& from) {
+SharedTexts::Number get_number(const char*& from) {
+  SharedTexts::Number number = SharedTexts::kNone;
+  std::memcpy(&number, from, sizeof number);
+  from += sizeof number;
+  return number;
+}
+
+http::Field get_field(const char*& from, const SharedTexts* texts) {
   const auto number = static_cast<std::uint8_t>(*from++);
+  if (number == kShared) {
+    const char* shared = texts->text(get_number(from)).data();
+    return get_field(shared, nullptr);
+  }
   const std::string_view name = number != 0 ? kNames[number - 1U] : get_text(from);
   return {name, get_text(from)};
 }
 
+bool may_be_shared(std::string_view name, std::size_t packed_size) {
+  return packed_size > kReferenceBytes && !std::binary_search(kOwn.begin(), kOwn.end(), name);
+}
+
 }  // namespace
 
-std::size_t packed_size(http::Fields fields) {
-  std::size_t size = 0;
+std::string pack(http::Fields fields, SharedTexts* texts) {
+  std::string packed;
+  std::string line;
   for (const http::Field& field : fields) {
-    size += 1 + base::varint_size(field.value.size()) + field.value.size();
-    if (number_of(field.name) == 0)
-      size += base::varint_size(field.name.size()) + field.name.size();
+    line.clear();
+    const std::uint8_t name = number_of(field.name);
+    line += static_cast<char>(name);
+    if (name == 0) put_text(line, field.name);
+    put_text(line, field.value);
+    SharedTexts::Number number = SharedTexts::kNone;
+    if (texts != nullptr && may_be_shared(field.name, line.size())) number = texts->take(line);
+    if (number == SharedTexts::kNone) {
+      packed += line;
+      continue;
+    }
+    packed += static_cast<char>(kShared);
+    packed.append(reinterpret_cast<const char*>(&number), sizeof number);
   }
-  return size;
+  return packed;
 }
 
-char* pack(http::Fields fields, char* to) {
-  for (const http::Field& field : fields) {
-    const std::uint8_t number = number_of(field.name);
-    *to++ = static_cast<char>(number);
-    if (number == 0) to = put_text(to, field.name);
-    to = put_text(to, field.value);
-  }
-  return to;
-}
-
-FieldList::FieldList(std::string_view packed) {
+void give_back(std::string_view packed, SharedTexts& texts) {
   const char* at = packed.data();
   const char* const end = at + packed.size();
-  for (; at != end && size_ < kFew; ++size_) std::construct_at(&few_[size_], get_field(at));
+  while (at != end) {
+    if (static_cast<std::uint8_t>(*at) == kShared)
+      texts.give_back(get_number(++at));
+    else
+      get_field(at, nullptr);
+  }
+}
+
+FieldList::FieldList(std::string_view packed, const SharedTexts* texts) {
+  const char* at = packed.data();
+  const char* const end = at + packed.size();
+  for (; at != end && size_ < kFew; ++size_) std::construct_at(&few_[size_], get_field(at, texts));
   if (at == end) return;
   std::size_t all = size_;
-  for (const char* rest = at; rest != end; ++all) get_field(rest);
+  for (const char* rest = at; rest != end; ++all) get_field(rest, texts);
   many_ = std::make_unique<http::Field[]>(all);
   std::copy_n(few_, size_, many_.get());
-  while (size_ < all) many_[size_++] = get_field(at);
+  while (size_ < all) many_[size_++] = get_field(at, texts);
 }
 
 }  // namespace headgate::cache

@@ -15,7 +15,7 @@ class Lru final : public Policy {
   Lru(std::shared_ptr<PolicyGroup> group, std::size_t member)
       : group_(std::move(group)), member_(member), list_(*group_, member, PolicyGroup::kProven) {}
 
-  bool on_insert(Entry& entry, Entry* instead_of) override {
+  bool on_insert(Entry& entry, Entry* instead_of, std::uint64_t /*object_bytes*/) override {
     if (instead_of != nullptr) list_.unlink(*instead_of);
     list_.push(entry, group_->next_turn());
     return false;

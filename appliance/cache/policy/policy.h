@@ -20,7 +20,7 @@ class Policy {
   enum class Kind : std::uint8_t {
     S3Fifo,  ///< Yang et al., SOSP 2023: small FIFO, main clock, ghosts
     Lru,     ///< least recently used
-    Gdsf,    ///< greedy dual size frequency (Cherkasova 1998), the least of a sample
+    Gdsf,    ///< greedy dual size frequency (Cherkasova 1998)
   };
 
   struct Entry {
@@ -28,9 +28,10 @@ class Policy {
       Entry* newer = nullptr;
       Entry* older = nullptr;
     };
-    struct Sampled {
+    struct Ranked {
       double priority;
-      std::size_t index;
+      std::uint32_t place;
+      float object_bytes;
     };
 
     // In 32 octets: there are millions of these.
@@ -42,7 +43,7 @@ class Policy {
     std::uint32_t turn = 0;         ///< PolicyGroup::short_turn of when it entered its queue
     union {
       Links links = {};
-      Sampled sampled;
+      Ranked ranked;
     };
 
     static constexpr std::uint64_t kMaxCharge = (std::uint64_t{1} << 46) - 1;
@@ -67,9 +68,11 @@ class Policy {
   Policy& operator=(const Policy&) = delete;
   virtual ~Policy() = default;
 
-  /// `instead_of`: leaves; `entry` is put where a use would have left it. Whether it was evicted
-  /// not long ago, as far as the policy remembers: then this is its second use.
-  virtual bool on_insert(Entry& entry, Entry* instead_of = nullptr) = 0;
+  /// `instead_of`: leaves; `entry` is put where a use would have left it. `object_bytes`: octets of
+  /// the whole of which the entry is a part, for who judges by size; 0: it is all of it. Whether it
+  /// was evicted not long ago, as far as the policy remembers: then this is its second use.
+  virtual bool on_insert(Entry& entry, Entry* instead_of = nullptr,
+                         std::uint64_t object_bytes = 0) = 0;
   /// The hit path: constant time, no allocation.
   virtual void on_hit(Entry& entry) = 0;
   /// Left for another reason than eviction: nothing is remembered of it.

@@ -15,9 +15,9 @@
 namespace headgate::cache {
 
 /// Each shard has a policy of its own; which entry goes next is decided among all: the one that has
-/// been in its queue for longest. So the hash that spreads keys over shards does not decide what is
-/// forgotten. What has gone is remembered together, too. Members are numbered as their shards.
-/// Threads: any; a member's places are set by who holds its shard.
+/// been in its queue for longest, or is worth least. So the hash that spreads keys over shards does
+/// not decide what is forgotten. What has gone is remembered together, too. Members are numbered as
+/// their shards. Threads: any; a member's places are set by who holds its shard.
 class PolicyGroup {
  public:
   /// New: of entries that have yet to prove themselves; policies without such use Proven only.
@@ -47,11 +47,12 @@ class PolicyGroup {
     return now - static_cast<std::uint32_t>(static_cast<std::uint32_t>(now) - short_turn);
   }
 
-  /// `turn`: of the member's oldest entry in the queue; kEmpty without any.
+  /// `turn`: of the member's oldest entry in the queue, or whatever else orders those that may go
+  /// next among the members: the least is the next. kEmpty without any.
   void set_oldest(std::size_t member, Queue queue, std::uint64_t turn) {
     places_[member].oldest[queue].store(turn, std::memory_order_relaxed);
   }
-  /// The member whose entry in the queue is the oldest; `members()` when the queue is empty in all.
+  /// The member whose entry in the queue is the next; `members()` when the queue is empty in all.
   std::size_t oldest(Queue queue) const {
     std::size_t found = members_;
     std::uint64_t least = kEmpty;
@@ -91,6 +92,14 @@ class PolicyGroup {
   }
   std::uint64_t ghost_memory_bytes() const { return ghost_memory_.load(std::memory_order_relaxed); }
 
+  /// What the entry was worth that was worth most of those that have gone.
+  double age() const { return age_.load(std::memory_order_relaxed); }
+  void raise_age(double to) {
+    double age = this->age();
+    while (age < to && !age_.compare_exchange_weak(age, to, std::memory_order_relaxed)) {
+    }
+  }
+
   bool has_evicted() const { return has_evicted_.load(std::memory_order_relaxed); }
   void note_eviction() { has_evicted_.store(true, std::memory_order_relaxed); }
 
@@ -105,6 +114,7 @@ class PolicyGroup {
   std::atomic<std::uint64_t> turn_{0};
   std::array<std::atomic<std::uint64_t>, 2> bytes_{};
   std::atomic<bool> has_evicted_{false};
+  std::atomic<double> age_{0};
   base::Mutex ghosts_mutex_;  ///< after a shard's
   GhostQueue ghosts_ GUARDED_BY(ghosts_mutex_);
   std::atomic<std::uint64_t> ghost_memory_{0};

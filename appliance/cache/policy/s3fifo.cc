@@ -18,7 +18,7 @@ S3Fifo::S3Fifo(std::shared_ptr<PolicyGroup> group, std::size_t member)
 
 S3Fifo::S3Fifo(const Options& options) : S3Fifo(std::make_shared<PolicyGroup>(1, options), 0) {}
 
-bool S3Fifo::on_insert(Entry& entry, Entry* instead_of) {
+bool S3Fifo::on_insert(Entry& entry, Entry* instead_of, std::uint64_t /*object_bytes*/) {
   if (instead_of != nullptr) {
     const Queue queue = static_cast<Queue>(instead_of->queue);
     entry.uses = instead_of->uses;

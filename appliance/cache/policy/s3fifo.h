@@ -24,7 +24,8 @@ class S3Fifo final : public Policy {
   /// One that is alone.
   explicit S3Fifo(const Options& options);
 
-  bool on_insert(Entry& entry, Entry* instead_of = nullptr) override;
+  bool on_insert(Entry& entry, Entry* instead_of = nullptr,
+                 std::uint64_t object_bytes = 0) override;
   void on_hit(Entry& entry) override {
     if (entry.uses < kMaxUses) ++entry.uses;
   }

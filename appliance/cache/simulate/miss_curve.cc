@@ -48,7 +48,7 @@ void MissCurve::look_at(const SampleRing::Sample& sample) {
   stats_.requests += one_in_;
   stats_.bytes += one_in_ * sample.bytes;
   for (std::size_t i = 0; i < copies_.size(); ++i) {
-    if (copies_[i]->use(sample.id, sample.bytes)) continue;
+    if (copies_[i]->use(sample.id, sample.bytes, sample.object_bytes)) continue;
     stats_.misses[i] += one_in_;
     stats_.missed_bytes[i] += one_in_ * sample.bytes;
   }

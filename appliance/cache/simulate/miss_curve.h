@@ -42,9 +42,10 @@ class MissCurve {
   /// Whether requests for keys of this hash are recorded.
   bool takes(std::uint64_t hash) const { return hash < limit_.load(std::memory_order_relaxed); }
   /// `id`: of key and variant, in place of the hash whose `takes` was asked, with the same upper 32
-  /// bits.
-  void record(std::uint64_t id, std::uint64_t bytes) {
-    if (!ring_.push({.id = id, .bytes = bytes})) lost_.fetch_add(1, std::memory_order_relaxed);
+  /// bits. `object_bytes`: as Policy::on_insert.
+  void record(std::uint64_t id, std::uint64_t bytes, std::uint64_t object_bytes = 0) {
+    if (!ring_.push({.id = id, .bytes = bytes, .object_bytes = object_bytes}))
+      lost_.fetch_add(1, std::memory_order_relaxed);
   }
 
   /// Looks at what was recorded.

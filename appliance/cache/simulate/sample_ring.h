@@ -16,6 +16,7 @@ class SampleRing {
   struct Sample {
     std::uint64_t id = 0;
     std::uint64_t bytes = 0;
+    std::uint64_t object_bytes = 0;
   };
 
   SampleRing() : slots_(std::make_unique<Slot[]>(kSlots)) {

@@ -61,18 +61,18 @@ Simulation::Simulation(const Options& options)
 
 Simulation::~Simulation() = default;
 
-bool Simulation::use(std::uint64_t key_hash, std::uint64_t size_bytes) {
+bool Simulation::use(std::uint64_t key_hash, std::uint64_t size_bytes, std::uint64_t object_bytes) {
   ++totals_.requests;
   totals_.bytes += size_bytes;
   const std::uint64_t missed_before = totals_.missed_bytes;
   bool hit = true;
   if (options_.chunk_bytes == 0 || size_bytes <= options_.chunk_bytes) {
-    hit = use_piece(key_hash, size_bytes);
+    hit = use_piece(key_hash, size_bytes, object_bytes);
     if (!hit) totals_.missed_bytes = missed_before + size_bytes;
   } else {
     for (std::uint64_t first = 0; first < size_bytes; first += options_.chunk_bytes) {
       const std::uint64_t bytes = std::min(options_.chunk_bytes, size_bytes - first);
-      if (use_piece(mix(key_hash + first), bytes)) continue;
+      if (use_piece(mix(key_hash + first), bytes, size_bytes)) continue;
       hit = false;
       totals_.missed_bytes += bytes;
     }
@@ -81,7 +81,7 @@ bool Simulation::use(std::uint64_t key_hash, std::uint64_t size_bytes) {
   return hit;
 }
 
-bool Simulation::use_piece(std::uint64_t id, std::uint64_t bytes) {
+bool Simulation::use_piece(std::uint64_t id, std::uint64_t bytes, std::uint64_t object_bytes) {
   Shard& shard = *shards_[(id >> 48) & (shards_.size() - 1)];
   if (auto* slot = shard.find(id); slot != nullptr) {
     shard.policy->on_hit(*slot->value);
@@ -101,7 +101,7 @@ bool Simulation::use_piece(std::uint64_t id, std::uint64_t bytes) {
   item->id = id;
   item->is_used = true;
   shard.table.insert(id, item);
-  shard.policy->on_insert(*item);
+  shard.policy->on_insert(*item, nullptr, object_bytes);
   resident_bytes_ += charge;
   return false;
 }

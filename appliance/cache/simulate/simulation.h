@@ -47,8 +47,8 @@ class Simulation {
   Simulation& operator=(const Simulation&) = delete;
 
   /// Whether all octets were there; they are now. A key keeps the size that it was stored with, but
-  /// what a request asks for counts.
-  bool use(std::uint64_t key_hash, std::uint64_t size_bytes);
+  /// what a request asks for counts. `object_bytes`: as Policy::on_insert.
+  bool use(std::uint64_t key_hash, std::uint64_t size_bytes, std::uint64_t object_bytes = 0);
   /// Keeps only entries whose key's hash is below `limit`, of objects in one piece, in
   /// `capacity_bytes`.
   void narrow(std::uint64_t limit, std::uint64_t capacity_bytes);
@@ -64,7 +64,7 @@ class Simulation {
   };
   struct Shard;
 
-  bool use_piece(std::uint64_t id, std::uint64_t bytes);
+  bool use_piece(std::uint64_t id, std::uint64_t bytes, std::uint64_t object_bytes);
   bool evict();
   void forget(Item& item);
 

@@ -10,6 +10,12 @@
 namespace headgate::cache {
 namespace {
 
+/// Of the whole that it is a slice of: who judges by size judges a slice by that.
+std::uint64_t object_bytes(const StoredResponse& response) {
+  const auto whole = response.slice_of();
+  return whole ? whole->length : 0;
+}
+
 /// Of a walk: how many slots are looked at under the mutex at once, and after how many restarts the
 /// rest is done in one go.
 constexpr std::size_t kWalkSlots = 64;
@@ -43,6 +49,12 @@ std::uint32_t Shard::HashOf::operator()(const StoredResponse& response) const {
   return response.key_hash();
 }
 
+Shard::Use Shard::use_of(const StoredResponse& response) {
+  return {.fingerprint = response.fingerprint,
+          .charge = response.charge,
+          .object_bytes = object_bytes(response)};
+}
+
 Shard::Shard(Budget& budget, const Options& options, const std::atomic<std::uint64_t>& oldest_epoch)
     : budget_(budget),
       policy_(make_policy(options.policy, options.group, options.member)),
@@ -59,16 +71,14 @@ Shard::~Shard() {
 }
 
 StoredResponse* Shard::first_variant(const Key& key) {
-  const Table::Slot* slot = table_.find(key.hash.low, [&key](const StoredResponse& response) {
-    return response.key_text() == key.text;
-  });
+  const Table::Slot* slot = table_.find(
+      key.hash.low, [&key](const StoredResponse& response) { return response.has_key(key.text); });
   return slot != nullptr ? slot->value() : nullptr;
 }
 
 Shard::Table::Slot* Shard::slot_of(std::uint32_t key_hash, const StoredResponse& response) {
-  const std::string_view text = response.key_text();
-  return table_.find_short(key_hash, [text, key_hash](const StoredResponse& other) {
-    return other.key_hash() == key_hash && other.key_text() == text;
+  return table_.find_short(key_hash, [&response, key_hash](const StoredResponse& other) {
+    return other.key_hash() == key_hash && other.has_key_of(response);
   });
 }
 
@@ -83,7 +93,7 @@ base::Ref<StoredResponse> Shard::find(const Key& key, http::Fields request, Use*
   for (StoredResponse* found = first_variant(key); found != nullptr; found = found->next()) {
     if (!matches(*found)) continue;
     policy_->on_hit(*found);
-    if (use != nullptr) *use = {.fingerprint = found->fingerprint, .charge = found->charge};
+    if (use != nullptr) *use = use_of(*found);
     return base::Ref<StoredResponse>(found);
   }
   return {};
@@ -114,7 +124,7 @@ Shard::Use Shard::prepare(StoredResponse& response, const Key& key, http::Fields
     response.variant = std::move(variant);
   }
   response.set_charge(response.memory_bytes() + response.place_bytes());
-  return {.fingerprint = response.fingerprint, .charge = response.charge};
+  return use_of(response);
 }
 
 Shard::Inserted Shard::insert(const Key& key, http::Fields request,
@@ -146,7 +156,7 @@ Shard::Inserted Shard::insert(const Key& key, http::Fields request,
 
 bool Shard::link(const Key& key, StoredResponse* response, StoredResponse* replaced) {
   Table::Slot* slot = table_.find(
-      key.hash.low, [&key](const StoredResponse& other) { return other.key_text() == key.text; });
+      key.hash.low, [&key](const StoredResponse& other) { return other.has_key(key.text); });
   response->set_next(slot != nullptr ? slot->value() : nullptr);
   if (slot != nullptr)
     slot->set(response);
@@ -160,7 +170,7 @@ bool Shard::link(const Key& key, StoredResponse* response, StoredResponse* repla
 
   budget_.objects.fetch_add(1, std::memory_order_relaxed);
   budget_.payload.fetch_add(response->payload_bytes(), std::memory_order_relaxed);
-  return policy_->on_insert(*response, replaced);
+  return policy_->on_insert(*response, replaced, object_bytes(*response));
 }
 
 base::Ref<StoredResponse> Shard::unlink(StoredResponse* response) {
@@ -196,7 +206,7 @@ base::Ref<StoredResponse> Shard::take_place(StoredResponse* response, StoredResp
     while (before->next() != replaced) before = before->next();
     before->set_next(response);
   }
-  policy_->on_insert(*response, replaced);
+  policy_->on_insert(*response, replaced, object_bytes(*response));
   budget_.release(replaced->charge);
   budget_.payload.fetch_add(response->payload_bytes(), std::memory_order_relaxed);
   budget_.payload.fetch_sub(replaced->payload_bytes(), std::memory_order_relaxed);

@@ -49,6 +49,7 @@ class Shard {
   struct Use {
     std::uint32_t fingerprint = 0;
     std::uint64_t charge = 0;
+    std::uint64_t object_bytes = 0;  ///< as Policy::on_insert
   };
   /// What is stored with a stamp below `epoch` and was not found valid at it since.
   struct Older {
@@ -103,6 +104,7 @@ class Shard {
   using Table = KeyTable<StoredResponse, HashOf>;
   class VariantMatcher;
 
+  static Use use_of(const StoredResponse& response);
   StoredResponse* sliced_variant(const Key& key, std::uint64_t id) REQUIRES(mutex_);
   StoredResponse* first_variant(const Key& key) REQUIRES(mutex_);
   StoredResponse* first_of(std::uint32_t key_hash, const StoredResponse& response) REQUIRES(mutex_);

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "appliance/cache/account.h"
+#include "appliance/cache/commons.h"
 #include "appliance/cache/slice.h"
 #include "appliance/cache/store/balance.h"
 #include "appliance/cache/store/budget.h"
@@ -42,6 +42,7 @@ std::size_t shard_count(std::uint64_t budget_bytes, unsigned threads) {
 struct Store::Impl {
   Impl(std::uint64_t budget_bytes, unsigned threads, Policy::Kind policy)
       : budget(budget_bytes),
+        commons(base::make_ref<Commons>(budget_bytes)),
         curve(policy, budget_bytes,
               std::clamp<std::uint64_t>(budget_bytes / kBytesPerCurveEntry, 256, 16'384)) {
     Shard::Options options;
@@ -52,6 +53,7 @@ struct Store::Impl {
         count, Policy::Options{.capacity_bytes = budget_bytes,
                                .max_ghosts = static_cast<std::uint32_t>(ghosts)});
     options.max_variants = kMaxVariants;
+    count_texts();
     for (options.member = 0; options.member < count; ++options.member)
       shards.push_back(std::make_unique<Shard>(budget, options, oldest_epoch));
   }
@@ -65,7 +67,7 @@ struct Store::Impl {
   }
   std::uint64_t pinned() const {
     const std::uint64_t resident = budget.payload.load(std::memory_order_relaxed);
-    const std::uint64_t live = account->live_bytes();
+    const std::uint64_t live = commons->account->live_bytes();
     return live > resident ? live - resident : 0;
   }
 
@@ -76,14 +78,21 @@ struct Store::Impl {
   }
   base::Ref<StoredResponse> find(const Key& key, http::Fields request);
   void record(const Key& key, const Shard::Use& use) {
-    curve.record((key.hash.high & ~std::uint64_t{UINT32_MAX}) | use.fingerprint, use.charge);
+    curve.record((key.hash.high & ~std::uint64_t{UINT32_MAX}) | use.fingerprint, use.charge,
+                 use.object_bytes);
+  }
+  void count_texts() {
+    const std::uint64_t bytes = commons->texts.memory_bytes();
+    if (bytes != texts_bytes.load(std::memory_order_relaxed))
+      budget.index_changed(texts_bytes.exchange(bytes, std::memory_order_relaxed), bytes);
   }
 
   DiskTier* disk = nullptr;
   Budget budget;
+  const base::Ref<Commons> commons;
+  std::atomic<std::uint64_t> texts_bytes{0};  ///< of commons, as the budget has them
   MissCurve curve;
   std::atomic<std::uint64_t> oldest_epoch{0};
-  const base::Ref<MemoryAccount> account = base::make_ref<MemoryAccount>();
   std::shared_ptr<PolicyGroup> group;
   std::vector<std::unique_ptr<Shard>> shards;
   std::atomic<std::uint64_t> insertions{0};
@@ -158,10 +167,11 @@ void Store::Impl::insert(const Key& key, http::Fields request, const StoredRespo
   if ((body && !body->storable()) || http::varies_on_everything(response.fields()) ||
       !accepts_fills())
     return refuse();
-  const auto stored = StoredResponse::stored_form(response);
+  const auto stored = StoredResponse::stored_form(response, commons);
+  count_texts();
   const Shard::Use use = Shard::prepare(*stored, key, request);
   if (use.charge > max_object_bytes()) return refuse();
-  stored->charge_to(account);
+  stored->count_memory();
   for (;;) {
     const Shard::Inserted inserted = shard.insert(key, request, stored, leavers, over);
     if (inserted == Shard::Inserted::Replaced) break;
@@ -206,7 +216,7 @@ void Store::set_encodings(const Key& key, const Body& body, std::vector<EncodedB
       encodings.pop_back();
       continue;
     }
-    now->charge_to(impl.account);
+    now->count_memory();
     const Shard::Replaced replaced = shard.replace(key, *stored, now, leavers);
     leavers.clear();
     if (replaced == Shard::Replaced::Yes) return;

@@ -111,9 +111,9 @@ Head head_of(const StoredResponse& response, std::uint32_t run) {
   head.flags = static_cast<std::uint8_t>((response.outdated() ? kOutdated : 0) |
                                          (response.is_slice() ? kSlice : 0) |
                                          (response.sliced() ? kSliced : 0));
-  if (response.sliced()) {
-    head.sliced_id = response.sliced()->id;
-    head.sliced_length = response.sliced()->length;
+  if (const auto whole = response.is_slice() ? response.slice_of() : response.sliced()) {
+    head.sliced_id = whole->id;
+    head.sliced_length = whole->length;
   }
   head.fields = static_cast<std::uint32_t>(response.fields().size());
   return head;
@@ -178,10 +178,11 @@ base::Ref<StoredResponse> decode_response(std::string_view value, const Key& key
     if (coding >= http::Coding::Identity) return {};
     parts.encodings.push_back({coding, Body::of(reader.text())});
   }
-  if ((head.flags & kSliced) != 0)
+  const bool in_slices = (head.flags & kSliced) != 0;
+  // A slice that an older release has stored does not say of how much it is one.
+  if (in_slices || head.sliced_length != 0)
     parts.sliced = Sliced{.id = head.sliced_id, .length = head.sliced_length};
-  else
-    parts.body = Body::of(reader.text());
+  if (!in_slices) parts.body = Body::of(reader.text());
   if (!reader.is_whole()) return {};
   parts.status = head.status;
   parts.fields = fields;

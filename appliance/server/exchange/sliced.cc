@@ -38,6 +38,7 @@ bool Exchange::open_slices(const base::Ref<cache::StoredResponse>& response,
   object->draft = snapshot::draft_origin_request(decision_, facts_, false, nullptr, memory_);
   object->whole = response;
   object->whole_hash = decision_.key.hash;
+  object->whole_text = response->key_text();
   slices_ = std::make_unique<SliceReader>(worker_.fetch_context(), std::move(object));
   slices_->seek(first->first, first->last + 1);
   if (slices_->ready() && !slices_->failure()) {

@@ -21,10 +21,11 @@ struct SlicedObject {
   snapshot::OriginRequestDraft draft;      ///< for the whole, unconditional
   base::Ref<cache::StoredResponse> whole;  ///< `in_slices`
   base::Hash128 whole_hash;                ///< of its key
+  std::string whole_text;
 
   cache::Key whole_key() const {
     return {.hash = whole_hash,
-            .text = whole->key_text(),
+            .text = whole_text,
             .distribution = whole->distribution(),
             .path = whole->path()};
   }

@@ -43,8 +43,13 @@ need() {
   say "Installing Debian packages: ${missing[*]}"
   local install=(apt-get -q install -y --no-install-recommends "${missing[@]}")
   ((EUID == 0)) || fail "Packages are missing." "As root: apt-get update && ${install[*]}"
-  quietly apt-get -q update
-  DEBIAN_FRONTEND=noninteractive quietly "${install[@]}"
+  mkdir -p "$made"
+  # apt-get does not wait for another one; what it starts must not keep the lock.
+  {
+    flock 8
+    quietly apt-get -q update 8>&-
+    DEBIAN_FRONTEND=noninteractive quietly "${install[@]}" 8>&-
+  } 8>"$made/.apt"
 }
 
 # debian_lists: the lines of an apt source list with which this machine gets bookworm's main component: the release, its

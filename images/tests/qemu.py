@@ -19,7 +19,7 @@ TOKEN = "an-operators-token-0123456789"
 BINARY = Path(__file__).resolve().parents[2] / "build/release/headgate"
 PORTS = (80, 443, 9900)  # of the appliance
 DATAGRAMS = (443,)
-COMMON = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "2", "-m", "1536",
+COMMON = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", CPU, "-smp", "1", "-m", "1536",
           "-nodefaults", "-display", "none", "-no-reboot"]
 
 

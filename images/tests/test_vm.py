@@ -17,9 +17,9 @@ import qemu
 from qemu import Machine
 
 from harness import Client, Http3Client, cache_policy, curl, distribution, resource
+from sshd import SshServers
 
 HOST = "10.0.2.2"  # this machine, as guests see it
-FIRMWARES = ("uefi", "bios")
 # Operators reach it by its admin listener, from elsewhere.
 OPERATED = {"admin": "0.0.0.0:9900", "admin-token": qemu.TOKEN}
 
@@ -129,6 +129,13 @@ def site(repository, origin, tmp_path):
     yield made
     made.server.shutdown()
     made.server.server_close()
+
+
+@pytest.fixture
+def ssh_servers(tmp_path):
+    made = SshServers(tmp_path / "ssh")
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -249,7 +256,14 @@ def flip(tree):
         root.write(bytes([octet[0] ^ 1]))
 
 
+def lighten(tree):
+    """Nothing but what says what it is."""
+    for name in ("root", "verity", "efi", "vmlinuz", "initrd"):
+        (tree / name).unlink()
+
+
 def unsign(tree):
+    lighten(tree)
     (tree / "SHA256SUMS.sig").unlink()
 
 
@@ -279,16 +293,13 @@ def damage(disk, label):
 # --- The life of a machine -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("firmware", FIRMWARES)
-def test_it_serves_is_upgraded_by_a_commit_comes_back_from_a_bad_one_and_forgets(machine, site, built, upgrade, broken, firmware):
-    one = machine(firmware=firmware, credentials={"source": site.url, "labels": "pop=fra\nrack=\"7\"", **OPERATED})
+def serves(one, site, firmware):
+    """What a machine does that has just been given a repository: every protocol, and a commit goes live. Its version."""
     marked(one, "one")
-    old = one.machine_status()["version"]
-    good(one, old)
-    one.wait_machine({"version": old, "firmware": firmware.upper(), "slots": [
-        {"slot": "a", "version": old, "state": "runs"}, {"slot": "b", "state": "empty"}]})
-
-    # Every protocol; a commit goes live.
+    version = one.machine_status()["version"]
+    good(one, version)
+    one.wait_machine({"version": version, "firmware": firmware, "slots": [
+        {"slot": "a", "version": version, "state": "runs"}, {"slot": "b", "state": "empty"}]})
     answer = curl("--http2", f"https://{one.address(443)}/page")
     assert (answer.status, answer.body, answer.version) == (200, b"one", "2")
     with Http3Client(one.address(443, "UDP")) as client:
@@ -298,6 +309,12 @@ def test_it_serves_is_upgraded_by_a_commit_comes_back_from_a_bad_one_and_forgets
     site.put("two")
     site.push()
     marked(one, "two")
+    return version
+
+
+def test_by_uefi_it_serves_is_upgraded_by_a_commit_comes_back_from_a_bad_one_and_forgets(machine, site, upgrade, broken):
+    one = machine(firmware="uefi", credentials={"source": site.url, "labels": "pop=fra\nrack=\"7\"", **OPERATED})
+    old = serves(one, site, "UEFI")
 
     # The state outlives a cut of the power, with the repository away; and so does the slot.
     one.cut_power()
@@ -313,7 +330,7 @@ def test_it_serves_is_upgraded_by_a_commit_comes_back_from_a_bad_one_and_forgets
     one.wait_upgrade(new, "Done")
     one.wait_machine({"version": new, "slots": [
         {"slot": "a", "version": old, "state": "good"}, {"slot": "b", "version": new, "state": "runs"}]})
-    assert f"{new}, {firmware.upper()}" in one.headgate("status").stdout
+    assert f"{new}, UEFI" in one.headgate("status").stdout
     marked(one, "two")
 
     # An operator sends one whose edge does not run: it is taken back, and everybody is told why.
@@ -337,26 +354,25 @@ def test_it_serves_is_upgraded_by_a_commit_comes_back_from_a_bad_one_and_forgets
     one.wait_for(lambda: one.generation() == 1, "a machine that knows nothing")
     marked(one, "three")
     assert one.machine_status()["version"] == new
+    assert "login:" not in one.said()
     one.power_off()
 
 
-def test_what_is_not_signed_changed_or_old_is_refused_and_a_damaged_slot_is_left(machine, site, old_upgrade, upgrade, tmp_path):
+def test_by_bios_it_serves_refuses_what_is_not_signed_changed_or_old_and_leaves_a_damaged_slot(machine, site, old_upgrade, upgrade, tmp_path):
     one = machine(firmware="bios", credentials={"source": site.url, **OPERATED})
-    marked(one, "one")
-    old = one.machine_status()["version"]
-    good(one, old)
+    old = serves(one, site, "BIOS")
     new = f"{old}.1"
-    for number, (change, why) in enumerate((
-            (flip, r"root in \S+ is not what was signed, .*; the other slot stays empty$"),
-            (sign_by_a_stranger(tmp_path), r"is not signed by a release signer of this image$"),
-            (unsign, r"is not signed$"))):
+    # Signature and version are looked at before anything that is large.
+    for number, (sent, change, why) in enumerate((
+            (upgrade, sign_by_a_stranger(tmp_path), r"is not signed by a release signer of this image$"),
+            (upgrade, unsign, r"is not signed$"),
+            (old_upgrade, lighten, rf"is version {re.escape(old)}, and {re.escape(old)} runs: only newer ones are taken$"),
+            (upgrade, flip, r"root in \S+ is not what was signed, .*; the other slot stays empty$"))):
         folder = tmp_path / str(number)
         folder.mkdir()
-        one.headgate("upgrade", changed(upgrade, folder, change))
+        one.headgate("upgrade", changed(sent, folder, change))
         told = one.wait_upgrade(None, "Refused", why)
         assert [slot["state"] for slot in one.machine_status()["slots"]] == ["runs", "empty"], told
-    one.headgate("upgrade", old_upgrade)
-    one.wait_upgrade(None, "Refused", rf"is version {re.escape(old)}, and {re.escape(old)} runs: only newer ones are taken$")
 
     # What a commit asks for and is not there; then it is. It waits for a change window.
     site.release(upgrade)
@@ -371,22 +387,14 @@ def test_what_is_not_signed_changed_or_old_is_refused_and_a_damaged_slot_is_left
     one.power_off()
     damage(one.disk, f"headgate_{new}")
     one.boot()
-    marked(one, "one")
+    marked(one, "two")
     assert one.machine_status()["upgrade"]["state"] == "Written"
     site.wants(new)
     # The commit that takes the window away waits for it, too, unless an operator lets it go.
     one.wait_for(lambda: one.headgate("resume", check=None).returncode == 0, "a commit that waits")
     told = one.wait_upgrade(new, "Reverted", "did not come as far as its edge")
     assert one.machine_status()["version"] == old
-    marked(one, "one")
-
-
-def test_a_machine_that_nobody_configured_says_how_and_stays(machine):
-    one = machine()
-    one.wait_said(r"headgate-configure: Nothing says which repository")
-    one.wait_said(r"headgate-slots: \S+ is good$")
-    assert not re.search(r"login:", one.said())
-    one.power_off()
+    marked(one, "two")
 
 
 def signed_by(name, repository, folder):
@@ -397,14 +405,19 @@ def signed_by(name, repository, folder):
     return f'{name}@test namespaces="git" {(folder / f"{name}.pub").read_text()}'
 
 
-def test_a_volume_configures_it_another_one_upgrades_it_and_a_stranger_changes_nothing(machine, repository, origin, upgrade, tmp_path):
+def test_by_bios_a_volume_configures_it_another_one_upgrades_it_and_a_stranger_changes_nothing(
+        machine, repository, origin, ssh_servers, upgrade, tmp_path):
+    """The repository is one that asks for a key, on a server that has to have one."""
     signers = signed_by("alice", repository, tmp_path)
     site = Site(repository, origin, tmp_path)
+    port = ssh_servers.start()
+    source = ssh_servers.url(port, site.bare, host=HOST)
+    keys = {"ssh-key": ssh_servers.key.read_text(), "known-hosts": ssh_servers.known_hosts(port, host=HOST).read_text()}
     seed = tmp_path / "seed.img"
     run("truncate", "--size", "4M", seed)
     run("mkfs.vfat", "-n", "CIDATA", seed)
     run("mmd", "-i", seed, "::/headgate")
-    for name, value in {"source": site.url + "\n", "ref": "main\n", "http": "0.0.0.0:80\n", "allowed-signers": signers, **OPERATED}.items():
+    for name, value in {"source": source + "\n", "ref": "main\n", "http": "0.0.0.0:80\n", "allowed-signers": signers, **keys, **OPERATED}.items():
         (tmp_path / f"{name}.setting").write_text(value)
         run("mcopy", "-i", seed, tmp_path / f"{name}.setting", f"::/headgate/{name}")
     one = machine(seeds=[seed, volume(tmp_path / "up.img", upgrade)], firmware="bios")
@@ -425,9 +438,11 @@ def test_a_volume_configures_it_another_one_upgrades_it_and_a_stranger_changes_n
     site.server.shutdown()
 
 
-def test_secure_boot_starts_what_is_signed_and_nothing_else(machine, built, old):
+def test_secure_boot_starts_what_is_signed_and_nothing_else_and_who_is_not_configured_says_how(machine, built, old):
     one = machine(image=next((built / "secure").glob("*.qcow2")), firmware="secure")
     one.wait_said(r"[Ss]ecure boot enabled")
+    one.wait_said(r"headgate-configure: Nothing says which repository")
+    one.wait_said(r"headgate-slots: \S+ is good$")
     # This image lets everybody in who has the serial line, as was asked for; the other ones nobody.
     one.wait_said(r"root@headgate:~#")
     one.power_off()
@@ -462,7 +477,7 @@ class _Metadata(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.mark.parametrize("vendor", ["Google", "Amazon EC2"])
-def test_the_metadata_of_a_cloud_configure_it(machine, repository, origin, tmp_path, vendor):
+def test_by_bios_the_metadata_of_a_cloud_configure_it(machine, repository, origin, tmp_path, vendor):
     # The metadata's network takes the place of the other one: this machine has another address in it.
     site = Site(repository, origin, tmp_path, host="169.254.0.2")
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Metadata)

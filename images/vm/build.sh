@@ -115,7 +115,8 @@ mkdir -p "$tree/efi"
 quietly systemctl --root="$tree" preset-all
 quietly systemctl --root="$tree" set-default multi-user.target
 quietly systemctl --root="$tree" mask systemd-firstboot.service getty@.service apt-daily.timer apt-daily-upgrade.timer \
-  dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
+  dpkg-db-backup.timer e2scrub_all.timer fstrim.timer dev-hugepages.mount dev-mqueue.mount sys-kernel-{config,debug,tracing}.mount \
+  sys-fs-fuse-connections.mount systemd-pstore.service systemd-update-utmp.service systemd-update-utmp-runlevel.service
 if [[ -n $debug ]]; then
   mkdir -p "$tree/etc/systemd/system/serial-getty@ttyS0.service.d"
   printf '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 %%I linux\n' \

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: MIT
 """Remotes that hang at every step of the protocol, and that send what is damaged: the edge serves on, says why, and follows again."""
-import getpass
-import os
 import socket
 import subprocess
 import threading
@@ -11,6 +9,7 @@ import pytest
 from git_front import STEPS, GitFront
 from harness import until
 from origin import Certificate
+from sshd import SshServers
 from test_reconcile import mark, put_mark
 from test_sources import source_failure
 from test_state_drills import status_of
@@ -193,7 +192,11 @@ class Switch:
             if isinstance(self.target, bytes):
                 viewer.sendall(self.target)
                 continue
-            server = socket.create_connection(("127.0.0.1", self.target))
+            try:
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                viewer.close()
+                continue
             self._sockets.append(server)
             for pair in ((viewer, server), (server, viewer)):
                 threading.Thread(target=self._copy, args=pair, daemon=True).start()
@@ -213,63 +216,30 @@ class Switch:
 
 
 @pytest.fixture
-def sshd(tmp_path):
-    """Starts an sshd with more lines in its configuration; its port. All have one host key, and let one user key in."""
-    if os.geteuid() == 0:
-        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd insists on it
-    folder = tmp_path / "ssh"
-    folder.mkdir(mode=0o700)
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
-    servers = []
-
-    def start(*lines, keys=f"AuthorizedKeysFile {folder}/user.pub"):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
-        config = folder / f"config-{port}"
-        config.write_text("\n".join([f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {folder}/host", "PidFile none", "UsePAM no",
-                                     "StrictModes no", "PermitRootLogin prohibit-password", "PasswordAuthentication no", keys, *lines]) + "\n")
-        server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", config], stderr=subprocess.DEVNULL, start_new_session=True)
-        servers.append(server)
-
-        def listens():
-            assert server.poll() is None, "sshd has ended"
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                return True
-            except OSError:
-                return False
-
-        until(listens, "sshd to listen")
-        return port
-
-    start.folder = folder
-    yield start
-    for server in servers:
-        server.terminate()
-        server.wait()
+def ssh_servers(tmp_path):
+    servers = SshServers(tmp_path / "ssh")
+    yield servers
+    servers.close()
 
 
 # What the edge meets instead of a server that works, by the step at which it hangs.
 HANGS = {
-    "banner": lambda sshd: b"",
-    "key exchange": lambda sshd: b"SSH-2.0-OpenSSH_9.2\r\n",
-    "authentication": lambda sshd: sshd("AuthorizedKeysCommand /bin/sleep 120", "AuthorizedKeysCommandUser root", keys="AuthorizedKeysFile none"),
-    "channel": lambda sshd: sshd("ForceCommand exec sleep 120"),
+    "banner": lambda servers: b"",
+    "key exchange": lambda servers: b"SSH-2.0-OpenSSH_9.2\r\n",
+    "authentication": lambda servers: servers.start("AuthorizedKeysCommand /bin/sleep 120", "AuthorizedKeysCommandUser root", keys="AuthorizedKeysFile none"),
+    "channel": lambda servers: servers.start("ForceCommand exec sleep 120"),
 }
 
 
 @pytest.mark.parametrize("hang", HANGS.values(), ids=HANGS.keys())
-def test_an_ssh_server_that_hangs(repository, page, bare, sshd, impatient, run, hang):
-    good = sshd()
+def test_an_ssh_server_that_hangs(repository, page, bare, ssh_servers, impatient, run, hang):
+    good = ssh_servers.start()
     switch = Switch(good)
-    known_hosts = sshd.folder / "known_hosts"
-    known_hosts.write_text(f"[127.0.0.1]:{switch.port} {' '.join((sshd.folder / 'host.pub').read_text().split()[:2])}\n")
-    edge = run(*impatient(sshKeyFile=sshd.folder / "user", knownHosts=known_hosts),
-               source=f"ssh://{getpass.getuser()}@127.0.0.1:{switch.port}{bare}")
+    edge = run(*impatient(sshKeyFile=ssh_servers.key, knownHosts=ssh_servers.known_hosts(switch.port)),
+               source=ssh_servers.url(switch.port, bare))
     assert mark(edge) == "one"
     commit = publish(repository, bare, page.port, "two")
-    switch.target = hang(sshd)
+    switch.target = hang(ssh_servers)
     edge.reconcile()
     failure = source_failure(edge)
     assert failure["reason"] == "FetchFailed" and "no answer within 1s (source.timeout)" in failure["message"]

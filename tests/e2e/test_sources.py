@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Sources that are not on this machine: https:// and ssh://, both real, both on loopback."""
 import functools
-import getpass
 import http.server
 import os
-import socket
 import ssl
 import subprocess
 import threading
@@ -14,6 +12,7 @@ import pytest
 
 from harness import cache_policy, distribution, until
 from origin import Certificate
+from sshd import SshServers
 
 
 @pytest.fixture
@@ -77,41 +76,10 @@ def test_https_with_a_certificate_that_nobody_vouches_for(https_url, run):
 @pytest.fixture
 def ssh(bare, tmp_path):
     """An sshd that lets one key in. Gives (url, key file, known hosts file)."""
-    if os.geteuid() == 0:
-        os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # sshd insists on it
-    folder = tmp_path / "ssh"
-    folder.mkdir(mode=0o700)
-    for name in ("host", "user"):
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / name], check=True)
-    (folder / "authorized").write_text((folder / "user.pub").read_text())
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    (folder / "config").write_text(f"""Port {port}
-ListenAddress 127.0.0.1
-HostKey {folder}/host
-AuthorizedKeysFile {folder}/authorized
-PidFile none
-UsePAM no
-StrictModes no
-PermitRootLogin prohibit-password
-PasswordAuthentication no
-""")
-    server = subprocess.Popen(["/usr/sbin/sshd", "-D", "-e", "-f", folder / "config"], stderr=subprocess.PIPE, text=True)
-
-    def listens():
-        assert server.poll() is None, server.stderr.read()
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return True
-        except OSError:
-            return False
-
-    until(listens, "sshd to listen")
-    host_key = " ".join((folder / "host.pub").read_text().split()[:2])
-    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key}\n")
-    yield f"ssh://{getpass.getuser()}@127.0.0.1:{port}{bare.path}", folder / "user", folder / "known_hosts"
-    server.terminate()
-    server.wait()
+    servers = SshServers(tmp_path / "ssh")
+    port = servers.start()
+    yield servers.url(port, bare.path), servers.key, servers.known_hosts(port)
+    servers.close()
 
 
 def edge_file(folder, key, known_hosts):

@@ -8,6 +8,7 @@
 #include "appliance/cache/purge/sweep.h"
 #include "appliance/cache/slice.h"
 #include "appliance/cache/store/store.h"
+#include "appliance/cache/tier/stored_form.h"
 #include "tests/support/cache_fixture.h"
 
 using headgate::base::MonoTime;
@@ -60,6 +61,51 @@ struct Shelf {
 };
 
 }  // namespace
+
+TEST_CASE("a slice knows of how much it is one, in the store and from the disk") {
+  Shelf shelf;
+  const auto whole = shelf.put_whole(7);
+  shelf.put_slice(*whole, 0, "zero");
+  const SliceKey key(*whole, 0);
+  const auto found = shelf.store.find_slice(key.key());
+  REQUIRE(found);
+  const auto back =
+      headgate::cache::decode_response(headgate::cache::encode_response(*found, "", 1), key.key(),
+                                       {.run = 1, .mono = MonoTime(), .wall = kSomeTime});
+  REQUIRE(back);
+  for (const auto& slice : {found, back}) {
+    CHECK(slice->is_slice());
+    CHECK_FALSE(slice->sliced());
+    REQUIRE(slice->slice_of());
+    CHECK(slice->slice_of()->id == 7);
+    CHECK(slice->slice_of()->length == 3 * kSliceBytes);
+    CHECK(slice->body()->contiguous() == "zero");
+  }
+  CHECK_FALSE(whole->slice_of());
+  CHECK_FALSE(make_response(shelf.key.key(), {}, "")->slice_of());
+}
+
+TEST_CASE("GDSF keeps a slice for as long as it would the whole, not for what it is") {
+  for (const bool of_much : {true, false}) {
+    const OwnedKey film("shop", "/film");
+    Store store(64 * kMiB, 1, headgate::cache::Policy::Kind::Gdsf);
+    const auto whole = StoredResponse::in_slices(
+        *make_response(film.key(), {}, ""), {.id = 1, .length = of_much ? 1000 * kMiB : kMiB / 8});
+    const SliceKey slice(*whole, 0);
+    const std::string octets(kMiB / 8, 'x');
+    store.insert(
+        slice.key(), {},
+        StoredResponse::slice(*whole, slice.key(), Body::of(octets), {}, MonoTime(), kSomeTime));
+    // Others that are larger than the slice, and smaller than the whole.
+    const std::string other(kMiB / 2, 'x');
+    for (int i = 0; i < 140; ++i) {
+      const OwnedKey key("shop", "/" + std::to_string(i));
+      store.insert(key.key(), {}, make_response(key.key(), {}, other));
+    }
+    CHECK(store.stats().evictions > 0);
+    CHECK(store.contains(slice.key()) == !of_much);
+  }
+}
 
 TEST_CASE("slices cover the whole, and the last one ends with it") {
   const Sliced sliced{.id = 1, .length = 2 * kSliceBytes + 5};

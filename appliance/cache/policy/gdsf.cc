@@ -14,15 +14,19 @@ constexpr unsigned kMaxUses = UINT16_MAX;
 /// After a long time without an eviction nearly every place is out of date: so many are looked at
 /// for one, at most.
 constexpr int kMaxLooks = 128;
+/// In an entry's `queue`.
+constexpr std::uint64_t kWhole = 0;
+constexpr std::uint64_t kPart = 1;
 
 }  // namespace
 
 Gdsf::Gdsf(std::shared_ptr<PolicyGroup> group, std::size_t member)
     : group_(std::move(group)), member_(member) {}
 
-void Gdsf::value(Entry& entry) const {
-  entry.ranked.priority =
-      group_->age() + static_cast<double>(entry.uses) / double{entry.ranked.object_bytes};
+double Gdsf::worth(const Entry& entry) const {
+  const std::uint64_t octets = entry.queue == kPart ? wholes_.find(&entry)->second : entry.charge;
+  return group_->age() +
+         static_cast<double>(entry.uses) / static_cast<double>(std::max<std::uint64_t>(octets, 1));
 }
 
 bool Gdsf::on_insert(Entry& entry, Entry* instead_of, std::uint64_t object_bytes) {
@@ -31,14 +35,15 @@ bool Gdsf::on_insert(Entry& entry, Entry* instead_of, std::uint64_t object_bytes
     entry.uses = instead_of->uses;
     on_remove(*instead_of);
   }
-  const std::uint64_t octets = object_bytes != 0 ? object_bytes : entry.charge;
-  entry.ranked = {.priority = 0,
-                  .place = 0,
-                  .object_bytes = static_cast<float>(std::max<std::uint64_t>(octets, 1))};
-  value(entry);
+  entry.queue = object_bytes != 0 ? kPart : kWhole;
+  if (object_bytes != 0) wholes_.emplace(&entry, object_bytes);
+  const double priority = worth(entry);
+  entry.ranked = {.priority = priority, .at_place = priority};
   HG_ASSERT(heap_.size() < UINT32_MAX);
-  heap_.emplace_back();
-  raise(heap_.size() - 1, {.priority = entry.ranked.priority, .entry = &entry});
+  // By an eighth: there are millions.
+  if (heap_.size() == heap_.capacity()) heap_.reserve(heap_.size() + heap_.size() / 8 + 16);
+  heap_.push_back(&entry);
+  raise(heap_.size() - 1, &entry);
   bytes_ += entry.charge;
   group_->bytes_changed(PolicyGroup::kProven, 0, entry.charge);
   tell_group();
@@ -47,19 +52,20 @@ bool Gdsf::on_insert(Entry& entry, Entry* instead_of, std::uint64_t object_bytes
 
 void Gdsf::on_hit(Entry& entry) {
   if (entry.uses < kMaxUses) ++entry.uses;
-  value(entry);
+  entry.ranked.priority = worth(entry);
 }
 
 void Gdsf::on_remove(Entry& entry) {
-  const std::size_t hole = entry.ranked.place;
-  const Place last = heap_.back();
+  const std::size_t hole = entry.turn;
+  Entry* last = heap_.back();
   heap_.pop_back();
-  if (hole < heap_.size()) {
-    if (last.priority < heap_[hole].priority)
+  if (last != &entry) {
+    if (last->ranked.at_place < entry.ranked.at_place)
       raise(hole, last);
     else
       sink(hole, last);
   }
+  if (entry.queue == kPart) wholes_.erase(&entry);
   bytes_ -= entry.charge;
   group_->bytes_changed(PolicyGroup::kProven, entry.charge, 0);
   tell_group();
@@ -69,11 +75,12 @@ Policy::Entry* Gdsf::evict(std::uint64_t /*capacity_bytes*/) {
   Entry* least = nullptr;
   for (int looks = 0; looks < kMaxLooks; ++looks) {
     if (group_->oldest(PolicyGroup::kProven) != member_) return nullptr;
-    const Place top = heap_.front();
-    const double worth = top.entry->ranked.priority;
-    if (least == nullptr || worth < least->ranked.priority) least = top.entry;
-    if (worth <= top.priority) break;
-    sink(0, {.priority = worth, .entry = top.entry});
+    Entry* top = heap_.front();
+    Entry::Ranked& ranked = top->ranked;
+    if (least == nullptr || ranked.priority < least->ranked.priority) least = top;
+    if (ranked.priority <= ranked.at_place) break;
+    ranked.at_place = ranked.priority;
+    sink(0, top);
     tell_group();
   }
   group_->raise_age(least->ranked.priority);
@@ -82,38 +89,41 @@ Policy::Entry* Gdsf::evict(std::uint64_t /*capacity_bytes*/) {
 }
 
 Policy::Stats Gdsf::stats() const {
-  return {.resident_bytes = bytes_, .memory_bytes = heap_.capacity() * sizeof(Place)};
+  constexpr std::uint64_t kWholeBytes = 64;  // a node of the map, and its place there
+  return {.resident_bytes = bytes_,
+          .memory_bytes = heap_.capacity() * sizeof(Entry*) + wholes_.size() * kWholeBytes};
 }
 
-void Gdsf::set(std::size_t at, Place place) {
-  heap_[at] = place;
-  place.entry->ranked.place = static_cast<std::uint32_t>(at);
+void Gdsf::set(std::size_t at, Entry* entry) {
+  heap_[at] = entry;
+  entry->turn = static_cast<std::uint32_t>(at);
 }
 
-void Gdsf::raise(std::size_t at, Place place) {
+void Gdsf::raise(std::size_t at, Entry* entry) {
   for (; at > 0; at = (at - 1) / 2) {
-    const Place parent = heap_[(at - 1) / 2];
-    if (parent.priority <= place.priority) break;
+    Entry* parent = heap_[(at - 1) / 2];
+    if (parent->ranked.at_place <= entry->ranked.at_place) break;
     set(at, parent);
   }
-  set(at, place);
+  set(at, entry);
 }
 
-void Gdsf::sink(std::size_t at, Place place) {
+void Gdsf::sink(std::size_t at, Entry* entry) {
+  const auto at_place = [this](std::size_t i) { return heap_[i]->ranked.at_place; };
   for (std::size_t child = 2 * at + 1; child < heap_.size(); child = 2 * at + 1) {
-    if (child + 1 < heap_.size() && heap_[child + 1].priority < heap_[child].priority) ++child;
-    if (heap_[child].priority >= place.priority) break;
+    if (child + 1 < heap_.size() && at_place(child + 1) < at_place(child)) ++child;
+    if (at_place(child) >= entry->ranked.at_place) break;
     set(at, heap_[child]);
     at = child;
   }
-  set(at, place);
+  set(at, entry);
 }
 
 /// Priorities are not negative: their octets are in the order of the numbers.
 void Gdsf::tell_group() {
-  group_->set_oldest(
-      member_, PolicyGroup::kProven,
-      heap_.empty() ? PolicyGroup::kEmpty : std::bit_cast<std::uint64_t>(heap_.front().priority));
+  group_->set_oldest(member_, PolicyGroup::kProven,
+                     heap_.empty() ? PolicyGroup::kEmpty
+                                   : std::bit_cast<std::uint64_t>(heap_.front()->ranked.at_place));
 }
 
 }  // namespace headgate::cache

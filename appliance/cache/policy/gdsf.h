@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <unordered_map>
 #include <vector>
 
 #include "appliance/cache/policy/policy.h"
@@ -20,7 +21,7 @@ namespace headgate::cache {
 ///
 /// A use only raises the priority. The entry's place in the heap is by what that was when it was
 /// last looked at, which is never more: an entry that comes to the top with less than it is worth
-/// now goes back down. So a hit takes constant time.
+/// now goes back down. So a hit takes constant time. An entry costs eight octets beside its own.
 class Gdsf final : public Policy {
  public:
   Gdsf(std::shared_ptr<PolicyGroup> group, std::size_t member);
@@ -32,20 +33,17 @@ class Gdsf final : public Policy {
   Stats stats() const override;
 
  private:
-  struct Place {
-    double priority = 0;  ///< the entry's, once
-    Entry* entry = nullptr;
-  };
-
-  void value(Entry& entry) const;
-  void set(std::size_t at, Place place);
-  void raise(std::size_t at, Place place);
-  void sink(std::size_t at, Place place);
+  double worth(const Entry& entry) const;
+  void set(std::size_t at, Entry* entry);
+  void raise(std::size_t at, Entry* entry);
+  void sink(std::size_t at, Entry* entry);
   void tell_group();
 
   const std::shared_ptr<PolicyGroup> group_;
   const std::size_t member_;
-  std::vector<Place> heap_;  ///< the least first; an entry knows where it is
+  std::vector<Entry*> heap_;  ///< the least first; an entry knows where it is
+  /// Octets of the wholes of those that are parts: few, for parts are large.
+  std::unordered_map<const Entry*, std::uint64_t> wholes_;
   std::uint64_t bytes_ = 0;
 };
 

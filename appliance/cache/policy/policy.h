@@ -30,8 +30,7 @@ class Policy {
     };
     struct Ranked {
       double priority;
-      std::uint32_t place;
-      float object_bytes;
+      double at_place;  ///< the priority by which it has its place
     };
 
     // In 32 octets: there are millions of these.
@@ -40,7 +39,8 @@ class Policy {
     std::uint64_t queue : 2 = 0;
     std::uint64_t uses : 16 = 0;
     std::uint32_t fingerprint = 0;  ///< of the key
-    std::uint32_t turn = 0;         ///< PolicyGroup::short_turn of when it entered its queue
+    /// PolicyGroup::short_turn of when it entered its queue, or its place where it has one.
+    std::uint32_t turn = 0;
     union {
       Links links = {};
       Ranked ranked;

@@ -14,11 +14,26 @@ fail() {
   exit 1
 }
 
-version() { sed -n 's/^IMAGE_VERSION=//p' /usr/lib/os-release; }
-uuid() { sed -E 's/^(.{8})(.{4})(.{4})(.{4})(.{12})$/\1-\2-\3-\4-\5/' <<<"$1"; }
-running_hash() { sed 's/.*roothash=\([0-9a-f]*\).*/\1/' /proc/cmdline; }
+version() {
+  local line
+  while read -r line; do
+    if [[ $line == IMAGE_VERSION=* ]]; then echo "${line#*=}"; fi
+  done </usr/lib/os-release
+}
+uuid() { echo "${1:0:8}-${1:8:4}-${1:12:4}-${1:16:4}-${1:20:12}"; }
+running_hash() {
+  local words
+  words=$(</proc/cmdline)
+  words=${words#*roothash=}
+  echo "${words%% *}"
+}
 
-the_disk() { echo "/dev/$(lsblk --noheadings --output PKNAME "$(readlink -f /dev/disk/by-partlabel/esp)" | head -n 1)"; }
+# The folder of a partition in sysfs lies in that of its disk.
+the_disk() {
+  local partition
+  partition=$(readlink -f "/sys/class/block/$(basename "$(readlink -f /dev/disk/by-partlabel/esp)")")
+  echo "/dev/$(basename "${partition%/*}")"
+}
 
 # slots_of TYPE: lines "PATH UUID LABEL" of the partitions of this type on the disk that runs. Read from the disk: of a partition that
 # is in use the kernel knows the name that it had at boot.
@@ -34,8 +49,18 @@ slots_of() {
 
 # other TYPE RUNNING-UUID: "PATH LABEL" of the partition of the slot that does not run.
 other() { slots_of "$1" | awk -v running="$2" '$2 != running { print $1, $3; exit }'; }
-other_root() { other "$root_type" "$(uuid "$(running_hash | cut -c1-32)")"; }
-other_tree() { other "$tree_type" "$(uuid "$(running_hash | cut -c33-64)")"; }
+running_root() {
+  local hash
+  hash=$(running_hash)
+  uuid "${hash:0:32}"
+}
+running_tree() {
+  local hash
+  hash=$(running_hash)
+  uuid "${hash:32:32}"
+}
+other_root() { other "$root_type" "$(running_root)"; }
+other_tree() { other "$tree_type" "$(running_tree)"; }
 
 # rename_partition PATH UUID LABEL
 rename_partition() {

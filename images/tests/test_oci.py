@@ -246,8 +246,8 @@ def test_it_follows_a_repository_over_ssh(container, ssh, tmp_path):
     (tmp_path / "ssh").chmod(0o755)
     for file in (key, known_hosts):
         os.chown(file, 65532, 65532)
-    edge = container("--volume", f"{tmp_path}/ssh:/keys:ro", HEADGATE_SOURCE=url, HEADGATE_SSH_KEY_FILE="/keys/user",
-                     HEADGATE_KNOWN_HOSTS="/keys/known_hosts")
+    edge = container("--volume", f"{tmp_path}/ssh:/keys:ro", HEADGATE_SOURCE=url, HEADGATE_SSH_KEY_FILE=f"/keys/{key.name}",
+                     HEADGATE_KNOWN_HOSTS=f"/keys/{known_hosts.name}")
     edge.wait_healthy()
     assert edge.get("/page").body == b"one"
 

@@ -95,11 +95,10 @@ base::Ref<StoredResponse> StoredResponse::slice(const StoredResponse& whole, con
   const FieldList all = whole.fields();
   std::vector<http::Field> fields(all.begin(), all.end());
   std::erase_if(fields, [](const http::Field& field) { return field.name == "vary"; });
-  const HeadRecord of_whole = whole.record();
   Parts parts;
   parts.key = key;
-  parts.host_label = of_whole.host_label;
-  parts.behavior_label = of_whole.behavior_label;
+  parts.host_label = whole.host_label();
+  parts.behavior_label = whole.behavior_label();
   parts.status = whole.status_;
   parts.sliced = whole.sliced();
   parts.body = std::move(body);

@@ -85,6 +85,31 @@ TEST_CASE("a slice knows of how much it is one, in the store and from the disk")
   CHECK_FALSE(make_response(shelf.key.key(), {}, "")->slice_of());
 }
 
+TEST_CASE("a slice of a whole that is stored is of its host and behavior") {
+  Shelf shelf;
+  headgate::cache::Key key = shelf.key.key();
+  key.host = "www.example.com";
+  key.behavior = "/films/*";
+  // The first ones have these themselves, the others share them.
+  for (std::uint64_t id = 1; id < 9; ++id) {
+    shelf.store.insert(key, {},
+                       StoredResponse::in_slices(*make_response(key, {}, ""),
+                                                 {.id = id, .length = 3 * kSliceBytes}));
+    const auto whole = shelf.store.find(key, {}, shelf.purges).response;
+    const SliceKey slice(*whole, 0);
+    const auto made =
+        StoredResponse::slice(*whole, slice.key(), Body::of("zero"), {}, MonoTime(), kSomeTime);
+    CHECK(made->host_label() == headgate::cache::label_hash("www.example.com"));
+    CHECK(made->behavior_label() == headgate::cache::label_hash("/films/*"));
+    shelf.store.insert(slice.key(), {}, made);
+    const auto stored = shelf.store.find_slice(slice.key());
+    CHECK(stored->host_label() == made->host_label());
+    CHECK(stored->behavior_label() == made->behavior_label());
+    CHECK(stored->distribution() == "shop");
+    CHECK(stored->path() == "/film");
+  }
+}
+
 TEST_CASE("GDSF keeps a slice for as long as it would the whole, not for what it is") {
   for (const bool of_much : {true, false}) {
     const OwnedKey film("shop", "/film");

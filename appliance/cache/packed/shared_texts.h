@@ -27,7 +27,7 @@ class SharedTexts {
   static constexpr Number kNone = 0;
   static constexpr std::size_t kLongest = 4096;
 
-  /// Takes at most about a five-hundredth of the cache's budget, and 3 MiB.
+  /// Takes at most some 1.5 % of the cache's budget, or 16 KiB of a small one, and 3.5 MiB.
   explicit SharedTexts(std::uint64_t budget_bytes);
   ~SharedTexts();
   SharedTexts(const SharedTexts&) = delete;

@@ -7,8 +7,8 @@
 #include <cstdint>
 #include <list>
 #include <set>
+#include <tuple>
 #include <unordered_map>
-#include <utility>
 
 namespace headgate::test {
 
@@ -131,7 +131,8 @@ struct ReferenceLru : ReferenceCache {
   }
 };
 
-/// GDSF with the least of all, not of a sample.
+/// GDSF with the least of all, not of a sample. It does not say which of equals goes: here the one
+/// with the least of `low_bits`, as with us.
 struct ReferenceGdsf : ReferenceCache {
   using ReferenceCache::ReferenceCache;
   struct Item {
@@ -139,22 +140,23 @@ struct ReferenceGdsf : ReferenceCache {
     std::uint64_t size, uses;
   };
   std::unordered_map<std::uint64_t, Item> items;
-  std::set<std::pair<double, std::uint64_t>> order;
+  using Place = std::tuple<double, std::uint32_t, std::uint64_t>;
+  std::set<Place> order;
   std::uint64_t resident = 0;
   double age = 0;
 
   bool use(std::uint64_t key, std::uint64_t size) {
     if (const auto found = items.find(key); found != items.end()) {
       Item& item = found->second;
-      order.erase({item.priority, key});
+      order.erase(place(item.priority, key));
       ++item.uses;
       item.priority = age + static_cast<double>(item.uses) / static_cast<double>(item.size);
-      order.insert({item.priority, key});
+      order.insert(place(item.priority, key));
       return count(true, size);
     }
     if (size > capacity) return count(false, size);
     while (resident + size > capacity) {
-      const auto [priority, victim] = *order.begin();
+      const auto [priority, low_bits, victim] = *order.begin();
       order.erase(order.begin());
       age = priority;
       resident -= items[victim].size;
@@ -162,9 +164,12 @@ struct ReferenceGdsf : ReferenceCache {
     }
     const double priority = age + 1 / static_cast<double>(size);
     items[key] = {priority, size, 1};
-    order.insert({priority, key});
+    order.insert(place(priority, key));
     resident += size;
     return count(false, size);
+  }
+  static Place place(double priority, std::uint64_t key) {
+    return {priority, static_cast<std::uint32_t>(key), key};
   }
 };
 

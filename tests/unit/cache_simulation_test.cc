@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The product's policies against independent descriptions of them, over synthetic traces.
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -99,6 +102,25 @@ Reference refer(const Trace& trace, std::uint64_t capacity) {
   return reference;
 }
 
+/// Whatever the generator can make: popularity, sizes, scans and lifetimes of every kind.
+TraceGenerator::Options any_trace(std::mt19937_64& random) {
+  const auto below = [&random](std::uint64_t limit) { return random() % limit; };
+  TraceGenerator::Options options;
+  options.seed = random();
+  options.requests = 60'000;
+  options.objects = 1'000 + below(30'000);
+  options.zipf = 0.5 + static_cast<double>(below(80)) / 100;
+  options.median_size = static_cast<double>(std::uint64_t{1} << below(22));
+  options.sigma = static_cast<double>(below(30)) / 10;
+  options.max_size = static_cast<std::uint64_t>(options.median_size) << (2 + below(8));
+  if (below(2) == 0) {
+    options.scan_every = 10'000 + below(50'000);
+    options.scan_length = below(8'000);
+  }
+  if (below(2) == 0) options.lifetime = 20'000 + below(200'000);
+  return options;
+}
+
 Simulation::Options options_of(Policy::Kind policy, std::uint64_t capacity) {
   Simulation::Options options;
   options.policy = policy;
@@ -106,26 +128,57 @@ Simulation::Options options_of(Policy::Kind policy, std::uint64_t capacity) {
   return options;
 }
 
+void check_against_published(const Trace& trace, std::uint64_t capacity) {
+  CAPTURE(trace.name);
+  CAPTURE(capacity);
+  const auto s3fifo = simulate(trace, options_of(Policy::Kind::S3Fifo, capacity));
+  const auto published = refer<ReferenceS3Fifo>(trace, capacity);
+  CHECK(std::abs(s3fifo.object_miss_ratio() - published.object_miss_ratio()) <= 0.002);
+  CHECK(std::abs(s3fifo.byte_miss_ratio() - published.byte_miss_ratio()) <= 0.002);
+  const auto lru = simulate(trace, options_of(Policy::Kind::Lru, capacity));
+  const auto plain = refer<ReferenceLru>(trace, capacity);
+  CHECK(lru.missed_requests == plain.misses);
+  CHECK(lru.missed_bytes == plain.missed_bytes);
+  const auto gdsf = simulate(trace, options_of(Policy::Kind::Gdsf, capacity));
+  const auto by_worth = refer<ReferenceGdsf>(trace, capacity);
+  CHECK(std::abs(gdsf.object_miss_ratio() - by_worth.object_miss_ratio()) <= 0.002);
+  CHECK(std::abs(gdsf.byte_miss_ratio() - by_worth.byte_miss_ratio()) <= 0.002);
+}
+
+void check_shards_cost_nothing(const Trace& trace, std::uint64_t capacity) {
+  for (const Policy::Kind policy : kEveryPolicy) {
+    CAPTURE(trace.name);
+    CAPTURE(capacity);
+    CAPTURE(name_of(policy));
+    auto options = options_of(policy, capacity);
+    const auto alone = simulate(trace, options);
+    options.shards = 16;
+    const auto sharded = simulate(trace, options);
+    CHECK(std::abs(sharded.object_miss_ratio() - alone.object_miss_ratio()) <= 0.002);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("each policy misses what its authors' algorithm misses, within 0.002") {
   for (const Trace& trace : traces())
-    for (const std::uint64_t size : trace.sizes) {
-      CAPTURE(trace.name);
-      CAPTURE(size);
-      const auto s3fifo = simulate(trace, options_of(Policy::Kind::S3Fifo, size));
-      const auto published = refer<ReferenceS3Fifo>(trace, size);
-      CHECK(std::abs(s3fifo.object_miss_ratio() - published.object_miss_ratio()) <= 0.002);
-      CHECK(std::abs(s3fifo.byte_miss_ratio() - published.byte_miss_ratio()) <= 0.002);
-      const auto lru = simulate(trace, options_of(Policy::Kind::Lru, size));
-      const auto plain = refer<ReferenceLru>(trace, size);
-      CHECK(lru.missed_requests == plain.misses);
-      CHECK(lru.missed_bytes == plain.missed_bytes);
-      const auto gdsf = simulate(trace, options_of(Policy::Kind::Gdsf, size));
-      const auto by_worth = refer<ReferenceGdsf>(trace, size);
-      CHECK(std::abs(gdsf.object_miss_ratio() - by_worth.object_miss_ratio()) <= 0.002);
-      CHECK(std::abs(gdsf.byte_miss_ratio() - by_worth.byte_miss_ratio()) <= 0.002);
+    for (const std::uint64_t size : trace.sizes) check_against_published(trace, size);
+}
+
+TEST_CASE("each policy misses what its authors' algorithm misses on any trace, in any shards") {
+  std::mt19937_64 random(8);
+  for (int i = 0; i < 12; ++i) {
+    const TraceGenerator::Options options = any_trace(random);
+    const Trace trace = make_trace(fmt::format("random {}", i), {}, options);
+    std::uint64_t bytes = 0;
+    for (const Use& use : trace.uses) bytes += use.size;
+    // From less than one of its larger objects to most of what is asked for.
+    for (const std::uint64_t divisor : {3000, 300, 60, 15}) {
+      const std::uint64_t capacity = std::max<std::uint64_t>(bytes / divisor, 100);
+      check_against_published(trace, capacity);
+      check_shards_cost_nothing(trace, capacity);
     }
+  }
 }
 
 TEST_CASE("chunks of 1 MiB cost at most 0.003 of requests and octets, and sixteen shards nothing") {

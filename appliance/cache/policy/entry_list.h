@@ -2,6 +2,7 @@
 // A queue of entries, linked in place, that knows how many octets they charge.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include "appliance/cache/policy/policy.h"
@@ -17,37 +18,53 @@ class EntryList {
 
   /// `turn`: PolicyGroup's; not less than those in the list.
   void push(Policy::Entry& entry, std::uint64_t turn) {
+    append(entry, turn);
+    group_.bytes_changed(queue_, 0, entry.charge);
+    bytes_ += entry.charge;
+    ++size_;
+  }
+  void unlink(Policy::Entry& entry) {
+    take_out(entry);
+    group_.bytes_changed(queue_, entry.charge, 0);
+    bytes_ -= entry.charge;
+    --size_;
+  }
+  /// Of one that is in the list: now it is the newest. Writes nothing that members share.
+  void renew(Policy::Entry& entry, std::uint64_t turn) {
+    take_out(entry);
+    append(entry, turn);
+  }
+  /// Null when there is none.
+  Policy::Entry* oldest() const { return oldest_; }
+  Policy::Entry* newest() const { return newest_; }
+  std::uint64_t bytes() const { return bytes_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  void append(Policy::Entry& entry, std::uint64_t turn) {
     entry.links = {.newer = nullptr, .older = newest_};
     entry.turn = PolicyGroup::short_turn(turn);
     (newest_ != nullptr ? newest_->links.newer : oldest_) = &entry;
     newest_ = &entry;
     if (oldest_ == &entry) group_.set_oldest(member_, queue_, turn);
-    group_.bytes_changed(queue_, 0, entry.charge);
-    bytes_ += entry.charge;
   }
-  void unlink(Policy::Entry& entry) {
+  void take_out(Policy::Entry& entry) {
     const Policy::Entry::Links links = entry.links;
     (links.newer != nullptr ? links.newer->links.older : newest_) = links.older;
     (links.older != nullptr ? links.older->links.newer : oldest_) = links.newer;
     if (links.older == nullptr)
       group_.set_oldest(member_, queue_,
                         oldest_ != nullptr ? group_.full_turn(oldest_->turn) : PolicyGroup::kEmpty);
-    group_.bytes_changed(queue_, entry.charge, 0);
-    bytes_ -= entry.charge;
     entry.links = {};
   }
-  /// Null when there is none.
-  Policy::Entry* oldest() const { return oldest_; }
-  Policy::Entry* newest() const { return newest_; }
-  std::uint64_t bytes() const { return bytes_; }
 
- private:
   PolicyGroup& group_;
   const std::size_t member_;
   const PolicyGroup::Queue queue_;
   Policy::Entry* newest_ = nullptr;
   Policy::Entry* oldest_ = nullptr;
   std::uint64_t bytes_ = 0;
+  std::size_t size_ = 0;
 };
 
 }  // namespace headgate::cache

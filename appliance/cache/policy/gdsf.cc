@@ -18,6 +18,16 @@ constexpr int kMaxLooks = 128;
 constexpr std::uint64_t kWhole = 0;
 constexpr std::uint64_t kPart = 1;
 
+/// Objects of one size have few priorities among them. Among equals a hash decides, not who came
+/// first: going round more of them than fit, some hit.
+bool goes_before(const Policy::Entry& a, double of_a, const Policy::Entry& b, double of_b) {
+  return of_a < of_b || (of_a == of_b && a.fingerprint < b.fingerprint);
+}
+
+bool placed_before(const Policy::Entry& a, const Policy::Entry& b) {
+  return goes_before(a, a.ranked.at_place, b, b.ranked.at_place);
+}
+
 }  // namespace
 
 Gdsf::Gdsf(std::shared_ptr<PolicyGroup> group, std::size_t member)
@@ -60,7 +70,7 @@ void Gdsf::on_remove(Entry& entry) {
   Entry* last = heap_.back();
   heap_.pop_back();
   if (last != &entry) {
-    if (last->ranked.at_place < entry.ranked.at_place)
+    if (placed_before(*last, entry))
       raise(hole, last);
     else
       sink(hole, last);
@@ -77,7 +87,8 @@ Policy::Entry* Gdsf::evict(std::uint64_t /*capacity_bytes*/) {
     if (group_->oldest(PolicyGroup::kProven) != member_) return nullptr;
     Entry* top = heap_.front();
     Entry::Ranked& ranked = top->ranked;
-    if (least == nullptr || ranked.priority < least->ranked.priority) least = top;
+    if (least == nullptr || goes_before(*top, ranked.priority, *least, least->ranked.priority))
+      least = top;
     if (ranked.priority <= ranked.at_place) break;
     ranked.at_place = ranked.priority;
     sink(0, top);
@@ -102,17 +113,16 @@ void Gdsf::set(std::size_t at, Entry* entry) {
 void Gdsf::raise(std::size_t at, Entry* entry) {
   for (; at > 0; at = (at - 1) / 2) {
     Entry* parent = heap_[(at - 1) / 2];
-    if (parent->ranked.at_place <= entry->ranked.at_place) break;
+    if (!placed_before(*entry, *parent)) break;
     set(at, parent);
   }
   set(at, entry);
 }
 
 void Gdsf::sink(std::size_t at, Entry* entry) {
-  const auto at_place = [this](std::size_t i) { return heap_[i]->ranked.at_place; };
   for (std::size_t child = 2 * at + 1; child < heap_.size(); child = 2 * at + 1) {
-    if (child + 1 < heap_.size() && at_place(child + 1) < at_place(child)) ++child;
-    if (at_place(child) >= entry->ranked.at_place) break;
+    if (child + 1 < heap_.size() && placed_before(*heap_[child + 1], *heap_[child])) ++child;
+    if (!placed_before(*heap_[child], *entry)) break;
     set(at, heap_[child]);
     at = child;
   }
@@ -121,9 +131,10 @@ void Gdsf::sink(std::size_t at, Entry* entry) {
 
 /// Priorities are not negative: their octets are in the order of the numbers.
 void Gdsf::tell_group() {
+  if (heap_.empty()) return group_->set_oldest(member_, PolicyGroup::kProven, PolicyGroup::kEmpty);
+  const Entry& top = *heap_.front();
   group_->set_oldest(member_, PolicyGroup::kProven,
-                     heap_.empty() ? PolicyGroup::kEmpty
-                                   : std::bit_cast<std::uint64_t>(heap_.front()->ranked.at_place));
+                     std::bit_cast<std::uint64_t>(top.ranked.at_place), top.fingerprint);
 }
 
 }  // namespace headgate::cache

@@ -15,9 +15,9 @@ namespace headgate::cache {
 
 /// An entry's priority is what it was worth when last used: the age of the cache then, plus uses
 /// per octet of its object. The least of all members goes, and its priority becomes the age, so
-/// that what is used no more is overtaken. (Cherkasova, "Improving WWW proxies performance with
-/// Greedy-Dual-Size-Frequency", HPL-98-69R1, all costs 1.) It is not scan-resistant, and its byte
-/// miss ratio is worse than the others'.
+/// that what is used no more is overtaken; among equals, the key's hash decides. (Cherkasova,
+/// "Improving WWW proxies performance with Greedy-Dual-Size-Frequency", HPL-98-69R1, all costs 1.)
+/// It is not scan-resistant, and its byte miss ratio is worse than the others'.
 ///
 /// A use only raises the priority. The entry's place in the heap is by what that was when it was
 /// last looked at, which is never more: an entry that comes to the top with less than it is worth

@@ -2,6 +2,8 @@
 // LRU: what was used longest ago goes next.
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -20,12 +22,7 @@ class Lru final : public Policy {
     list_.push(entry, group_->next_turn());
     return false;
   }
-  /// The order among shards is as fine as insertions, so that hits share nothing that is written.
-  void on_hit(Entry& entry) override {
-    if (list_.newest() == &entry) return;
-    list_.unlink(entry);
-    list_.push(entry, group_->turn());
-  }
+  void on_hit(Entry& entry) override { list_.renew(entry, turn_of_hit()); }
   void on_remove(Entry& entry) override { list_.unlink(entry); }
   Entry* evict(std::uint64_t /*capacity_bytes*/) override {
     if (group_->oldest(PolicyGroup::kProven) != member_) return nullptr;
@@ -36,9 +33,19 @@ class Lru final : public Policy {
   Stats stats() const override { return {.resident_bytes = list_.bytes()}; }
 
  private:
+  /// Hits in a member are told apart from those in others by the turn. As many as a 64th of its
+  /// entries have one turn together: a small error, and hits write next to nothing that is shared.
+  static constexpr std::size_t kTurnsOfList = 64;
+  std::uint64_t turn_of_hit() {
+    if (++hits_of_turn_ < list_.size() / kTurnsOfList) return group_->turn();
+    hits_of_turn_ = 0;
+    return group_->next_turn();
+  }
+
   const std::shared_ptr<PolicyGroup> group_;
   const std::size_t member_;
   EntryList list_;
+  std::size_t hits_of_turn_ = 0;
 };
 
 }  // namespace headgate::cache

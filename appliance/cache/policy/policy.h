@@ -34,8 +34,9 @@ class Policy {
     };
 
     // In 32 octets: there are millions of these.
-    std::uint64_t charge : 46 = 0;  ///< octets; set before on_insert, not changed after
+    std::uint64_t charge : 44 = 0;  ///< octets; set before on_insert, not changed after
     // The rest is the policy's, but for `fingerprint`.
+    std::uint64_t recalled : 2 = 0;  ///< PolicyGroup::Recalled
     std::uint64_t queue : 2 = 0;
     std::uint64_t uses : 16 = 0;
     std::uint32_t fingerprint = 0;  ///< of the key
@@ -46,7 +47,7 @@ class Policy {
       Ranked ranked;
     };
 
-    static constexpr std::uint64_t kMaxCharge = (std::uint64_t{1} << 46) - 1;
+    static constexpr std::uint64_t kMaxCharge = (std::uint64_t{1} << 44) - 1;
     void set_charge(std::uint64_t octets) { charge = octets & kMaxCharge; }
   };
 

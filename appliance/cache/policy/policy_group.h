@@ -23,6 +23,7 @@ class PolicyGroup {
   /// New: of entries that have yet to prove themselves; policies without such use Proven only.
   enum Queue : std::uint8_t { kNew, kProven };
   static constexpr std::uint64_t kEmpty = UINT64_MAX;
+  enum Recalled : std::uint8_t { kNotAsked, kForgotten, kRemembered };  ///< Entry::recalled
 
   /// `options`: of all members together.
   PolicyGroup(std::size_t members, const Policy::Options& options)
@@ -48,20 +49,27 @@ class PolicyGroup {
   }
 
   /// `turn`: of the member's oldest entry in the queue, or whatever else orders those that may go
-  /// next among the members: the least is the next. kEmpty without any.
-  void set_oldest(std::size_t member, Queue queue, std::uint64_t turn) {
+  /// next among the members: the least is the next, of equals that with the least `among_equals`.
+  /// kEmpty without any.
+  void set_oldest(std::size_t member, Queue queue, std::uint64_t turn,
+                  std::uint32_t among_equals = 0) {
     places_[member].oldest[queue].store(turn, std::memory_order_relaxed);
+    places_[member].among_equals[queue].store(among_equals, std::memory_order_relaxed);
   }
   /// The member whose entry in the queue is the next; `members()` when the queue is empty in all.
   std::size_t oldest(Queue queue) const {
     std::size_t found = members_;
     std::uint64_t least = kEmpty;
+    std::uint32_t least_among_equals = 0;
     for (std::size_t i = 0; i < members_; ++i) {
       const std::uint64_t turn = places_[i].oldest[queue].load(std::memory_order_relaxed);
-      if (turn < least) {
-        least = turn;
-        found = i;
-      }
+      if (turn > least || turn == kEmpty) continue;
+      const std::uint32_t among_equals =
+          places_[i].among_equals[queue].load(std::memory_order_relaxed);
+      if (turn == least && among_equals >= least_among_equals) continue;
+      least = turn;
+      least_among_equals = among_equals;
+      found = i;
     }
     return found;
   }
@@ -85,10 +93,15 @@ class PolicyGroup {
     ghosts_.add(entry.fingerprint, entry.charge);
     ghost_memory_.store(ghosts_.memory_bytes(), std::memory_order_relaxed);
   }
-  /// Whether it was there; then it no longer is.
-  bool take_ghost(const Policy::Entry& entry) {
-    const base::MutexLock lock(ghosts_mutex_);
-    return ghosts_.take(entry.fingerprint);
+  /// Whether its ghost was there, which then no longer is; asked once for an entry, and the answer
+  /// kept in it until it is inserted. To be asked before room is made for the entry: what goes for
+  /// it becomes a ghost, and may push out this one.
+  bool recall(Policy::Entry& entry) {
+    if (entry.recalled == kNotAsked) {
+      const base::MutexLock lock(ghosts_mutex_);
+      entry.recalled = ghosts_.take(entry.fingerprint) ? kRemembered : kForgotten;
+    }
+    return entry.recalled == kRemembered;
   }
   std::uint64_t ghost_memory_bytes() const { return ghost_memory_.load(std::memory_order_relaxed); }
 
@@ -106,6 +119,7 @@ class PolicyGroup {
  private:
   struct alignas(64) Place {
     std::array<std::atomic<std::uint64_t>, 2> oldest{kEmpty, kEmpty};
+    std::array<std::atomic<std::uint32_t>, 2> among_equals{};
   };
 
   const std::size_t members_;

@@ -31,7 +31,8 @@ bool S3Fifo::on_insert(Entry& entry, Entry* instead_of, std::uint64_t /*object_b
   // stay longer.
   const bool small_is_full = !group_->has_evicted() && group_->bytes(PolicyGroup::kNew) >=
                                                            small_part(group_->capacity_bytes());
-  const bool remembered = group_->take_ghost(entry);
+  const bool remembered = group_->recall(entry);
+  entry.recalled = PolicyGroup::kNotAsked;
   push(remembered || small_is_full ? kMain : kSmall, entry);
   return remembered;
 }

@@ -92,18 +92,25 @@ bool Simulation::use_piece(std::uint64_t id, std::uint64_t bytes, std::uint64_t 
     ++totals_.not_admitted;
     return false;
   }
-  while (resident_bytes_ + charge > options_.capacity_bytes) evict();
-  if (free_.empty()) free_.push_back(&items_.emplace_back());
-  Item* item = free_.back();
-  free_.pop_back();
+  Item* item = take_free();
   item->set_charge(charge);
   item->fingerprint = static_cast<std::uint32_t>(id);
   item->id = id;
   item->is_used = true;
+  group_->recall(*item);
+  while (resident_bytes_ + charge > options_.capacity_bytes) evict();
   shard.table.insert(id, item);
   shard.policy->on_insert(*item, nullptr, object_bytes);
   resident_bytes_ += charge;
   return false;
+}
+
+Simulation::Item* Simulation::take_free() {
+  if (free_.empty()) return &items_.emplace_back();
+  Item* item = free_.back();
+  free_.pop_back();
+  *item = {};
+  return item;
 }
 
 bool Simulation::evict() {

@@ -65,6 +65,7 @@ class Simulation {
   struct Shard;
 
   bool use_piece(std::uint64_t id, std::uint64_t bytes, std::uint64_t object_bytes);
+  Item* take_free();
   bool evict();
   void forget(Item& item);
 

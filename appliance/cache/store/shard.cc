@@ -144,7 +144,10 @@ Shard::Inserted Shard::insert(const Key& key, http::Fields request,
   StoredResponse* heir_of = replaced.empty() ? nullptr : replaced.front();
   if (heir_of != nullptr) leavers.push_back(unlink(heir_of));
   if (!budget_.try_reserve(response->charge)) {
-    if (heir_of != nullptr) policy_->on_remove(*heir_of);
+    if (heir_of != nullptr)
+      policy_->on_remove(*heir_of);
+    else
+      options_.group->recall(*response);
     return Inserted::NoRoom;
   }
   const bool remembered = link(key, base::Ref<StoredResponse>(response).release(), heir_of);

@@ -107,11 +107,11 @@ TraceGenerator::Options any_trace(std::mt19937_64& random) {
   const auto below = [&random](std::uint64_t limit) { return random() % limit; };
   TraceGenerator::Options options;
   options.seed = random();
-  options.requests = 60'000;
+  options.requests = 40'000;
   options.objects = 1'000 + below(30'000);
   options.zipf = 0.5 + static_cast<double>(below(80)) / 100;
   options.median_size = static_cast<double>(std::uint64_t{1} << below(22));
-  options.sigma = static_cast<double>(below(30)) / 10;
+  options.sigma = below(3) == 0 ? 0 : static_cast<double>(below(30)) / 10;  // or all alike
   options.max_size = static_cast<std::uint64_t>(options.median_size) << (2 + below(8));
   if (below(2) == 0) {
     options.scan_every = 10'000 + below(50'000);
@@ -166,14 +166,14 @@ TEST_CASE("each policy misses what its authors' algorithm misses, within 0.002")
 }
 
 TEST_CASE("each policy misses what its authors' algorithm misses on any trace, in any shards") {
-  std::mt19937_64 random(8);
-  for (int i = 0; i < 12; ++i) {
+  std::mt19937_64 random(3);
+  for (int i = 0; i < 6; ++i) {
     const TraceGenerator::Options options = any_trace(random);
     const Trace trace = make_trace(fmt::format("random {}", i), {}, options);
     std::uint64_t bytes = 0;
     for (const Use& use : trace.uses) bytes += use.size;
     // From less than one of its larger objects to most of what is asked for.
-    for (const std::uint64_t divisor : {3000, 300, 60, 15}) {
+    for (const std::uint64_t divisor : {3000, 200, 20}) {
       const std::uint64_t capacity = std::max<std::uint64_t>(bytes / divisor, 100);
       check_against_published(trace, capacity);
       check_shards_cost_nothing(trace, capacity);

@@ -17,7 +17,7 @@ Result<std::string> receive(const Call& call, const Upgrading& upgrading) {
   std::uint64_t offset = 0;
   const std::string text = found == call.parameters.end() ? "" : found->second;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size())
+  if (error != std::errc() || end != text.data() + text.size())
     return fail(Blame::Client, "offset: how many octets of the file came before");
   if (call.body.empty()) return fail(Blame::Client, "the body is empty");
   HG_CHECK(upgrading.receive(offset, call.body), "not taken");

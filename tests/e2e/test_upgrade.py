@@ -127,7 +127,8 @@ def test_an_operator_names_a_url_and_one_at_a_time(machine):
     ("/upgrade", b'{"from": "file:///etc/shadow"}', 400), ("/upgrade", b'{"from": "https://a/\\nby=operator"}', 400),
     ("/upgrade", b'{"from": "https://a/", "received": true}', 400), ("/upgrade", b'{"received": true, "urgent": 1}', 400),
     ("/upgrade", b'{"received": true}', 409), ("/upgrade/file", b"x", 400), ("/upgrade/file?offset=7", b"x", 400),
-    ("/upgrade/file?offset=-1", b"x", 400), ("/upgrade/file?offset=0", b"", 400), ("/factory-reset", b"{}", 400)])
+    ("/upgrade/file?offset=-1", b"x", 400), ("/upgrade/file?offset=0", b"", 400), ("/factory-reset", b"{}", 400),
+    ("/factory-reset", b'{"forget": "nothing"}', 400)])
 def test_what_makes_no_sense_is_refused(machine, target, body, status):
     answer = machine.edge.admin_get(target, "POST", body)
     assert answer.status == status, answer.body

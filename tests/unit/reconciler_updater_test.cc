@@ -4,6 +4,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "reconciler/machine/updater.h"
 #include "tests/support/scratch.h"
 
@@ -109,6 +111,20 @@ TEST_CASE("the machine does not restart outside of a change window") {
   CHECK(machine.wish()->may_restart);
   REQUIRE(machine.updater->upgrade_from("https://releases.test/x.upgrade", false).has_value());
   CHECK_FALSE(machine.wish()->may_restart);
+  machine.wait.clear();
+  machine.updater->look();
+  CHECK(machine.wish()->may_restart);
+}
+
+TEST_CASE("an operator's word outlives the edge") {
+  Fixture machine;
+  machine.tells("0.1.0");
+  REQUIRE(machine.updater->upgrade_from("https://releases.test/x.upgrade", false).has_value());
+  machine.open();
+  machine.fleet->version = "0.2.0";
+  machine.updater->look();
+  CHECK(machine.wish()->by_operator);
+  CHECK(machine.updater->status().at("wanted").at("from") == "https://releases.test/x.upgrade");
 }
 
 TEST_CASE("what was taken back is told once, and not tried again") {
@@ -181,8 +197,11 @@ TEST_CASE("without a word where it is, somebody is told") {
   CHECK(machine.conditions.at("UpgradeFailed")
             .starts_with("NoReleases: the fleet's version is 0.2.0"));
   machine.open("https://mirror.test");
-  machine.updater->look();
-  CHECK(machine.wish()->from == "https://mirror.test/headgate_0.2.0.upgrade");
+  for (const char* of_the_fleet : {"", "https://releases.test/edge"}) {
+    machine.fleet->releases = of_the_fleet;
+    machine.updater->look();
+    CHECK(machine.wish()->from == "https://mirror.test/headgate_0.2.0.upgrade");
+  }
 }
 
 TEST_CASE("a file comes in pieces, one behind the other") {
@@ -199,6 +218,23 @@ TEST_CASE("a file comes in pieces, one behind the other") {
   REQUIRE(machine.updater->receive(0, "y").has_value());  // who begins anew
   REQUIRE(machine.updater->upgrade_received(false).has_value());
   CHECK(test::read(machine.folder / "upgrade/received.upgrade") == "y");
+}
+
+TEST_CASE("a file has an end, and is no way to another file") {
+  Fixture machine;
+  const std::string part = machine.folder / "upgrade/received.part";
+  test::write(part, "");
+  std::filesystem::resize_file(part, Incoming::kMostOctets - 1);
+  CHECK(machine.updater->receive(Incoming::kMostOctets - 1, "x").has_value());
+  const auto more = machine.updater->receive(Incoming::kMostOctets, "x");
+  REQUIRE_FALSE(more.has_value());
+  CHECK(more.error().context == "an upgrade has at most 1073741824 octets");
+  std::filesystem::remove(part);
+  test::write(machine.folder / "another", "another");
+  std::filesystem::create_symlink(machine.folder / "another", part);
+  CHECK_FALSE(machine.updater->receive(0, "x").has_value());
+  CHECK_FALSE(machine.updater->upgrade_received(false).has_value());
+  CHECK(test::read(machine.folder / "another") == "another");
 }
 
 TEST_CASE("while the updater has told nothing, or nothing that can be read, nothing is asked for") {

@@ -116,6 +116,19 @@ TEST_CASE("the machine does not restart outside of a change window") {
   CHECK(machine.wish()->may_restart);
 }
 
+TEST_CASE("a wish is read as it was written, and not in part") {
+  Wish wish;
+  wish.id = "operator-1";
+  wish.version = "0.2.0";
+  wish.from = "https://releases.test/x.upgrade?a=b";
+  wish.by_operator = wish.urgent = wish.may_restart = true;
+  const std::string text = wish.text();
+  REQUIRE(parse_wish(text).has_value());
+  CHECK(parse_wish(text)->text() == text);
+  for (std::size_t end = 0; end < text.find("by="); ++end)
+    CHECK_FALSE(parse_wish(text.substr(0, end)));
+}
+
 TEST_CASE("an operator's word outlives the edge") {
   Fixture machine;
   machine.tells("0.1.0");
@@ -222,6 +235,7 @@ TEST_CASE("a file comes in pieces, one behind the other") {
 
 TEST_CASE("a file has an end, and is no way to another file") {
   Fixture machine;
+  machine.tells("0.1.0");
   const std::string part = machine.folder / "upgrade/received.part";
   test::write(part, "");
   std::filesystem::resize_file(part, Incoming::kMostOctets - 1);

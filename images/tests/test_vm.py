@@ -330,6 +330,7 @@ def test_by_uefi_it_serves_is_upgraded_by_a_commit_comes_back_from_a_bad_one_and
     told = one.wait_upgrade(f"{old}.2", "Reverted")
     assert re.search(r"the edge has ended \d+ times since the start", told["message"]), told
     assert told["message"].endswith(f"back on {new}")
+    assert len(re.findall(r"headgate-health: the edge has ended", one.said())) == 1, "it is tried again although it cannot come up"
     conditions = {each["type"]: each["reason"] for each in one.status()["conditions"]}
     assert conditions["UpgradeFailed"] == "Reverted"
     assert [slot["state"] for slot in one.machine_status()["slots"]] == ["failed", "runs"]

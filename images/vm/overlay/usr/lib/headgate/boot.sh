@@ -74,6 +74,14 @@ keep_running() {
   if ! grep -qx "DEFAULT $(letter)" /efi/syslinux/syslinux.cfg; then boot_menu "$(letter)"; fi
 }
 
+# condemn_running LABEL: the tries of what runs are used up, if they are counted still. syslinux gives no second one anyway.
+condemn_running() {
+  local file tries
+  if [[ $(firmware) != UEFI ]]; then return; fi
+  read -r file tries < <(entries_of "$1") || true
+  if [[ -n $tries && $tries != 0 ]]; then mv "$file" "/efi/EFI/Linux/$1+0.efi"; fi
+}
+
 # tries_left LABEL: of a slot whose tries are counted; nothing of another one.
 tries_left() {
   if [[ $(firmware) == UEFI ]]; then entries_of "$1" | cut -d' ' -f2; fi

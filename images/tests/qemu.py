@@ -120,7 +120,7 @@ class Machine:
                 continue
             assert ended is None, f"the machine has ended while waiting for {what}:\n{self.said()[-4000:]}"
             assert time.monotonic() < end, f"waited too long for {what}:\n{self.said()[-4000:]}"
-            time.sleep(0.2)
+            time.sleep(0.5)  # what is asked keeps an emulated processor busy
 
     def wait_said(self, pattern, count=1):
         return self.wait_for(lambda: len(re.findall(pattern, self.said(), re.MULTILINE)) >= count, f"{pattern!r} on the serial line")

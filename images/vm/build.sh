@@ -148,7 +148,7 @@ depmod --basedir "$initrd" "$kernel"
 rm -f "$initrd/lib/modules/$kernel"/*.bin
 install -m 755 "$here/initrd-init" "$initrd/init"
 find "$initrd" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
-(cd "$initrd" && find . -print0 | sort -z | cpio --null --create --format=newc --reproducible --owner=0:0 --quiet) | zstd -q -19 -T1 >"$work/initrd.zst"
+(cd "$initrd" && find . -print0 | sort -z | cpio --null --create --format=newc --reproducible --owner=0:0 --quiet) | zstd -q -12 -T1 >"$work/initrd.zst"
 cp "$tree/boot/vmlinuz-$kernel" "$work/vmlinuz"
 
 # --- Root file system and the tree of its hashes

@@ -36,7 +36,6 @@ class EntryList {
   }
   /// Null when there is none.
   Policy::Entry* oldest() const { return oldest_; }
-  Policy::Entry* newest() const { return newest_; }
   std::uint64_t bytes() const { return bytes_; }
   std::size_t size() const { return size_; }
 
